@@ -1,0 +1,1 @@
+//! Model files: bytes in, [`RawModel`] out. The only place that knows file formats.
