@@ -3,5 +3,8 @@ pub mod error;
 pub mod fixed;
 pub mod frontend;
 pub mod graph;
+pub mod layers;
+pub mod nn;
 pub mod precision;
 pub mod source;
+pub mod units;

@@ -5,7 +5,9 @@
 //! the layer's own business ([`crate::layers::LayerSpec::resolve`]); what the user asked for is
 //! looked up here first.
 
-pub mod span;
+pub mod auto;
+mod quantize;
+mod span;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fixed::Format;
 use crate::graph::NodeId;
+pub use quantize::{dequantized, quantize};
 pub use span::Span;
 
 /// The named types a layer can have; the names are hls4ml's (`result_t`, `accum_t` ...).

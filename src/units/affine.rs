@@ -1,0 +1,69 @@
+//! Scales and shifts by constants: `y_i = R(x_i * s_f + b_f)`, exact before the one cast.
+//!
+//! `f` is the element's position modulo the number of constants, so one list serves a channel axis,
+//! a whole tensor or a scalar. Batch normalization and the linear parts of activations are this.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Emulate, Run, UnitSpec};
+use crate::fixed::{Cast, Format, Mantissas, Type, Word};
+
+/// Constant factors and offsets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Affine {
+    /// Factors.
+    pub scales: Mantissas,
+    /// Format of the factors.
+    pub scale: Format,
+    /// Offsets, as many as factors.
+    pub biases: Mantissas,
+    /// Format of the offsets.
+    pub bias: Format,
+    /// Output.
+    pub result: Format,
+}
+
+impl Affine {
+    /// Fractional bits of the exact sum.
+    pub fn sum_frac(&self, input: Format) -> i32 {
+        (input.frac() + self.scale.frac()).max(self.bias.frac())
+    }
+
+    /// Shifts that align product and offset.
+    pub fn shifts(&self, input: Format) -> (u32, u32) {
+        let sum = self.sum_frac(input);
+        ((sum - input.frac() - self.scale.frac()) as u32, (sum - self.bias.frac()) as u32)
+    }
+}
+
+impl UnitSpec for Affine {
+    fn name(&self) -> &'static str {
+        "affine"
+    }
+    fn output(&self, inputs: &[&Type]) -> Type {
+        Type::uniform(inputs[0].shape.clone(), self.result)
+    }
+    fn working_bits(&self, inputs: &[&Type], _: &Type) -> u32 {
+        let bits = |element| {
+            let input: Format = inputs[0].format(element);
+            let (product, offset) = self.shifts(input);
+            let sum =
+                (input.width + self.scale.width + product).max(self.bias.width + offset + 1) + 1;
+            Cast { from_frac: self.sum_frac(input), to: self.result }.working_bits(sum)
+        };
+        (0..inputs[0].elements()).map(bits).max().unwrap_or(1)
+    }
+}
+
+impl Emulate for Affine {
+    fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+        for element in 0..run.ty.elements() {
+            let input = run.types[0].format(element);
+            let (product, offset) = self.shifts(input);
+            let scale = T::narrow(self.scales[element % self.scales.len()]);
+            let bias = T::narrow(self.biases[element % self.biases.len()]).shl(offset);
+            let cast = Cast { from_frac: self.sum_frac(input), to: self.result };
+            run.map(element, |x| cast.apply(x.mul(scale).shl(product).add(bias)));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Limits to constants: `y = R(min(max(x, lo), hi))`, the comparison exact.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Emulate, Run, UnitSpec};
+use crate::fixed::{Cast, Format, Type, Word};
+
+/// A pair of limits, `lo <= hi`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Clamp {
+    /// Mantissa of the lower limit.
+    pub lo: i128,
+    /// Mantissa of the upper limit.
+    pub hi: i128,
+    /// Format of the limits.
+    pub limit: Format,
+    /// Output.
+    pub result: Format,
+}
+
+impl Clamp {
+    /// Fractional bits of the grid that input and limits share.
+    pub fn frac(&self, input: Format) -> i32 {
+        input.frac().max(self.limit.frac())
+    }
+}
+
+impl UnitSpec for Clamp {
+    fn name(&self) -> &'static str {
+        "clamp"
+    }
+    fn output(&self, inputs: &[&Type]) -> Type {
+        Type::uniform(inputs[0].shape.clone(), self.result)
+    }
+    fn working_bits(&self, inputs: &[&Type], _: &Type) -> u32 {
+        let bits = |element| {
+            let input: Format = inputs[0].format(element);
+            let frac = self.frac(input);
+            let x = input.width + (frac - input.frac()) as u32;
+            let limit = self.limit.width + (frac - self.limit.frac()) as u32;
+            Cast { from_frac: frac, to: self.result }.working_bits(x.max(limit) + 1)
+        };
+        (0..inputs[0].elements()).map(bits).max().unwrap_or(1)
+    }
+}
+
+impl Emulate for Clamp {
+    fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+        for element in 0..run.ty.elements() {
+            let input = run.types[0].format(element);
+            let frac = self.frac(input);
+            let grow = (frac - input.frac()) as u32;
+            let limit = |v: i128| T::narrow(v).shl((frac - self.limit.frac()) as u32);
+            let (lo, hi) = (limit(self.lo), limit(self.hi));
+            let cast = Cast { from_frac: frac, to: self.result };
+            run.map(element, |x| cast.apply(x.shl(grow).max(lo).min(hi)));
+        }
+    }
+}

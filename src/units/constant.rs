@@ -1,0 +1,38 @@
+//! A tensor that is known when the hardware is made.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Emulate, Run, UnitSpec};
+use crate::fixed::{Format, Mantissas, Type, Word};
+use crate::nn::Shape;
+
+/// Constant mantissas.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Constant {
+    /// Extent.
+    pub shape: Shape,
+    /// One mantissa per element, in row-major order.
+    pub values: Mantissas,
+    /// Their format.
+    pub format: Format,
+}
+
+impl UnitSpec for Constant {
+    fn name(&self) -> &'static str {
+        "constant"
+    }
+    fn output(&self, _: &[&Type]) -> Type {
+        Type::uniform(self.shape.clone(), self.format)
+    }
+    fn working_bits(&self, _: &[&Type], output: &Type) -> u32 {
+        output.max_width() + 1
+    }
+}
+
+impl Emulate for Constant {
+    fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+        for (out, value) in run.output.chunks_mut(run.lanes).zip(self.values.iter()) {
+            out.fill(T::narrow(*value));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! An input of the model: its mantissas come from outside, already in its format.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Emulate, Run, UnitSpec};
+use crate::fixed::{Type, Word};
+
+/// A port of the design.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Input {
+    /// Shape and format of the port.
+    pub ty: Type,
+}
+
+impl UnitSpec for Input {
+    fn name(&self) -> &'static str {
+        "input"
+    }
+    fn output(&self, _: &[&Type]) -> Type {
+        self.ty.clone()
+    }
+    fn working_bits(&self, _: &[&Type], output: &Type) -> u32 {
+        output.max_width()
+    }
+}
+
+impl Emulate for Input {
+    /// Inputs are filled by whoever runs the graph.
+    fn emulate<T: Word>(&self, _: &mut Run<'_, T>) {}
+}

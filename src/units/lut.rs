@@ -1,0 +1,106 @@
+//! Looks a value up in a table: `y = R(table[index(x)])`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Emulate, Run, UnitSpec};
+use crate::fixed::{Cast, Format, Mantissas, Type, Word};
+
+/// How an input addresses the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Index {
+    /// `trunc(x * entries / 2^log2_range) + offset`, toward zero, clamped to the table; `negative`
+    /// divides by `-2^log2_range` instead (ELU's table runs over `-x`).
+    Range {
+        /// Logarithm of the width of the covered range.
+        log2_range: u32,
+        /// Entry for `x = 0`.
+        offset: i64,
+        /// The table covers negative inputs, mirrored.
+        negative: bool,
+    },
+    /// The most significant bits of the mantissa, sign bit included, read as an unsigned number.
+    TopBits,
+    /// All bits of the mantissa, read as an unsigned number.
+    Raw,
+}
+
+/// A table of constants.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Lut {
+    /// How it is addressed. The number of entries is a power of two for [`Index::TopBits`] and
+    /// `2^width` for [`Index::Raw`].
+    pub index: Index,
+    /// The entries.
+    pub table: Mantissas,
+    /// Format of the entries.
+    pub entry: Format,
+    /// Output.
+    pub result: Format,
+}
+
+impl Lut {
+    /// Address bits of the table.
+    pub fn address_bits(&self) -> u32 {
+        self.table.len().next_power_of_two().trailing_zeros()
+    }
+
+    /// The entry that an input mantissa addresses.
+    #[inline(always)]
+    pub fn address<T: Word>(&self, x: T, input: Format) -> usize {
+        match self.index {
+            Index::Range { log2_range, offset, negative } => {
+                let scaled = x.mul(T::narrow(self.table.len() as i128));
+                let scaled = if negative { T::ZERO.sub(scaled) } else { scaled };
+                let shift = log2_range as i32 + input.frac();
+                let quotient = if shift >= 0 {
+                    // Toward zero: floor, and one more if a negative number lost bits.
+                    let lost = scaled.low_bits_nonzero(shift as u32);
+                    scaled.shr(shift as u32).add(lost.and(scaled.is_negative_bit()))
+                } else {
+                    scaled.shl((-shift) as u32)
+                };
+                let last = T::narrow(self.table.len() as i128 - 1);
+                let index = quotient.add(T::narrow(offset as i128)).max(T::ZERO).min(last);
+                index.widen() as usize
+            }
+            Index::TopBits => {
+                x.wrap(input.width, false).shr(input.width - self.address_bits()).widen() as usize
+            }
+            Index::Raw => x.wrap(input.width, false).widen() as usize,
+        }
+    }
+}
+
+impl UnitSpec for Lut {
+    fn name(&self) -> &'static str {
+        "lut"
+    }
+    fn output(&self, inputs: &[&Type]) -> Type {
+        Type::uniform(inputs[0].shape.clone(), self.result)
+    }
+    fn working_bits(&self, inputs: &[&Type], _: &Type) -> u32 {
+        let bits = |element| {
+            let input: Format = inputs[0].format(element);
+            let grow = match self.index {
+                Index::Range { log2_range, .. } => {
+                    self.address_bits() + 3 + (-(log2_range as i32 + input.frac())).max(0) as u32
+                }
+                _ => 1,
+            };
+            let cast = Cast { from_frac: self.entry.frac(), to: self.result };
+            (input.width + grow).max(cast.working_bits(self.entry.width))
+        };
+        (0..inputs[0].elements()).map(bits).max().unwrap_or(1)
+    }
+}
+
+impl Emulate for Lut {
+    fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+        let cast = Cast { from_frac: self.entry.frac(), to: self.result };
+        let table: Vec<T> = self.table.iter().map(|it| cast.apply(T::narrow(*it))).collect();
+        for element in 0..run.ty.elements() {
+            let input = run.types[0].format(element);
+            run.map(element, |x| table[self.address(x, input)]);
+        }
+    }
+}

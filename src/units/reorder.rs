@@ -1,0 +1,50 @@
+//! Wiring: every output element is some element of some operand.
+//!
+//! Reshapes, permutations, slices and concatenations are this. Values are not touched, so an output
+//! element has exactly the format of the element it is.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Emulate, Run, UnitSpec};
+use crate::fixed::{Type, Word};
+use crate::nn::Shape;
+
+/// A wiring.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reorder {
+    /// For every output element the operand and the element of it.
+    pub map: Arc<[(u32, u32)]>,
+    /// Shape of the output.
+    pub shape: Shape,
+}
+
+impl Reorder {
+    /// The same elements in the same order, under another shape.
+    pub fn reshape(shape: Shape) -> Reorder {
+        Reorder { map: (0..shape.elements() as u32).map(|it| (0, it)).collect(), shape }
+    }
+}
+
+impl UnitSpec for Reorder {
+    fn name(&self) -> &'static str {
+        "reorder"
+    }
+    fn output(&self, inputs: &[&Type]) -> Type {
+        let formats = self.map.iter().map(|(k, it)| inputs[*k as usize].format(*it as usize));
+        Type::each(self.shape.clone(), formats.collect())
+    }
+    fn working_bits(&self, _: &[&Type], output: &Type) -> u32 {
+        output.max_width() + 1
+    }
+}
+
+impl Emulate for Reorder {
+    fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+        let lanes = run.lanes;
+        for (y, (operand, element)) in run.output.chunks_mut(lanes).zip(self.map.iter()) {
+            y.copy_from_slice(&run.inputs[*operand as usize][*element as usize * lanes..][..lanes]);
+        }
+    }
+}

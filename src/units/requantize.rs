@@ -1,0 +1,46 @@
+//! Casts every element to a format: `y = R(x)`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Emulate, Run, UnitSpec};
+use crate::fixed::{Cast, ElementFormats, Format, Type, Word};
+
+/// A cast.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Requantize {
+    /// Formats cast to.
+    pub to: ElementFormats,
+}
+
+impl Requantize {
+    /// One format for all elements.
+    pub fn uniform(to: Format) -> Requantize {
+        Requantize { to: ElementFormats::Uniform(to) }
+    }
+}
+
+impl UnitSpec for Requantize {
+    fn name(&self) -> &'static str {
+        "requantize"
+    }
+    fn output(&self, inputs: &[&Type]) -> Type {
+        Type { shape: inputs[0].shape.clone(), formats: self.to.clone() }
+    }
+    fn working_bits(&self, inputs: &[&Type], output: &Type) -> u32 {
+        let bits = |it| {
+            let from: Format = inputs[0].format(it);
+            Cast { from_frac: from.frac(), to: output.format(it) }.working_bits(from.width)
+        };
+        (0..output.elements()).map(bits).max().unwrap_or(1)
+    }
+}
+
+impl Emulate for Requantize {
+    fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+        for element in 0..run.ty.elements() {
+            let from_frac = run.types[0].format(element).frac();
+            let cast = Cast { from_frac, to: run.ty.format(element) };
+            run.map(element, |x| cast.apply(x));
+        }
+    }
+}
