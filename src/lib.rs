@@ -6,5 +6,6 @@ pub mod graph;
 pub mod layers;
 pub mod nn;
 pub mod precision;
+pub mod rtl;
 pub mod source;
 pub mod units;

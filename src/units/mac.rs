@@ -4,11 +4,14 @@
 //! Every product is cast to the accumulator's format `A` before it is added, as hls4ml's dense
 //! kernels do; only with a saturating `A` does the order of the sum matter.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
 use crate::nn::Shape;
+use crate::rtl::datapath::{Term, ValueId, Wiring};
 
 /// A constant matrix with biases.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -197,5 +200,82 @@ impl Mac {
                 *y = result.apply(*a);
             }
         }
+    }
+}
+
+impl Datapathed for Mac {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let exact = self.is_exact(cx.types[0]);
+        let positions = cx.types[0].elements() / self.n_in.max(1);
+        let rows = |position: usize| position * self.n_in..(position + 1) * self.n_in;
+        (0..positions)
+            .flat_map(|position| match exact {
+                true => self.wire_exact(cx, rows(position)),
+                false => self.wire_stepwise(cx, rows(position)),
+            })
+            .collect()
+    }
+}
+
+impl Mac {
+    /// One adder graph for the whole matrix, the bias, then the casts.
+    fn wire_exact(&self, cx: &mut Wiring<'_>, rows: Range<usize>) -> Vec<ValueId> {
+        let mut matrix = Vec::with_capacity(self.weights.len());
+        for (i, element) in rows.clone().enumerate() {
+            let frac = cx.types[0].format(element).frac() + self.weight.frac();
+            let shift = self.accum.frac() - frac;
+            matrix.extend((0..self.n_out).map(|j| match self.at(i, j) {
+                0 => 0,
+                weight => weight << shift,
+            }));
+        }
+        let x: Vec<ValueId> = rows.map(|element| cx.inputs[0][element]).collect();
+        let sums = cx.multiply(&x, matrix);
+        let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        let finish = |(j, sum): (usize, ValueId)| {
+            let bias = if self.biases[j] == 0 { 0 } else { bias.apply_wide(self.biases[j]) };
+            let bias = cx.datapath.constant(bias);
+            let sum = cx.datapath.add(Term::plain(sum), Term::plain(bias));
+            let accum = self.accum.with(Rounding::Trn, Overflow::Wrap);
+            let sum = cx.datapath.cast(sum, self.accum.frac(), accum);
+            cx.datapath.cast(sum, self.accum.frac(), self.result)
+        };
+        sums.into_iter().enumerate().map(finish).collect()
+    }
+
+    /// Every product cast, then added; in order only where the accumulator saturates.
+    fn wire_stepwise(&self, cx: &mut Wiring<'_>, rows: Range<usize>) -> Vec<ValueId> {
+        let wraps = self.accum.overflow == Overflow::Wrap;
+        // Wrapping commutes with addition, so a product need only be rounded.
+        let frac = self.accum.frac();
+        let to = if wraps {
+            Format { signed: true, width: 126, int_bits: 126 - frac, ..self.accum }
+        } else {
+            self.accum
+        };
+        let mut products = vec![Vec::new(); self.n_out];
+        for (i, element) in rows.enumerate() {
+            let (x, from) = cx.input(0, element);
+            let row = (0..self.n_out).map(|j| self.at(i, j)).collect();
+            for (j, product) in cx.multiply(&[x], row).into_iter().enumerate() {
+                products[j].push(cx.datapath.cast(product, from + self.weight.frac(), to));
+            }
+        }
+        let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        let finish = |(j, products): (usize, Vec<ValueId>)| {
+            let bias = cx.datapath.constant(bias.apply_wide(self.biases[j]));
+            let sum = if wraps {
+                let terms = std::iter::once(bias).chain(products).map(Term::plain);
+                let sum = cx.datapath.sum(terms);
+                cx.datapath.cast(sum, frac, self.accum)
+            } else {
+                products.into_iter().fold(bias, |sum, product| {
+                    let sum = cx.datapath.add(Term::plain(sum), Term::plain(product));
+                    cx.datapath.cast(sum, frac, self.accum)
+                })
+            };
+            cx.datapath.cast(sum, frac, self.result)
+        };
+        products.into_iter().enumerate().map(finish).collect()
     }
 }
