@@ -5,6 +5,8 @@
 //! the same twice more and are tested to agree with it on random and extreme values.
 
 mod affine;
+#[cfg(test)]
+pub(crate) mod agreement;
 mod argmax;
 mod clamp;
 mod constant;
