@@ -1,0 +1,1 @@
+//! One broken model per message.

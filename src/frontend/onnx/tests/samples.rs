@@ -1,0 +1,1 @@
+//! Files that real exporters wrote.
