@@ -11,42 +11,45 @@ use crate::source::Tensor;
 /// Largest magnitude up to which a double counts integers one by one.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A name and what it computes.
-type Named<F> = (&'static str, F);
+/// What an operator of one operand computes.
+fn unary(op: &str) -> Option<fn(f64) -> f64> {
+    Some(match op {
+        "Abs" => f64::abs,
+        "Ceil" => f64::ceil,
+        "Floor" => f64::floor,
+        "Neg" => |v| -v,
+        "Reciprocal" => f64::recip,
+        "Sqrt" => f64::sqrt,
+        _ => return None,
+    })
+}
 
-/// Operators of one operand.
-const UNARY: &[Named<fn(f64) -> f64>] = &[
-    ("Abs", f64::abs),
-    ("Ceil", f64::ceil),
-    ("Floor", f64::floor),
-    ("Neg", |v| -v),
-    ("Reciprocal", f64::recip),
-    ("Sqrt", f64::sqrt),
-];
-
-/// Operators of two operands.
-const BINARY: &[Named<fn(f64, f64) -> f64>] = &[
-    ("Add", |a, b| a + b),
-    ("Div", |a, b| a / b),
-    ("Equal", |a, b| f64::from(a == b)),
-    ("Mul", |a, b| a * b),
-    ("Pow", f64::powf),
-    ("Sub", |a, b| a - b),
-];
+/// What an operator of two operands computes.
+fn binary(op: &str) -> Option<fn(f64, f64) -> f64> {
+    Some(match op {
+        "Add" => |a, b| a + b,
+        "Div" => |a, b| a / b,
+        "Equal" => |a, b| f64::from(a == b),
+        "Mul" => |a, b| a * b,
+        "Pow" => f64::powf,
+        "Sub" => |a, b| a - b,
+        _ => return None,
+    })
+}
 
 /// Whether [`apply`] knows the operator.
 pub(super) fn knows(op: &str) -> bool {
-    op == "Where" || UNARY.iter().any(|it| it.0 == op) || BINARY.iter().any(|it| it.0 == op)
+    op == "Where" || unary(op).is_some() || binary(op).is_some()
 }
 
 /// The result, broadcast to `shape`.
 pub(super) fn apply(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
     let op = call.op();
-    if let Some((_, compute)) = UNARY.iter().find(|it| it.0 == op) {
+    if let Some(compute) = unary(op) {
         let operand = call.value(0)?;
         return rounded(operand.dtype, operand.data.mapv(compute));
     }
-    if let Some((_, compute)) = BINARY.iter().find(|it| it.0 == op) {
+    if let Some(compute) = binary(op) {
         let (left, right) = (call.value(0)?, call.value(1)?);
         // The exponent alone may have a type of its own.
         if left.dtype != right.dtype && op != "Pow" {

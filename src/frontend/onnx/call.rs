@@ -12,6 +12,9 @@ use crate::source::Attrs;
 /// Extents of a tensor, the batch axis included and 1.
 pub(super) type Shape = Vec<usize>;
 
+/// More entries than the longest sensible parameter (the parts of a `Split`) has.
+const MAX_LIST: usize = 4096;
+
 /// What is known of a tensor.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
@@ -122,6 +125,17 @@ impl<'a> Call<'a> {
         self.operand(operand)?.value.as_ref().ok_or(FoldError::NotConstant { operand })
     }
 
+    /// A short list of integers that is an operand: axes, extents, pads.
+    pub(super) fn list(&self, operand: usize) -> Result<Vec<i64>, FoldError> {
+        let value = self.value(operand)?;
+        let length = value.data.len();
+        // A file could make every node read the same huge list.
+        match length <= MAX_LIST {
+            true => Ok(value.ints()),
+            false => Err(FoldError::Value { what: "length of a parameter", value: length as i64 }),
+        }
+    }
+
     /// Integers that are an operand, or an attribute in older opsets; `None` if neither is given.
     pub(super) fn ints(
         &self,
@@ -129,7 +143,7 @@ impl<'a> Call<'a> {
         attr: &'static str,
     ) -> Result<Option<Vec<i64>>, FoldError> {
         match self.has(operand) {
-            true => Ok(Some(self.value(operand)?.ints())),
+            true => Ok(Some(self.list(operand)?)),
             false => Ok(self.attrs.ints(attr)?),
         }
     }

@@ -136,8 +136,10 @@ impl<'a> Folder<'a> {
     }
 }
 
+/// Many messages may repeat it, so it is kept short.
 fn lost_at(node: &Node) -> Rc<str> {
-    format!("node `{}` ({})", node.name, node.op).into()
+    let short = |text: &str| text.chars().take(100).collect::<String>();
+    format!("node `{}` ({})", short(&node.name), short(&node.op)).into()
 }
 
 /// Whether the node is to become a constant.
@@ -155,8 +157,13 @@ fn folds(call: &Call) -> bool {
 fn fold(call: &Call, budget: &mut usize) -> Result<Rc<Value>, FoldError> {
     let shape = infer(call)?.into_iter().next().unwrap_or_default();
     let elements: usize = shape.iter().product();
+    let cost = match call.op() {
+        // Picking nothing many times is work, too.
+        "Gather" => elements.max(call.shape(1)?.iter().product()),
+        _ => elements,
+    };
     *budget =
-        budget.checked_sub(elements).ok_or_else(|| FoldError::TooLarge { shape: shape.clone() })?;
+        budget.checked_sub(cost).ok_or_else(|| FoldError::TooLarge { shape: shape.clone() })?;
     let value = match call.op() {
         "Constant" => Rc::new(constant(call)?),
         "Identity" => call.value(0)?.clone(),

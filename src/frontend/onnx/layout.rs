@@ -162,7 +162,7 @@ pub(super) fn slices(call: &Call) -> Result<Vec<Cut>, FoldError> {
     let ends = call.ints(2, "ends")?.ok_or(FoldError::Missing { what: "ends" })?;
     let axes = call.ints(3, "axes")?.unwrap_or_else(|| (0..starts.len() as i64).collect());
     let steps = match call.has(4) {
-        true => call.value(4)?.ints(),
+        true => call.list(4)?,
         false => vec![1; starts.len()],
     };
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
@@ -209,7 +209,7 @@ pub(super) fn gather(call: &Call) -> Result<(usize, Shape), FoldError> {
 /// Repeats along every axis.
 pub(super) fn tile(call: &Call) -> Result<Shape, FoldError> {
     let shape = call.shape(0)?;
-    let repeats = extents(&call.value(1)?.ints())?;
+    let repeats = extents(&call.list(1)?)?;
     let wrong = || FoldError::Mismatch { left: shape.to_vec(), right: repeats.clone() };
     if repeats.len() != shape.len() {
         return Err(wrong());
@@ -222,7 +222,7 @@ pub(super) fn pad(call: &Call) -> Result<Shape, FoldError> {
     let mut shape = call.shape(0)?.to_vec();
     let pads = call.ints(1, "pads")?.ok_or(FoldError::Missing { what: "pads" })?;
     let axes = match call.has(3) {
-        true => call.value(3)?.ints(),
+        true => call.list(3)?,
         false => (0..shape.len() as i64).collect(),
     };
     if pads.len() != 2 * axes.len() {

@@ -13,10 +13,13 @@ fn fold(nodes: Vec<Node>, mut initializers: Vec<Tensor>) -> (Vec<usize>, Vec<f64
     (model.constants["y"].shape().to_vec(), elements(&model, "y"))
 }
 
+/// A node, its constants, and the shape and elements it makes.
+type Case<'a> = (Node, Vec<Tensor>, &'a [usize], &'a [f64]);
+
 #[test]
 fn layout_operators() {
     let ints = |name, values: &[i64]| longs(name, &[values.len() as i64], values);
-    let cases: Vec<(Node, Vec<Tensor>, &[usize], &[f64])> = vec![
+    let cases: Vec<Case> = vec![
         (node("Identity", &["c"], &["y"]), vec![], &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
         (node("Transpose", &["c"], &["y"]), vec![], &[3, 2], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]),
         (

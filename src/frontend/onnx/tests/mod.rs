@@ -18,6 +18,12 @@ fn load(bytes: &[u8]) -> RawModel {
     super::load("m.onnx", bytes).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
+/// Says that a test did not run.
+#[expect(clippy::print_stderr)]
+fn skip(what: &str) {
+    eprintln!("SKIPPED: {what}");
+}
+
 /// A model of opset 13 with one input `x` of shape `[batch, 2, 3]`, to be changed by tests.
 fn model(nodes: Vec<Node>, initializer: Vec<Tensor>, outputs: &[&str]) -> Model {
     let output = outputs.iter().map(|it| value(it, &[])).collect();
