@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::units::LANES;
+
 /// A machine word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Width {
@@ -30,14 +32,10 @@ pub(super) enum Buffer {
 }
 
 impl Buffer {
-    /// Elements `first ..` of every sample.
-    pub(super) fn gather(
-        width: Width,
-        samples: &[Vec<i128>],
-        first: usize,
-        count: usize,
-    ) -> Buffer {
-        let all = (first..first + count).flat_map(|at| samples.iter().map(move |row| row[at]));
+    /// A tensor of `count` elements from its values at `(element, lane)`.
+    pub(super) fn fill(width: Width, count: usize, value: impl Fn(usize, usize) -> i128) -> Buffer {
+        let all = (0..count).flat_map(|at| (0..LANES).map(move |lane| (at, lane)));
+        let all = all.map(|(at, lane)| value(at, lane));
         match width {
             Width::W32 => Buffer::I32(all.map(|it| it as i32).collect()),
             Width::W64 => Buffer::I64(all.map(|it| it as i64).collect()),
@@ -45,12 +43,18 @@ impl Buffer {
         }
     }
 
-    /// Appends the tensor to every sample's row.
-    pub(super) fn scatter(&self, lanes: usize, rows: &mut [Vec<i128>]) {
-        let all = self.i128();
-        for (sample, row) in rows.iter_mut().enumerate() {
-            row.extend(all.chunks(lanes).map(|element| element[sample]));
-        }
+    /// All elements of one sample.
+    pub(super) fn lane(&self, lane: usize) -> impl Iterator<Item = i128> + '_ {
+        let count = match self {
+            Buffer::I32(it) => it.len(),
+            Buffer::I64(it) => it.len(),
+            Buffer::I128(it) => it.len(),
+        };
+        (0..count / LANES).map(move |element| match self {
+            Buffer::I32(it) => i128::from(it[element * LANES + lane]),
+            Buffer::I64(it) => i128::from(it[element * LANES + lane]),
+            Buffer::I128(it) => it[element * LANES + lane],
+        })
     }
 
     pub(super) fn i32(&self) -> Cow<'_, [i32]> {

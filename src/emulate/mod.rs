@@ -10,13 +10,9 @@ use rayon::prelude::*;
 
 use block::{Buffer, Width};
 
-use crate::fixed::{Graph, Type};
+use crate::fixed::{Format, Graph, Type};
 use crate::graph::NodeId;
-use crate::units::{Run, Unit};
-
-/// Samples of a block: one vector register holds 8 to 16 of them, and a block of a few hundred
-/// elements stays in the first-level cache.
-const LANES: usize = 32;
+use crate::units::{LANES, Run, Unit};
 
 /// A graph ready to run.
 #[derive(Debug)]
@@ -60,69 +56,65 @@ impl<'g> Emulator<'g> {
 
     /// As [`Emulator::run`], but returns the tensors of the given nodes.
     pub fn run_tracing(&self, samples: &[Vec<i128>], wanted: &[NodeId]) -> Vec<Vec<i128>> {
-        let blocks = samples.par_chunks(LANES);
-        blocks.flat_map_iter(|block| self.run_block(block, wanted)).collect()
+        let block = |block: &[Vec<i128>]| {
+            let values = self.block(|element, lane| block[lane.min(block.len() - 1)][element]);
+            let row = |lane| wanted.iter().flat_map(|id| buffer(&values, *id).lane(lane)).collect();
+            (0..block.len()).map(row).collect::<Vec<Vec<i128>>>()
+        };
+        samples.par_chunks(LANES).flat_map_iter(block).collect()
     }
 
-    /// Runs float samples: quantizes inputs, and gives outputs as floats.
+    /// Runs float samples, one after another: quantizes inputs, and gives outputs as floats.
     pub fn predict(&self, samples: &[f64]) -> Vec<f64> {
-        let n_in: usize =
-            self.graph.inputs.iter().map(|id| self.graph.node(*id).ty.elements()).sum();
-        let formats: Vec<_> = self
-            .graph
-            .inputs
-            .iter()
-            .flat_map(|id| {
-                let ty = &self.graph.node(*id).ty;
-                (0..ty.elements()).map(|it| ty.format(it))
-            })
-            .collect();
-        let blocks = samples.par_chunks(LANES * n_in.max(1));
-        blocks
-            .flat_map_iter(|block| {
-                let rows: Vec<Vec<i128>> = block
-                    .chunks(n_in.max(1))
-                    .map(|row| row.iter().zip(&formats).map(|(x, f)| f.quantize(*x)).collect())
-                    .collect();
-                self.run_block(&rows, &self.graph.outputs)
-                    .into_iter()
-                    .flat_map(|row| self.values(&row))
-            })
-            .collect()
+        let (from, to) = (self.formats(&self.graph.inputs), self.formats(&self.graph.outputs));
+        let n_in = from.len().max(1);
+        let block = |block: &[f64]| {
+            let last = block.len() / n_in - 1;
+            let input = |element: usize, lane: usize| {
+                from[element].quantize(block[lane.min(last) * n_in + element])
+            };
+            let values = self.block(input);
+            let row = |lane| {
+                let outputs =
+                    self.graph.outputs.iter().flat_map(|id| buffer(&values, *id).lane(lane));
+                outputs.zip(&to).map(|(v, format)| format.value(v)).collect::<Vec<f64>>()
+            };
+            (0..=last).flat_map(row).collect::<Vec<f64>>()
+        };
+        samples.par_chunks(LANES * n_in).flat_map_iter(block).collect()
     }
 
-    /// The values of output mantissas.
-    fn values(&self, row: &[i128]) -> Vec<f64> {
-        let formats = self.graph.outputs.iter().flat_map(|id| {
+    /// Formats of all elements of the given tensors.
+    fn formats(&self, ids: &[NodeId]) -> Vec<Format> {
+        let formats = |id: &NodeId| {
             let ty = &self.graph.node(*id).ty;
             (0..ty.elements()).map(|it| ty.format(it))
-        });
-        row.iter().zip(formats).map(|(v, format)| format.value(*v)).collect()
+        };
+        ids.iter().flat_map(formats).collect()
     }
 
-    fn run_block(&self, samples: &[Vec<i128>], wanted: &[NodeId]) -> Vec<Vec<i128>> {
-        let lanes = samples.len();
+    /// Runs a full block; `input` gives an element of a sample, counted over all input tensors.
+    fn block(&self, input: impl Fn(usize, usize) -> i128) -> Vec<Option<Buffer>> {
         let mut values: Vec<Option<Buffer>> = vec![None; self.graph.bound()];
         let mut first = 0;
         for id in &self.graph.inputs {
             let ty = &self.graph.node(*id).ty;
             let width = Width::of(ty.max_width() + 1);
-            values[id.index()] = Some(Buffer::gather(width, samples, first, ty.elements()));
+            let fill = |element: usize, lane: usize| input(first + element, lane);
+            values[id.index()] = Some(Buffer::fill(width, ty.elements(), fill));
             first += ty.elements();
         }
         for step in &self.steps {
             if values[step.id.index()].is_none() {
-                let made = self.arch.dispatch(|| step.run(&values, lanes));
-                values[step.id.index()] = Some(made);
+                values[step.id.index()] = Some(self.arch.dispatch(|| step.run(&values, LANES)));
             }
         }
-        let mut rows = vec![Vec::new(); lanes];
-        for id in wanted {
-            let buffer = values[id.index()].as_ref().expect("every node was run");
-            buffer.scatter(lanes, &mut rows);
-        }
-        rows
+        values
     }
+}
+
+fn buffer(values: &[Option<Buffer>], id: NodeId) -> &Buffer {
+    values[id.index()].as_ref().expect("every node was run")
 }
 
 impl Step<'_> {

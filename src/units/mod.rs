@@ -63,6 +63,9 @@ pub trait Datapathed {
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId>;
 }
 
+/// Samples that kernels like to have in a block: a few vector registers full.
+pub const LANES: usize = 32;
+
 /// A block of samples going through a unit. Element `e` of sample `s` is at `e * lanes + s`, so that
 /// inner loops run over samples and vectorize whatever the unit does.
 #[derive(Debug)]
