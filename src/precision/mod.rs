@@ -6,6 +6,7 @@
 //! looked up here first.
 
 pub mod auto;
+mod parse;
 mod quantize;
 mod span;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fixed::Format;
 use crate::graph::NodeId;
+pub use parse::{Precision, PrecisionError, parse_precision};
 pub use quantize::{dequantized, quantize};
 pub use span::Span;
 
