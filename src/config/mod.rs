@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use keys::nearest;
 pub use lookup::{Level, Lookup};
+pub(crate) use lookup::{find, has_builtin};
 pub use merge::Overrides;
 pub use warning::Warning;
 
