@@ -1,4 +1,5 @@
 //! nn2rtl: a trained neural network becomes FPGA firmware by two paths from one fixed-point model.
+pub mod config;
 pub mod data;
 pub mod device;
 pub mod emulate;

@@ -5,7 +5,14 @@
 //! the layer's own business ([`crate::layers::LayerSpec::resolve`]); what the user asked for is
 //! looked up here first.
 
+mod assign;
 pub mod auto;
+mod calibrate;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod golden_tests;
+mod parse;
 mod quantize;
 mod span;
 
@@ -16,6 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fixed::Format;
 use crate::graph::NodeId;
+pub use assign::assign;
+pub use calibrate::{Calibration, CalibrationError, calibrate};
+pub use parse::{Precision, PrecisionError, parse_precision};
 pub use quantize::{dequantized, quantize};
 pub use span::Span;
 
