@@ -57,6 +57,7 @@ impl UnitSpec for Affine {
 }
 
 impl Emulate for Affine {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for element in 0..run.ty.elements() {
             let input = run.types[0].format(element);

@@ -35,6 +35,7 @@ impl UnitSpec for Argmax {
 }
 
 impl Emulate for Argmax {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let (lanes, one) = (run.lanes, T::narrow(self.one()));
         let frac = run.types[0].union().frac();

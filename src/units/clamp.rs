@@ -46,6 +46,7 @@ impl UnitSpec for Clamp {
 }
 
 impl Emulate for Clamp {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for element in 0..run.ty.elements() {
             let input = run.types[0].format(element);

@@ -31,6 +31,7 @@ impl UnitSpec for Constant {
 }
 
 impl Emulate for Constant {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for (out, value) in run.output.chunks_mut(run.lanes).zip(self.values.iter()) {
             out.fill(T::narrow(*value));

@@ -89,6 +89,7 @@ impl UnitSpec for Eltwise {
 }
 
 impl Emulate for Eltwise {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let lanes = run.lanes;
         for element in 0..run.ty.elements() {

@@ -27,6 +27,7 @@ impl UnitSpec for Input {
 
 impl Emulate for Input {
     /// Inputs are filled by whoever runs the graph.
+    #[inline(always)]
     fn emulate<T: Word>(&self, _: &mut Run<'_, T>) {}
 }
 

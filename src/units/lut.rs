@@ -96,6 +96,7 @@ impl UnitSpec for Lut {
 }
 
 impl Emulate for Lut {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let cast = Cast { from_frac: self.entry.frac(), to: self.result };
         let table: Vec<T> = self.table.iter().map(|it| cast.apply(T::narrow(*it))).collect();

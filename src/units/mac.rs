@@ -112,6 +112,7 @@ impl UnitSpec for Mac {
 }
 
 impl Emulate for Mac {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let exact = self.is_exact(run.types[0]);
         // Bits of the shifted weights; operands that both fit 32 bits multiply faster.

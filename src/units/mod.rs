@@ -54,6 +54,9 @@ pub trait UnitSpec: Debug {
 /// The meaning of a unit: its outputs from its inputs, on a block of samples at once.
 pub trait Emulate {
     /// Fills `run.output`. The word is as wide as [`UnitSpec::working_bits`] asks for.
+    ///
+    /// Implementations are `#[inline(always)]`, so that they are compiled for the vector instructions
+    /// that the emulator finds at run time.
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>);
 }
 

@@ -75,6 +75,7 @@ impl UnitSpec for Rectify {
 }
 
 impl Emulate for Rectify {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for element in 0..run.ty.elements() {
             let input = run.types[0].format(element);

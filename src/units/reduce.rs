@@ -73,6 +73,7 @@ impl UnitSpec for Reduce {
 }
 
 impl Emulate for Reduce {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for group in 0..run.ty.elements() {
             let first = group * self.group;

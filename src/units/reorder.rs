@@ -42,6 +42,7 @@ impl UnitSpec for Reorder {
 }
 
 impl Emulate for Reorder {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let lanes = run.lanes;
         for (y, (operand, element)) in run.output.chunks_mut(lanes).zip(self.map.iter()) {

@@ -37,6 +37,7 @@ impl UnitSpec for Requantize {
 }
 
 impl Emulate for Requantize {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for element in 0..run.ty.elements() {
             let from_frac = run.types[0].format(element).frac();

@@ -64,6 +64,7 @@ impl UnitSpec for Select {
 }
 
 impl Emulate for Select {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let lanes = run.lanes;
         for element in 0..run.ty.elements() {
