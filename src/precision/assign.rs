@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::{Calibration, Formats, LayerFormats, Precision, Produced, Resolve, Role, Typed};
-use crate::config::{Config, DEFAULT_WIDTH, has_builtin};
+use crate::config::{Config, DEFAULT_WIDTH, attribute_only};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::Format;
 use crate::graph::NodeId;
@@ -113,7 +113,7 @@ impl Chooser<'_> {
         match found.map(|it| (it.precision, it)) {
             Some((Precision::Fixed(format), found)) => Typed::new(format, found.to_string()),
             // hls4ml infers only what the configuration calls auto.
-            None if cx.compat && !has_builtin("", role) => {
+            None if cx.compat && !attribute_only(role) => {
                 Typed::new(cx.default, "hls4ml: model default")
             }
             _ => self.infer(role, cx),
