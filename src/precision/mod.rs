@@ -6,7 +6,14 @@
 //! looked up here first.
 
 pub mod activation;
+mod assign;
 pub mod auto;
+mod calibrate;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod golden_tests;
+mod parse;
 mod quantize;
 mod span;
 
@@ -17,6 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fixed::Format;
 use crate::graph::NodeId;
+pub use assign::assign;
+pub use calibrate::{Calibration, CalibrationError, calibrate};
+pub use parse::{Precision, PrecisionError, parse_precision};
 pub use quantize::{dequantized, quantize};
 pub use span::Span;
 

@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
+use crate::rtl::datapath::{Term, ValueId, Wiring};
 
 /// Constant factors and offsets.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,5 +66,24 @@ impl Emulate for Affine {
             let cast = Cast { from_frac: self.sum_frac(input), to: self.result };
             run.map(element, |x| cast.apply(x.mul(scale).shl(product).add(bias)));
         }
+    }
+}
+
+impl Datapathed for Affine {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let elements = cx.ty.elements();
+        let affine = |element: usize| {
+            let (x, _) = cx.input(0, element);
+            let input = cx.types[0].format(element);
+            let (product, offset) = self.shifts(input);
+            let scale = self.scales[element % self.scales.len()];
+            let bias = self.biases[element % self.biases.len()];
+            let scaled = cx.datapath.mul_const(x, scale);
+            let bias = cx.datapath.constant(bias << offset);
+            let sum =
+                cx.datapath.add(Term { shift: product, ..Term::plain(scaled) }, Term::plain(bias));
+            cx.datapath.cast(sum, self.sum_frac(input), self.result)
+        };
+        (0..elements).map(affine).collect()
     }
 }

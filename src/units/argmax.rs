@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::rtl::datapath::{Logic, Relation, ValueId, Wiring};
 
 /// A one-hot maximum over the last axis.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,5 +51,46 @@ impl Emulate for Argmax {
                 run.output[(group * self.group + best) * lanes + lane] = one;
             }
         }
+    }
+}
+
+impl Datapathed for Argmax {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let frac = cx.types[0].union().frac();
+        let mut made = Vec::with_capacity(cx.ty.elements());
+        for group in 0..cx.ty.elements() / self.group {
+            let values: Vec<ValueId> = (0..self.group)
+                .map(|k| {
+                    let (x, from) = cx.input(0, group * self.group + k);
+                    cx.datapath.shl(x, (frac - from) as u32)
+                })
+                .collect();
+            made.extend(self.one_hot(cx, &values));
+        }
+        made
+    }
+}
+
+impl Argmax {
+    /// Element `k` is the first maximum if it beats every earlier one and no later one beats it.
+    fn one_hot(&self, cx: &mut Wiring<'_>, values: &[ValueId]) -> Vec<ValueId> {
+        let dp = &mut *cx.datapath;
+        let (one, zero) = (dp.constant(self.one()), dp.constant(0));
+        let mut made = Vec::with_capacity(values.len());
+        for (k, value) in values.iter().enumerate() {
+            let mut wins = dp.constant(1);
+            for (other, rival) in values.iter().enumerate().filter(|(other, _)| *other != k) {
+                let beaten = match other < k {
+                    true => dp.compare(Relation::Less, *rival, *value),
+                    false => {
+                        let less = dp.compare(Relation::Less, *value, *rival);
+                        dp.not(less)
+                    }
+                };
+                wins = dp.logic(Logic::And, wins, beaten);
+            }
+            made.push(dp.mux(wins, one, zero));
+        }
+        made
     }
 }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::rtl::datapath::{Interval, ValueId, Wiring};
 
 /// A pair of limits, `lo <= hi`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,5 +56,21 @@ impl Emulate for Clamp {
             let cast = Cast { from_frac: frac, to: self.result };
             run.map(element, |x| cast.apply(x.shl(grow).max(lo).min(hi)));
         }
+    }
+}
+
+impl Datapathed for Clamp {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let elements = cx.ty.elements();
+        let clamp = |element: usize| {
+            let (x, frac_x) = cx.input(0, element);
+            let frac = self.frac(cx.types[0].format(element));
+            let limit = |v: i128| v << (frac - self.limit.frac());
+            let x = cx.datapath.shl(x, (frac - frac_x) as u32);
+            let range = Interval::new(limit(self.lo), limit(self.hi));
+            let inside = cx.datapath.clamp(x, range);
+            cx.datapath.cast(inside, frac, self.result)
+        };
+        (0..elements).map(clamp).collect()
     }
 }

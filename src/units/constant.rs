@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Format, Mantissas, Type, Word};
 use crate::nn::Shape;
+use crate::rtl::datapath::{ValueId, Wiring};
 
 /// Constant mantissas.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,5 +35,11 @@ impl Emulate for Constant {
         for (out, value) in run.output.chunks_mut(run.lanes).zip(self.values.iter()) {
             out.fill(T::narrow(*value));
         }
+    }
+}
+
+impl Datapathed for Constant {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        self.values.iter().map(|it| cx.datapath.constant(*it)).collect()
     }
 }

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::nn::Shape;
+use crate::rtl::datapath::{Term, ValueId, Wiring};
 
 /// The operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,5 +109,33 @@ impl Emulate for Eltwise {
                 });
             }
         }
+    }
+}
+
+impl Datapathed for Eltwise {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let elements = cx.ty.elements();
+        let combine = |element: usize| {
+            let at = [self.read[0].element(element), self.read[1].element(element)];
+            let ((a, _), (b, _)) = (cx.input(0, at[0]), cx.input(1, at[1]));
+            let formats = [cx.types[0].format(at[0]), cx.types[1].format(at[1])];
+            let (exact, shift) = self.exact(formats[0], formats[1]);
+            let dp = &mut *cx.datapath;
+            let (ta, tb) = (
+                Term { shift: shift[0], ..Term::plain(a) },
+                Term { shift: shift[1], ..Term::plain(b) },
+            );
+            let value = match self.op {
+                Binary::Add => dp.add(ta, tb),
+                Binary::Sub => dp.add(ta, tb.negated()),
+                Binary::Mul => dp.mul(a, b),
+                Binary::Max | Binary::Min => {
+                    let (a, b) = (dp.term(ta), dp.term(tb));
+                    if self.op == Binary::Max { dp.max(a, b) } else { dp.min(a, b) }
+                }
+            };
+            dp.cast(value, exact.frac(), self.result)
+        };
+        (0..elements).map(combine).collect()
     }
 }

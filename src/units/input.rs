@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Type, Word};
+use crate::rtl::datapath::{ValueId, Wiring};
 
 /// A port of the design.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,4 +28,10 @@ impl UnitSpec for Input {
 impl Emulate for Input {
     /// Inputs are filled by whoever runs the graph.
     fn emulate<T: Word>(&self, _: &mut Run<'_, T>) {}
+}
+
+impl Datapathed for Input {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        unreachable!("inputs are ports: {:?}", cx.ty)
+    }
 }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
-use crate::fixed::{Cast, Format, Mantissas, Type, Word};
+use super::{Datapathed, Emulate, Run, UnitSpec};
+use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
+use crate::rtl::datapath::{Datapath, Interval, Term, ValueId, Wiring};
 
 /// How an input addresses the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,5 +103,42 @@ impl Emulate for Lut {
             let input = run.types[0].format(element);
             run.map(element, |x| table[self.address(x, input)]);
         }
+    }
+}
+
+impl Datapathed for Lut {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let elements = cx.ty.elements();
+        let cast = Cast { from_frac: self.entry.frac(), to: self.result };
+        let table: std::sync::Arc<[i128]> = self.table.iter().map(|it| cast.apply(*it)).collect();
+        let look_up = |element: usize| {
+            let (x, _) = cx.input(0, element);
+            let index = self.wire_address(cx.datapath, x, cx.types[0].format(element));
+            cx.datapath.lookup(table.clone(), index)
+        };
+        (0..elements).map(look_up).collect()
+    }
+}
+
+impl Lut {
+    fn wire_address(&self, dp: &mut Datapath, x: ValueId, input: Format) -> ValueId {
+        let (offset, log2_range, negative) = match self.index {
+            Index::TopBits => {
+                let low = input.width - self.address_bits();
+                return dp.slice(x, low, self.address_bits(), false);
+            }
+            Index::Raw => return dp.slice(x, 0, input.width, false),
+            Index::Range { log2_range, offset, negative } => (offset, log2_range, negative),
+        };
+        let entries = self.table.len() as i128;
+        let scaled = dp.mul_const(x, if negative { -entries } else { entries });
+        let whole = Format::signed(128, 128).with(Rounding::TrnZero, Overflow::Wrap);
+        let quotient = match log2_range as i32 + input.frac() {
+            shift if shift >= 0 => dp.cast(scaled, shift, whole),
+            shift => dp.shl(scaled, (-shift) as u32),
+        };
+        let offset = dp.constant(i128::from(offset));
+        let index = dp.add(Term::plain(quotient), Term::plain(offset));
+        dp.clamp(index, Interval::new(0, entries - 1))
     }
 }

@@ -4,11 +4,14 @@
 //! Every product is cast to the accumulator's format `A` before it is added, as hls4ml's dense
 //! kernels do; only with a saturating `A` does the order of the sum matter.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, LANES, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
 use crate::nn::Shape;
+use crate::rtl::datapath::{Term, ValueId, Wiring};
 
 /// A constant matrix with biases.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -111,7 +114,11 @@ impl UnitSpec for Mac {
 impl Emulate for Mac {
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let exact = self.is_exact(run.types[0]);
-        let short = run.types[0].max_width() <= 32 && self.weight.width <= 32;
+        // Bits of the shifted weights; operands that both fit 32 bits multiply faster.
+        let fracs = (0..run.types[0].elements()).map(|it| run.types[0].format(it).frac()).min();
+        let shift = self.accum.frac() - self.weight.frac() - fracs.unwrap_or(0);
+        let weight_bits = self.weight.width + shift.max(0) as u32;
+        let short = run.types[0].max_width() < 32 && weight_bits < 32;
         for position in 0..run.types[0].elements() / self.n_in.max(1) {
             match (exact, short) {
                 (true, true) => self.exact(run, position, T::mul_short),
@@ -131,44 +138,49 @@ impl Mac {
         position: usize,
         mul: impl Fn(T, T) -> T + Copy,
     ) {
-        let lanes = run.lanes;
-        let mut sum = vec![T::ZERO; lanes];
-        let grid = Cast {
-            from_frac: self.accum.frac(),
-            to: self.accum.with(Rounding::Trn, Overflow::Wrap),
-        };
+        match run.lanes % LANES {
+            0 => self.exact_lanes::<T, LANES>(run, position, mul),
+            _ => self.exact_lanes::<T, 1>(run, position, mul),
+        }
+    }
+
+    /// As [`Mac::exact`], `N` samples at a time: a constant, so that their sums stay in registers.
+    #[inline(always)]
+    fn exact_lanes<T: Word, const N: usize>(
+        &self,
+        run: &mut Run<'_, T>,
+        position: usize,
+        mul: impl Fn(T, T) -> T + Copy,
+    ) {
+        let grid = self.accum.with(Rounding::Trn, Overflow::Wrap);
+        let grid = Cast { from_frac: self.accum.frac(), to: grid };
         let result = Cast { from_frac: self.accum.frac(), to: self.result };
         let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        let lanes = run.lanes;
+        let rows = &run.inputs[0][position * self.n_in * lanes..][..self.n_in * lanes];
+        // Wrapping arithmetic: the shift to the accumulator's grid can be applied to the weight.
+        let weight = |i: usize, j: usize| {
+            let frac = run.types[0].format(position * self.n_in + i).frac() + self.weight.frac();
+            T::narrow(self.at(i, j)).shl((self.accum.frac() - frac) as u32)
+        };
         for j in 0..self.n_out {
-            sum.fill(if self.biases[j] == 0 {
-                T::ZERO
-            } else {
-                bias.apply(T::narrow(self.biases[j]))
-            });
-            for i in 0..self.n_in {
-                let weight = self.at(i, j);
-                if weight == 0 {
-                    continue;
-                }
-                let element = position * self.n_in + i;
-                let shift =
-                    self.accum.frac() - run.types[0].format(element).frac() - self.weight.frac();
-                let x = run.input(0, element);
-                if shift == 0 {
-                    let weight = T::narrow(weight);
-                    for (a, x) in sum.iter_mut().zip(x) {
-                        *a = a.add(mul(*x, weight));
-                    }
-                } else {
-                    let weight = T::narrow(weight);
-                    for (a, x) in sum.iter_mut().zip(x) {
-                        *a = a.add(x.mul(weight).shl(shift as u32));
+            let column: Vec<T> = (0..self.n_in).map(|i| weight(i, j)).collect();
+            let start = match self.biases[j] {
+                0 => T::ZERO,
+                b => bias.apply(T::narrow(b)),
+            };
+            let out = &mut run.output[(position * self.n_out + j) * lanes..][..lanes];
+            for (chunk, y) in out.as_chunks_mut::<N>().0.iter_mut().enumerate() {
+                let mut sum = [start; N];
+                for (row, w) in rows.chunks_exact(lanes).zip(&column) {
+                    let x = &row.as_chunks::<N>().0[chunk];
+                    for lane in 0..N {
+                        sum[lane] = sum[lane].add(mul(x[lane], *w));
                     }
                 }
-            }
-            let y = &mut run.output[(position * self.n_out + j) * lanes..][..lanes];
-            for (y, a) in y.iter_mut().zip(&sum) {
-                *y = result.apply(grid.apply(*a));
+                for lane in 0..N {
+                    y[lane] = result.apply(grid.apply(sum[lane]));
+                }
             }
         }
     }
@@ -197,5 +209,82 @@ impl Mac {
                 *y = result.apply(*a);
             }
         }
+    }
+}
+
+impl Datapathed for Mac {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let exact = self.is_exact(cx.types[0]);
+        let positions = cx.types[0].elements() / self.n_in.max(1);
+        let rows = |position: usize| position * self.n_in..(position + 1) * self.n_in;
+        (0..positions)
+            .flat_map(|position| match exact {
+                true => self.wire_exact(cx, rows(position)),
+                false => self.wire_stepwise(cx, rows(position)),
+            })
+            .collect()
+    }
+}
+
+impl Mac {
+    /// One adder graph for the whole matrix, the bias, then the casts.
+    fn wire_exact(&self, cx: &mut Wiring<'_>, rows: Range<usize>) -> Vec<ValueId> {
+        let mut matrix = Vec::with_capacity(self.weights.len());
+        for (i, element) in rows.clone().enumerate() {
+            let frac = cx.types[0].format(element).frac() + self.weight.frac();
+            let shift = self.accum.frac() - frac;
+            matrix.extend((0..self.n_out).map(|j| match self.at(i, j) {
+                0 => 0,
+                weight => weight << shift,
+            }));
+        }
+        let x: Vec<ValueId> = rows.map(|element| cx.inputs[0][element]).collect();
+        let sums = cx.multiply(&x, matrix);
+        let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        let finish = |(j, sum): (usize, ValueId)| {
+            let bias = if self.biases[j] == 0 { 0 } else { bias.apply_wide(self.biases[j]) };
+            let bias = cx.datapath.constant(bias);
+            let sum = cx.datapath.add(Term::plain(sum), Term::plain(bias));
+            let accum = self.accum.with(Rounding::Trn, Overflow::Wrap);
+            let sum = cx.datapath.cast(sum, self.accum.frac(), accum);
+            cx.datapath.cast(sum, self.accum.frac(), self.result)
+        };
+        sums.into_iter().enumerate().map(finish).collect()
+    }
+
+    /// Every product cast, then added; in order only where the accumulator saturates.
+    fn wire_stepwise(&self, cx: &mut Wiring<'_>, rows: Range<usize>) -> Vec<ValueId> {
+        let wraps = self.accum.overflow == Overflow::Wrap;
+        // Wrapping commutes with addition, so a product need only be rounded.
+        let frac = self.accum.frac();
+        let to = if wraps {
+            Format { signed: true, width: 126, int_bits: 126 - frac, ..self.accum }
+        } else {
+            self.accum
+        };
+        let mut products = vec![Vec::new(); self.n_out];
+        for (i, element) in rows.enumerate() {
+            let (x, from) = cx.input(0, element);
+            let row = (0..self.n_out).map(|j| self.at(i, j)).collect();
+            for (j, product) in cx.multiply(&[x], row).into_iter().enumerate() {
+                products[j].push(cx.datapath.cast(product, from + self.weight.frac(), to));
+            }
+        }
+        let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        let finish = |(j, products): (usize, Vec<ValueId>)| {
+            let bias = cx.datapath.constant(bias.apply_wide(self.biases[j]));
+            let sum = if wraps {
+                let terms = std::iter::once(bias).chain(products).map(Term::plain);
+                let sum = cx.datapath.sum(terms);
+                cx.datapath.cast(sum, frac, self.accum)
+            } else {
+                products.into_iter().fold(bias, |sum, product| {
+                    let sum = cx.datapath.add(Term::plain(sum), Term::plain(product));
+                    cx.datapath.cast(sum, frac, self.accum)
+                })
+            };
+            cx.datapath.cast(sum, frac, self.result)
+        };
+        products.into_iter().enumerate().map(finish).collect()
     }
 }

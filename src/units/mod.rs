@@ -5,6 +5,8 @@
 //! the same twice more and are tested to agree with it on random and extreme values.
 
 mod affine;
+#[cfg(test)]
+pub(crate) mod agreement;
 mod argmax;
 mod clamp;
 mod constant;
@@ -37,6 +39,7 @@ pub use requantize::Requantize;
 pub use select::{Compare, Select};
 
 use crate::fixed::{Type, Word};
+use crate::rtl::datapath::{ValueId, Wiring};
 
 /// What every unit says about itself; no method has a default, so none can be forgotten.
 pub trait UnitSpec: Debug {
@@ -53,6 +56,15 @@ pub trait Emulate {
     /// Fills `run.output`. The word is as wide as [`UnitSpec::working_bits`] asks for.
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>);
 }
+
+/// The unit as scalar operations, for the direct RTL: an interval-exact program with the same values.
+pub trait Datapathed {
+    /// The elements of the output.
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId>;
+}
+
+/// Samples that kernels like to have in a block: a few vector registers full.
+pub const LANES: usize = 32;
 
 /// A block of samples going through a unit. Element `e` of sample `s` is at `e * lanes + s`, so that
 /// inner loops run over samples and vectorize whatever the unit does.
@@ -105,6 +117,11 @@ macro_rules! units {
             #[inline(always)]
             pub fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
                 match self { $(Unit::$unit(it) => it.emulate(run)),+ }
+            }
+
+            /// The unit as scalar operations.
+            pub fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+                match self { $(Unit::$unit(it) => it.datapath(cx)),+ }
             }
         }
 

@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
+use crate::rtl::datapath::{Relation, ValueId, Wiring};
 
 /// A rectifier.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,5 +103,41 @@ impl Emulate for Rectify {
                 }
             }
         }
+    }
+}
+
+impl Datapathed for Rectify {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let elements = cx.ty.elements();
+        let rectify = |element: usize| {
+            let (x, frac) = cx.input(0, element);
+            let (grow, shift) = self.shifts(cx.types[0].format(element));
+            let dp = &mut *cx.datapath;
+            let threshold = dp.constant(self.threshold << shift);
+            let grown = dp.shl(x, grow);
+            // x > t is what the slope does not apply to; below and at t it does.
+            let above = dp.compare(Relation::Less, threshold, grown);
+            let pass = match self.threshold {
+                // At zero both branches agree, so the sign alone decides.
+                0 => {
+                    let from = dp.interval(x);
+                    let negative = dp.is_negative(x);
+                    let above = dp.not(negative);
+                    let positive = dp.narrow_where_positive(x, from);
+                    (above, positive)
+                }
+                _ => (above, x),
+            };
+            let kept = dp.cast(pass.1, frac, self.result);
+            let below = match self.slope_of(element) {
+                None => dp.constant(0),
+                Some(slope) => {
+                    let product = dp.mul_const(x, slope);
+                    dp.cast(product, frac + self.slope.frac(), self.result)
+                }
+            };
+            dp.mux(pass.0, kept, below)
+        };
+        (0..elements).map(rectify).collect()
     }
 }

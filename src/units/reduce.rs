@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::nn::Shape;
+use crate::rtl::datapath::{Term, ValueId, Wiring};
 
 /// How a group is reduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,5 +132,60 @@ impl Reduce {
     fn accumulate<T: Word>(&self, sum: &mut [T], terms: &[T]) {
         let cast = Cast { from_frac: self.accum.frac(), to: self.accum };
         sum.iter_mut().zip(terms).for_each(|(a, b)| *a = cast.apply(a.add(*b)));
+    }
+}
+
+impl Datapathed for Reduce {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        (0..cx.ty.elements()).map(|group| self.wire(cx, group)).collect()
+    }
+}
+
+impl Reduce {
+    fn wire(&self, cx: &mut Wiring<'_>, group: usize) -> ValueId {
+        let first = group * self.group;
+        let (value, frac) = match self.reduction {
+            Reduction::Max => {
+                let frac = self.group_format(cx.types[0], group).frac();
+                (self.wire_max(cx, first, self.group, frac), frac)
+            }
+            Reduction::SumTree => (self.wire_tree(cx, first, self.group), self.accum.frac()),
+            Reduction::SumInOrder => {
+                let zero = cx.datapath.constant(0);
+                let sum = (first..first + self.group).fold(zero, |sum, element| {
+                    let leaf = self.wire_tree(cx, element, 1);
+                    self.wire_step(cx, sum, leaf)
+                });
+                (sum, self.accum.frac())
+            }
+        };
+        cx.datapath.cast(value, frac, self.result)
+    }
+
+    fn wire_step(&self, cx: &mut Wiring<'_>, a: ValueId, b: ValueId) -> ValueId {
+        let sum = cx.datapath.add(Term::plain(a), Term::plain(b));
+        cx.datapath.cast(sum, self.accum.frac(), self.accum)
+    }
+
+    fn wire_tree(&self, cx: &mut Wiring<'_>, first: usize, count: usize) -> ValueId {
+        if count == 1 {
+            let (x, frac) = cx.input(0, first);
+            return cx.datapath.cast(x, frac, self.accum);
+        }
+        let left = split(count);
+        let a = self.wire_tree(cx, first, left);
+        let b = self.wire_tree(cx, first + left, count - left);
+        self.wire_step(cx, a, b)
+    }
+
+    fn wire_max(&self, cx: &mut Wiring<'_>, first: usize, count: usize, frac: i32) -> ValueId {
+        if count == 1 {
+            let (x, from) = cx.input(0, first);
+            return cx.datapath.shl(x, (frac - from) as u32);
+        }
+        let left = split(count);
+        let a = self.wire_max(cx, first, left, frac);
+        let b = self.wire_max(cx, first + left, count - left, frac);
+        cx.datapath.max(a, b)
     }
 }

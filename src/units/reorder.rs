@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Type, Word};
 use crate::nn::Shape;
+use crate::rtl::datapath::{ValueId, Wiring};
 
 /// A wiring.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,5 +47,11 @@ impl Emulate for Reorder {
         for (y, (operand, element)) in run.output.chunks_mut(lanes).zip(self.map.iter()) {
             y.copy_from_slice(&run.inputs[*operand as usize][*element as usize * lanes..][..lanes]);
         }
+    }
+}
+
+impl Datapathed for Reorder {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        self.map.iter().map(|(k, it)| cx.inputs[*k as usize][*it as usize]).collect()
     }
 }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, ElementFormats, Format, Type, Word};
+use crate::rtl::datapath::{ValueId, Wiring};
 
 /// A cast.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,5 +43,16 @@ impl Emulate for Requantize {
             let cast = Cast { from_frac, to: run.ty.format(element) };
             run.map(element, |x| cast.apply(x));
         }
+    }
+}
+
+impl Datapathed for Requantize {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let elements = cx.ty.elements();
+        let cast = |element| {
+            let (x, frac) = cx.input(0, element);
+            cx.datapath.cast(x, frac, cx.ty.format(element))
+        };
+        (0..elements).map(cast).collect()
     }
 }

@@ -4,8 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::rtl::datapath::{Relation, ValueId, Wiring};
 
 /// The comparison that chooses the first alternative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,5 +83,30 @@ impl Emulate for Select {
                 *y = if chosen { then.apply(a[s]) } else { other.apply(b[s]) };
             }
         }
+    }
+}
+
+impl Datapathed for Select {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let elements = cx.ty.elements();
+        let select = |element: usize| {
+            let (x, _) = cx.input(0, element);
+            let ((a, frac_a), (b, frac_b)) = (cx.input(1, element), cx.input(2, element));
+            let (grow, shift) = self.shifts(cx.types[0].format(element));
+            let dp = &mut *cx.datapath;
+            let threshold = dp.constant(self.threshold << shift);
+            let x = dp.shl(x, grow);
+            let chosen = match self.compare {
+                Compare::Greater => dp.compare(Relation::Less, threshold, x),
+                Compare::GreaterEqual => {
+                    let less = dp.compare(Relation::Less, x, threshold);
+                    dp.not(less)
+                }
+            };
+            let a = dp.cast(a, frac_a, self.result);
+            let b = dp.cast(b, frac_b, self.result);
+            dp.mux(chosen, a, b)
+        };
+        (0..elements).map(select).collect()
     }
 }
