@@ -5,6 +5,7 @@
 //! the layer's own business ([`crate::layers::LayerSpec::resolve`]); what the user asked for is
 //! looked up here first.
 
+pub mod activation;
 mod assign;
 pub mod auto;
 mod calibrate;
