@@ -3,6 +3,7 @@ pub mod error;
 pub mod fixed;
 pub mod frontend;
 pub mod graph;
+pub mod hls;
 pub mod layers;
 pub mod nn;
 pub mod precision;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
 use super::{Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
 
@@ -65,5 +66,16 @@ impl Emulate for Affine {
             let cast = Cast { from_frac: self.sum_frac(input), to: self.result };
             run.map(element, |x| cast.apply(x.mul(scale).shl(product).add(bias)));
         }
+    }
+}
+
+impl Hls for Affine {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        HlsCall::new("nn_affine.h", "affine")
+            .count("n", ports.n())
+            .count("n_constants", self.scales.len() as u64)
+            .array("scales", "scale", self.scale, &self.scales)
+            .array("biases", "bias", self.bias, &self.biases)
+            .into()
     }
 }

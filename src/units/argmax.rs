@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
 use super::{Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 
@@ -50,5 +51,14 @@ impl Emulate for Argmax {
                 run.output[(group * self.group + best) * lanes + lane] = one;
             }
         }
+    }
+}
+
+impl Hls for Argmax {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        HlsCall::new("nn_argmax.h", "argmax")
+            .count("group", self.group as u64)
+            .count("n_groups", ports.n() / self.group as u64)
+            .into()
     }
 }

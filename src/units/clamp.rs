@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
 use super::{Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 
@@ -55,5 +56,16 @@ impl Emulate for Clamp {
             let cast = Cast { from_frac: frac, to: self.result };
             run.map(element, |x| cast.apply(x.shl(grow).max(lo).min(hi)));
         }
+    }
+}
+
+impl Hls for Clamp {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let format = |limit| hls::threshold(limit, self.limit, ports.inputs[0]);
+        HlsCall::new("nn_clamp.h", "clamp")
+            .count("n", ports.n())
+            .scalar("low", format(self.lo), self.lo)
+            .scalar("high", format(self.hi), self.hi)
+            .into()
     }
 }

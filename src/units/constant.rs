@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsUnit, Ports};
 use super::{Emulate, Run, UnitSpec};
 use crate::fixed::{Format, Mantissas, Type, Word};
 use crate::nn::Shape;
@@ -34,5 +35,11 @@ impl Emulate for Constant {
         for (out, value) in run.output.chunks_mut(run.lanes).zip(self.values.iter()) {
             out.fill(T::narrow(*value));
         }
+    }
+}
+
+impl Hls for Constant {
+    fn hls(&self, _: &Ports<'_>) -> HlsUnit {
+        HlsUnit::Constant(self.values.clone())
     }
 }

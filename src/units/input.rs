@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsUnit, Ports};
 use super::{Emulate, Run, UnitSpec};
 use crate::fixed::{Type, Word};
 
@@ -27,4 +28,10 @@ impl UnitSpec for Input {
 impl Emulate for Input {
     /// Inputs are filled by whoever runs the graph.
     fn emulate<T: Word>(&self, _: &mut Run<'_, T>) {}
+}
+
+impl Hls for Input {
+    fn hls(&self, _: &Ports<'_>) -> HlsUnit {
+        HlsUnit::Port
+    }
 }

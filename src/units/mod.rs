@@ -9,6 +9,7 @@ mod argmax;
 mod clamp;
 mod constant;
 mod eltwise;
+pub mod hls;
 mod input;
 mod lut;
 mod mac;
@@ -105,6 +106,11 @@ macro_rules! units {
             #[inline(always)]
             pub fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
                 match self { $(Unit::$unit(it) => it.emulate(run)),+ }
+            }
+
+            /// The unit in HLS C++.
+            pub fn hls(&self, ports: &hls::Ports<'_>) -> hls::HlsUnit {
+                match self { $(Unit::$unit(it) => hls::Hls::hls(it, ports)),+ }
             }
         }
 

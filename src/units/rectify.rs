@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
 use super::{Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
 
@@ -102,5 +103,27 @@ impl Emulate for Rectify {
                 }
             }
         }
+    }
+}
+
+impl Hls for Rectify {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let function = match (self.slopes.is_empty(), self.threshold) {
+            (true, 0) => "relu",
+            (true, _) => "thresholded_relu",
+            (false, _) => "leaky_relu",
+        };
+        let call = HlsCall::new("nn_rectify.h", function).count("n", ports.n());
+        if function == "relu" {
+            return call.into();
+        }
+        let format = hls::threshold(self.threshold, self.threshold_format, ports.inputs[0]);
+        let call = call.scalar("threshold", format, self.threshold);
+        if self.slopes.is_empty() {
+            return call.into();
+        }
+        call.count("n_slopes", self.slopes.len() as u64)
+            .array("slopes", "slope", self.slope, &self.slopes)
+            .into()
     }
 }

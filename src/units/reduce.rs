@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
 use super::{Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::nn::Shape;
@@ -131,5 +132,22 @@ impl Reduce {
     fn accumulate<T: Word>(&self, sum: &mut [T], terms: &[T]) {
         let cast = Cast { from_frac: self.accum.frac(), to: self.accum };
         sum.iter_mut().zip(terms).for_each(|(a, b)| *a = cast.apply(a.add(*b)));
+    }
+}
+
+impl Hls for Reduce {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let function = match self.reduction {
+            Reduction::SumTree => "sum_tree",
+            Reduction::SumInOrder => "sum_in_order",
+            Reduction::Max => "maximum_of",
+        };
+        let call = HlsCall::new("nn_reduce.h", function)
+            .count("group", self.group as u64)
+            .count("n_groups", ports.n());
+        match self.reduction {
+            Reduction::Max => call.into(),
+            _ => call.ty("accum", self.accum).into(),
+        }
     }
 }

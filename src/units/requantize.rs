@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
 use super::{Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, ElementFormats, Format, Type, Word};
 
@@ -42,5 +43,14 @@ impl Emulate for Requantize {
             let cast = Cast { from_frac, to: run.ty.format(element) };
             run.map(element, |x| cast.apply(x));
         }
+    }
+}
+
+impl Hls for Requantize {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let casts = hls::each(&self.to);
+        let function = if casts.is_some() { "requantize_each" } else { "requantize" };
+        let call = HlsCall::new("nn_requantize.h", function).count("n", ports.n());
+        HlsCall { casts, ..call }.into()
     }
 }

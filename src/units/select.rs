@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{self, Hls, HlsCall, HlsUnit, HlsValue, Ports};
 use super::{Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 
@@ -82,5 +83,17 @@ impl Emulate for Select {
                 *y = if chosen { then.apply(a[s]) } else { other.apply(b[s]) };
             }
         }
+    }
+}
+
+impl Hls for Select {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let or_equal = HlsValue::Bool(self.compare == Compare::GreaterEqual);
+        let format = hls::threshold(self.threshold, self.threshold_format, ports.inputs[0]);
+        HlsCall::new("nn_select.h", "select")
+            .count("n", ports.n())
+            .member("or_equal", or_equal)
+            .scalar("threshold", format, self.threshold)
+            .into()
     }
 }
