@@ -8,6 +8,7 @@ pub mod estimate;
 pub mod fixed;
 pub mod frontend;
 pub mod graph;
+pub mod hls;
 pub mod layers;
 pub mod lower;
 pub mod nn;

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::testing::{Bench, format};
 use super::{
-    BinaryTanh, Dense, Elu, Function, HardSigmoid, HardTanh, Identity, Layer, LeakyRelu, PRelu, Relu,
-    Selu, Softmax, Table, TernaryTanh, ThresholdedRelu,
+    BinaryTanh, Dense, Elu, Function, HardSigmoid, HardTanh, Identity, Layer, LeakyRelu, PRelu,
+    Relu, Selu, Softmax, Table, TernaryTanh, ThresholdedRelu,
 };
 use crate::fixed::{Format, Overflow, Rounding};
 use crate::precision::{Role, Settings, SoftmaxKind};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Format, Mantissas, Type, Word};
 use crate::nn::Shape;
@@ -42,5 +43,11 @@ impl Emulate for Constant {
 impl Datapathed for Constant {
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         self.values.iter().map(|it| cx.datapath.constant(*it)).collect()
+    }
+}
+
+impl Hls for Constant {
+    fn hls(&self, _: &Ports<'_>) -> HlsUnit {
+        HlsUnit::Constant(self.values.clone())
     }
 }

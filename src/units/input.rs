@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Type, Word};
 use crate::rtl::datapath::{ValueId, Wiring};
@@ -34,5 +35,11 @@ impl Emulate for Input {
 impl Datapathed for Input {
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         unreachable!("inputs are ports: {:?}", cx.ty)
+    }
+}
+
+impl Hls for Input {
+    fn hls(&self, _: &Ports<'_>) -> HlsUnit {
+        HlsUnit::Port
     }
 }

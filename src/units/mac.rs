@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsCall, HlsMatrix, HlsUnit, Ports};
 use super::{Datapathed, Emulate, LANES, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
 use crate::nn::Shape;
@@ -287,5 +288,17 @@ impl Mac {
             cx.datapath.cast(sum, frac, self.result)
         };
         products.into_iter().enumerate().map(finish).collect()
+    }
+}
+
+impl Hls for Mac {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let (n_in, n_out) = (self.n_in as u64, self.n_out as u64);
+        let matrix = HlsMatrix { n_in, n_out, positions: ports.n() / n_out.max(1) };
+        let call = HlsCall::new("nn_mac.h", "mac")
+            .ty("accum", self.accum)
+            .array("weights", "weight", self.weight, &self.weights)
+            .array("biases", "bias", self.bias, &self.biases);
+        HlsCall { matrix: Some(matrix), ..call }.into()
     }
 }

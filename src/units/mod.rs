@@ -11,6 +11,7 @@ mod argmax;
 mod clamp;
 mod constant;
 mod eltwise;
+pub mod hls;
 mod input;
 mod lut;
 mod mac;
@@ -125,6 +126,11 @@ macro_rules! units {
             /// The unit as scalar operations.
             pub fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
                 match self { $(Unit::$unit(it) => it.datapath(cx)),+ }
+            }
+
+            /// The unit in HLS C++.
+            pub fn hls(&self, ports: &hls::Ports<'_>) -> hls::HlsUnit {
+                match self { $(Unit::$unit(it) => hls::Hls::hls(it, ports)),+ }
             }
         }
 

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{self, Hls, HlsCall, HlsUnit, HlsValue, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::rtl::datapath::{Relation, ValueId, Wiring};
@@ -109,5 +110,17 @@ impl Datapathed for Select {
             dp.mux(chosen, a, b)
         };
         (0..elements).map(select).collect()
+    }
+}
+
+impl Hls for Select {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let or_equal = HlsValue::Bool(self.compare == Compare::GreaterEqual);
+        let format = hls::threshold(self.threshold, self.threshold_format, ports.inputs[0]);
+        HlsCall::new("nn_select.h", "select")
+            .count("n", ports.n())
+            .member("or_equal", or_equal)
+            .scalar("threshold", format, self.threshold)
+            .into()
     }
 }

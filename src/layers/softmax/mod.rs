@@ -90,7 +90,8 @@ impl Softmax {
 
     /// `fix_softmax_table_size` and what the configuration template of hls4ml 1.3.0 adds to it.
     fn hls4ml_sizes(settings: &Settings, input: Format, norm: Format, inv_table: Format) -> Sizes {
-        let limit = |entries: u32, bits: u32| if bits < 32 { entries.min(1 << bits) } else { entries };
+        let limit =
+            |entries: u32, bits: u32| if bits < 32 { entries.min(1 << bits) } else { entries };
         let mut entries = settings.table_size;
         if settings.inv_table_size.is_none() {
             entries = limit(entries, input.width.min(inv_table.width));
