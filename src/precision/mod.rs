@@ -6,6 +6,8 @@
 //! looked up here first.
 
 mod assign;
+#[cfg(test)]
+mod assign_tests;
 pub mod auto;
 mod calibrate;
 mod check;
