@@ -1,0 +1,55 @@
+//! An input of the model.
+
+use super::{LayerError, LayerSpec, Lower, Spelling};
+use crate::fixed::Type;
+use crate::graph::NodeId;
+use crate::nn::Shape;
+use crate::precision::{Resolve, Role, Span, Typed};
+use crate::source::Tensor;
+use crate::units;
+
+/// A port; its result type is the type of the samples.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Extent of one sample.
+    pub shape: Shape,
+}
+
+impl Input {
+    pub(super) const SPELLINGS: &[Spelling] = &[];
+}
+
+impl LayerSpec for Input {
+    fn kind(&self) -> &'static str {
+        "Input"
+    }
+    fn infer(&self, _: &[&Shape]) -> Result<Shape, LayerError> {
+        Ok(self.shape.clone())
+    }
+    fn eval(&self, _: &[&Tensor]) -> Tensor {
+        Tensor::zeros(self.shape.0.as_slice())
+    }
+    fn roles(&self) -> &'static [Role] {
+        &[Role::Result]
+    }
+    fn resolve(&self, _: Role, cx: &Resolve<'_>) -> Typed {
+        match cx.calibrated {
+            Some(span) => cx.covering(span, "calibrated"),
+            None => Typed::new(cx.default, "model default"),
+        }
+    }
+    fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
+        // A port can carry whatever its format holds, however small the calibration data were.
+        vec![Span::of(cx.format(Role::Result)); self.shape.elements()]
+    }
+    fn is_activation(&self) -> bool {
+        false
+    }
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+    fn lower(&self, cx: &mut Lower<'_>, _: &[NodeId]) -> NodeId {
+        let ty = Type::uniform(self.shape.clone(), cx.format(Role::Result));
+        cx.builder.add("", units::Input { ty }, &[])
+    }
+}

@@ -1,0 +1,123 @@
+//! The layers a model may contain, one per file.
+//!
+//! A layer knows how frameworks spell it, what it means in floats, which types it has and how they
+//! are inferred, and which units it is made of. It has no emulator, HLS or RTL of its own.
+
+mod activation;
+mod add;
+mod batch_norm;
+mod binary_tanh;
+mod clip;
+mod dense;
+mod elu;
+mod hard_sigmoid;
+mod hard_tanh;
+mod identity;
+mod import;
+mod input;
+mod leaky_relu;
+mod lookup;
+mod lower;
+mod pointwise;
+mod prelu;
+mod relu;
+mod reshape;
+mod softmax;
+mod table;
+mod ternary_tanh;
+mod thresholded_relu;
+
+#[cfg(test)]
+mod activation_tests;
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod testing;
+
+use std::fmt::Debug;
+
+pub use add::Add;
+pub use batch_norm::BatchNorm;
+pub use binary_tanh::BinaryTanh;
+pub use clip::Clip;
+pub use dense::Dense;
+pub use elu::{Elu, Selu};
+pub use hard_sigmoid::HardSigmoid;
+pub use hard_tanh::HardTanh;
+pub use identity::Identity;
+pub use import::{Import, Imported, LayerError, Spelling, import};
+pub use input::Input;
+pub use leaky_relu::LeakyRelu;
+pub use lower::Lower;
+pub use prelu::PRelu;
+pub use relu::Relu;
+pub use reshape::Reshape;
+pub use softmax::Softmax;
+pub use table::{Function, Table};
+pub use ternary_tanh::TernaryTanh;
+pub use thresholded_relu::ThresholdedRelu;
+
+use crate::graph::NodeId;
+use crate::nn::Shape;
+use crate::precision::{Resolve, Role, Span, Typed};
+use crate::source::Tensor;
+
+/// What every layer says about itself; no method has a default, so none can be forgotten.
+pub trait LayerSpec: Debug {
+    /// hls4ml's class name: key of `LayerType` in configurations, name in tables and dumps.
+    fn kind(&self) -> &'static str;
+
+    /// Output shape, or why the operands' shapes are wrong.
+    fn infer(&self, inputs: &[&Shape]) -> Result<Shape, LayerError>;
+
+    /// Float meaning, on one sample; shapes have been checked by [`LayerSpec::infer`].
+    fn eval(&self, inputs: &[&Tensor]) -> Tensor;
+
+    /// The types of the layer, in the order in which they can be resolved; `Result` comes last.
+    fn roles(&self) -> &'static [Role];
+
+    /// The format of a type that the user left open (`auto`), given those resolved before it.
+    fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed;
+
+    /// What each output element can be before the cast to the result type, all other types known.
+    fn spans(&self, cx: &Resolve<'_>) -> Vec<Span>;
+
+    /// Whether the layer is a scalar or softmax activation: what feeds it may keep full precision.
+    fn is_activation(&self) -> bool;
+
+    /// Constant tensors of the layer with the role of their type, for profiles and counts.
+    fn weights(&self) -> Vec<(Role, &Tensor)>;
+
+    /// Builds the layer from units.
+    fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId;
+}
+
+macro_rules! layers {
+    ($($layer:ident),+ $(,)?) => {
+        /// A layer of the float graph.
+        #[derive(Clone, Debug)]
+        #[allow(missing_docs, reason = "each variant is the struct of the same name")]
+        pub enum Layer { $($layer($layer)),+ }
+
+        impl Layer {
+            /// What the layer says about itself.
+            pub fn spec(&self) -> &dyn LayerSpec {
+                match self { $(Layer::$layer(it) => it),+ }
+            }
+        }
+
+        $(impl From<$layer> for Layer {
+            fn from(it: $layer) -> Layer { Layer::$layer(it) }
+        })+
+
+        /// How every layer is spelled in every format.
+        pub const SPELLINGS: &[&[Spelling]] = &[$($layer::SPELLINGS),+, activation::SPELLINGS];
+    };
+}
+
+// Adding a layer: write its file, then add its name here.
+layers! {
+    Input, Dense, BatchNorm, Identity, Reshape, Add,
+    Relu, LeakyRelu, ThresholdedRelu, PRelu, Clip, Elu, Selu, HardSigmoid, HardTanh, Table,
+    BinaryTanh, TernaryTanh, Softmax,
+}

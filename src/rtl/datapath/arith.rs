@@ -1,0 +1,320 @@
+//! Building blocks of the scalar program: each returns a value with its exact interval.
+//!
+//! Constants fold, neutral operands vanish, and a choice or comparison that the intervals decide is
+//! never built.
+
+use std::sync::Arc;
+
+use super::{Datapath, Interval, Logic, Op, Relation, Term, ValueId};
+
+impl Term {
+    /// `value`.
+    pub fn plain(value: ValueId) -> Term {
+        Term { value, shift: 0, negate: false }
+    }
+
+    /// The opposite sign.
+    pub fn negated(self) -> Term {
+        Term { negate: !self.negate, ..self }
+    }
+}
+
+impl Datapath {
+    /// A constant.
+    pub fn constant(&mut self, value: i128) -> ValueId {
+        self.push(Op::Const(value), Interval::new(value, value))
+    }
+
+    /// What a term can be.
+    pub fn term_interval(&self, term: Term) -> Interval {
+        let Interval { lo, hi } = self.interval(term.value);
+        let (lo, hi) = (lo << term.shift, hi << term.shift);
+        if term.negate { Interval::new(-hi, -lo) } else { Interval::new(lo, hi) }
+    }
+
+    /// `a + b`, with the operands' own signs and shifts.
+    pub fn add(&mut self, a: Term, b: Term) -> ValueId {
+        let (ia, ib) = (self.term_interval(a), self.term_interval(b));
+        if ia.constant() == Some(0) {
+            return self.term(b);
+        }
+        if ib.constant() == Some(0) {
+            return self.term(a);
+        }
+        let interval = Interval::new(ia.lo + ib.lo, ia.hi + ib.hi);
+        // A positive term goes first; among equals the older, so that equal sums are found again.
+        let swap = (a.negate, a.value, a.shift) > (b.negate, b.value, b.shift);
+        let (a, b) = if swap { (b, a) } else { (a, b) };
+        self.push(Op::Add(a, b), interval)
+    }
+
+    /// A term as a value of its own.
+    pub fn term(&mut self, term: Term) -> ValueId {
+        if term.shift == 0 && !term.negate {
+            return term.value;
+        }
+        let interval = self.term_interval(term);
+        let zero = self.constant(0);
+        self.push(Op::Add(Term::plain(zero), term), interval)
+    }
+
+    /// The sum of terms as a balanced tree, shallow and narrow operands first.
+    pub fn sum(&mut self, terms: impl IntoIterator<Item = Term>) -> ValueId {
+        let mut level: Vec<Term> = terms.into_iter().collect();
+        if level.is_empty() {
+            return self.constant(0);
+        }
+        while level.len() > 1 {
+            // All-negative pairs cost an extra carry: positives meet negatives where they can.
+            let mut next = Vec::with_capacity(level.len().div_ceil(2));
+            for pair in level.chunks(2) {
+                next.push(match pair {
+                    [a, b] if a.negate && b.negate => {
+                        Term::plain(self.add(a.negated(), b.negated())).negated()
+                    }
+                    [a, b] => Term::plain(self.add(*a, *b)),
+                    [a] => *a,
+                    _ => unreachable!("chunks of two"),
+                });
+            }
+            level = next;
+        }
+        self.term(level[0])
+    }
+
+    /// `a << by`.
+    pub fn shl(&mut self, value: ValueId, by: u32) -> ValueId {
+        self.term(Term { value, shift: by, negate: false })
+    }
+
+    /// `a * b` of two variables.
+    pub fn mul(&mut self, a: ValueId, b: ValueId) -> ValueId {
+        let (ia, ib) = (self.interval(a), self.interval(b));
+        if let Some(by) = ib.constant() {
+            return self.mul_const(a, by);
+        }
+        if let Some(by) = ia.constant() {
+            return self.mul_const(b, by);
+        }
+        let ends = [ia.lo * ib.lo, ia.lo * ib.hi, ia.hi * ib.lo, ia.hi * ib.hi];
+        let lo = ends.into_iter().fold(ends[0], i128::min);
+        let hi = ends.into_iter().fold(ends[0], i128::max);
+        let (a, b) = if a <= b { (a, b) } else { (b, a) };
+        self.push(Op::Mul(a, b), Interval::new(lo, hi))
+    }
+
+    /// `a * by`, from shifts and additions.
+    pub fn mul_const(&mut self, a: ValueId, by: i128) -> ValueId {
+        let terms: Vec<Term> =
+            csd(by).into_iter().map(|(shift, negate)| Term { value: a, shift, negate }).collect();
+        self.sum(terms)
+    }
+
+    /// Bits `low .. low + width`; wiring.
+    pub fn slice(&mut self, value: ValueId, low: u32, width: u32, signed: bool) -> ValueId {
+        let from = self.interval(value);
+        // Only what lies beyond the taken bits matters for whether they are the whole story.
+        let interval = if width >= 127 {
+            Interval::new(from.lo >> low.min(127), from.hi >> low.min(127))
+        } else {
+            let all = if signed {
+                Interval::new(-(1 << (width - 1)), (1 << (width - 1)) - 1)
+            } else {
+                Interval::new(0, (1 << width) - 1)
+            };
+            let shifted = Interval::new(from.lo >> low.min(127), from.hi >> low.min(127));
+            if all.contains(shifted) { shifted } else { all }
+        };
+        if low == 0 && interval == from {
+            return value;
+        }
+        // A slice of a slice is one slice, as long as the outer one stays inside.
+        if let Op::Slice { value: inner, low: below, width: limit, .. } = self.op(value)
+            && low + width <= limit
+        {
+            return self
+                .push(Op::Slice { value: inner, low: below + low, width, signed }, interval);
+        }
+        self.push(Op::Slice { value, low, width, signed }, interval)
+    }
+
+    /// `value >> by`, toward minus infinity; wiring.
+    pub fn shr(&mut self, value: ValueId, by: u32) -> ValueId {
+        let interval = self.interval(value);
+        if by == 0 {
+            return value;
+        }
+        let by = by.min(126);
+        let width = interval.width().saturating_sub(by).max(1);
+        if by >= interval.width() {
+            // Only the sign is left.
+            return if interval.signed() { self.sign(value) } else { self.constant(0) };
+        }
+        self.slice(value, by, width, interval.signed())
+    }
+
+    /// -1 for a negative value, else 0.
+    fn sign(&mut self, value: ValueId) -> ValueId {
+        let top = self.width(value) - 1;
+        self.slice(value, top, 1, true)
+    }
+
+    /// Bit `at` as 0 or 1; beyond the signal it is the sign.
+    pub fn bit(&mut self, value: ValueId, at: u32) -> ValueId {
+        let interval = self.interval(value);
+        if at >= interval.width() {
+            return if interval.signed() { self.is_negative(value) } else { self.constant(0) };
+        }
+        self.slice(value, at, 1, false)
+    }
+
+    /// 1 if negative; the sign bit.
+    pub fn is_negative(&mut self, value: ValueId) -> ValueId {
+        let interval = self.interval(value);
+        match (interval.lo >= 0, interval.hi < 0) {
+            (true, _) => self.constant(0),
+            (_, true) => self.constant(1),
+            _ => self.slice(value, interval.width() - 1, 1, false),
+        }
+    }
+
+    /// 1 if any of the low `width` bits is set.
+    pub fn any(&mut self, value: ValueId, width: u32) -> ValueId {
+        let interval = self.interval(value);
+        if width == 0 || interval.constant() == Some(0) {
+            return self.constant(0);
+        }
+        if let Some(v) = interval.constant() {
+            let low = if width >= 128 { v } else { v & ((1i128 << width) - 1) };
+            return self.constant(i128::from(low != 0));
+        }
+        if width == 1 {
+            return self.bit(value, 0);
+        }
+        let width = width.min(interval.width());
+        self.push(Op::Any { value, width }, Interval::new(0, 1))
+    }
+
+    /// `condition ? a : b`.
+    pub fn mux(&mut self, condition: ValueId, a: ValueId, b: ValueId) -> ValueId {
+        match self.interval(condition).constant() {
+            Some(0) => return b,
+            Some(_) => return a,
+            None if a == b => return a,
+            None => {}
+        }
+        let interval = self.interval(a).union(self.interval(b));
+        if interval == Interval::new(0, 1) && self.interval(b).constant() == Some(0) {
+            return self.logic(Logic::And, condition, a);
+        }
+        self.push(Op::Mux(condition, a, b), interval)
+    }
+
+    /// 1 if the relation holds.
+    pub fn compare(&mut self, relation: Relation, a: ValueId, b: ValueId) -> ValueId {
+        let (ia, ib) = (self.interval(a), self.interval(b));
+        let decided = match relation {
+            Relation::Less if ia.hi < ib.lo => Some(true),
+            Relation::Less if ia.lo >= ib.hi => Some(false),
+            Relation::LessEqual if ia.hi <= ib.lo => Some(true),
+            Relation::LessEqual if ia.lo > ib.hi => Some(false),
+            Relation::Equal if ia.hi < ib.lo || ib.hi < ia.lo => Some(false),
+            _ => None,
+        };
+        if let Some(holds) = decided.or((a == b).then_some(relation != Relation::Less)) {
+            return self.constant(i128::from(holds));
+        }
+        if relation == Relation::Less && ib.constant() == Some(0) {
+            return self.is_negative(a);
+        }
+        self.push(Op::Compare(relation, a, b), Interval::new(0, 1))
+    }
+
+    /// The larger of two.
+    pub fn max(&mut self, a: ValueId, b: ValueId) -> ValueId {
+        let less = self.compare(Relation::Less, a, b);
+        let chosen = self.mux(less, b, a);
+        let (ia, ib) = (self.interval(a), self.interval(b));
+        self.narrow(chosen, Interval::new(ia.lo.max(ib.lo), ia.hi.max(ib.hi)))
+    }
+
+    /// The smaller of two.
+    pub fn min(&mut self, a: ValueId, b: ValueId) -> ValueId {
+        let less = self.compare(Relation::Less, a, b);
+        let chosen = self.mux(less, a, b);
+        let (ia, ib) = (self.interval(a), self.interval(b));
+        self.narrow(chosen, Interval::new(ia.lo.min(ib.lo), ia.hi.min(ib.hi)))
+    }
+
+    /// The same value, of which the caller knows a tighter interval: drops bits that cannot be set.
+    pub fn narrow(&mut self, value: ValueId, to: Interval) -> ValueId {
+        if self.interval(value) == to || to.contains(self.interval(value)) {
+            return value;
+        }
+        if let Some(constant) = to.constant() {
+            return self.constant(constant);
+        }
+        self.push(Op::Slice { value, low: 0, width: to.width(), signed: to.signed() }, to)
+    }
+
+    /// A value that is only used where it is not negative: the sign bit is dropped.
+    pub fn narrow_where_positive(&mut self, value: ValueId, from: Interval) -> ValueId {
+        if from.lo >= 0 || from.hi < 0 {
+            return value;
+        }
+        self.slice(value, 0, Interval::new(0, from.hi).width(), false)
+    }
+
+    /// An operation on bits.
+    pub fn logic(&mut self, logic: Logic, a: ValueId, b: ValueId) -> ValueId {
+        let constant = |it| self.interval(it).constant();
+        match (logic, constant(a), constant(b)) {
+            (Logic::And, Some(0), _)
+            | (Logic::Or | Logic::Xor, _, Some(0))
+            | (Logic::And, _, Some(1)) => return a,
+            (Logic::And, _, Some(0))
+            | (Logic::Or | Logic::Xor, Some(0), _)
+            | (Logic::And, Some(1), _) => return b,
+            (Logic::Or, Some(1), _) => return a,
+            (Logic::Or, _, Some(1)) => return b,
+            (Logic::And | Logic::Or, ..) if a == b => return a,
+            (Logic::Xor, ..) if a == b => return self.constant(0),
+            _ => {}
+        }
+        let (a, b) = if a <= b { (a, b) } else { (b, a) };
+        self.push(Op::Logic(logic, a, b), Interval::new(0, 1))
+    }
+
+    /// The other bit.
+    pub fn not(&mut self, a: ValueId) -> ValueId {
+        let one = self.constant(1);
+        self.logic(Logic::Xor, a, one)
+    }
+
+    /// Entry of a table for an index that is always inside.
+    pub fn lookup(&mut self, contents: Arc<[i128]>, index: ValueId) -> ValueId {
+        let reach = self.interval(index);
+        let (first, last) = (reach.lo.max(0) as usize, reach.hi as usize);
+        let used = &contents[first..=last.min(contents.len() - 1)];
+        let lo = used.iter().copied().fold(used[0], i128::min);
+        let hi = used.iter().copied().fold(used[0], i128::max);
+        let table = self.table(contents);
+        self.push(Op::Table(table, index), Interval::new(lo, hi))
+    }
+}
+
+/// Canonical signed digits of a constant: `(shift, negative)`, lowest first (Reitwiesner 1960): the
+/// fewest nonzero digits, no two of them adjacent.
+pub fn csd(value: i128) -> Vec<(u32, bool)> {
+    let mut digits = Vec::new();
+    let (mut rest, mut shift) = (value, 0);
+    while rest != 0 {
+        let zeros = rest.trailing_zeros();
+        rest >>= zeros;
+        shift += zeros;
+        let negative = rest & 3 == 3;
+        digits.push((shift, negative));
+        rest = if negative { rest + 1 } else { rest - 1 };
+    }
+    digits
+}

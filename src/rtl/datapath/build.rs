@@ -1,0 +1,141 @@
+//! From the integer graph to one scalar program: every unit unrolled.
+
+use std::collections::BTreeMap;
+
+use super::{Datapath, Interval, Op, Port, Scope, ValueId};
+use crate::fixed::{self, Type};
+use crate::graph::NodeId;
+use crate::rtl::cmvm::{self, AdderGraph};
+use crate::units::Unit;
+
+/// Where a unit builds its scalar operations.
+#[derive(Debug)]
+pub struct Wiring<'a> {
+    /// The program.
+    pub datapath: &'a mut Datapath,
+    /// Elements of the operands.
+    pub inputs: Vec<&'a [ValueId]>,
+    /// Types of the operands.
+    pub types: Vec<&'a Type>,
+    /// Type of the output.
+    pub ty: &'a Type,
+    /// Adder graphs found so far: one matrix is solved once, wherever it is used.
+    pub solved: &'a mut Solved,
+}
+
+/// Adder graphs by matrix and number of rows.
+pub(crate) type Solved = BTreeMap<(usize, Vec<i128>), AdderGraph>;
+
+impl Wiring<'_> {
+    /// The value of an element of an operand, and its fractional bits.
+    pub fn input(&self, operand: usize, element: usize) -> (ValueId, i32) {
+        (self.inputs[operand][element], self.types[operand].format(element).frac())
+    }
+
+    /// Multiplies a vector by a constant matrix of `x.len()` rows.
+    pub fn multiply(&mut self, x: &[ValueId], matrix: Vec<i128>) -> Vec<ValueId> {
+        use super::Term;
+        let (n_in, n_out) = (x.len(), matrix.len() / x.len().max(1));
+        let key = (n_in, matrix);
+        if !self.solved.contains_key(&key) {
+            let graph = cmvm::solve(&key.1, n_in, n_out);
+            self.solved.insert(key.clone(), graph);
+        }
+        let graph = &self.solved[&key];
+        let mut values = x.to_vec();
+        for add in &graph.adds {
+            let a = Term { value: values[add.a], shift: add.shift_a, negate: add.negate_a };
+            let b = Term { value: values[add.b], shift: add.shift_b, negate: add.negate_b };
+            values.push(self.datapath.add(a, b));
+        }
+        let outputs = graph.outputs.iter().map(|it| match it {
+            None => self.datapath.constant(0),
+            Some(it) => {
+                let term = Term { value: values[it.value], shift: it.shift, negate: it.negate };
+                self.datapath.term(term)
+            }
+        });
+        outputs.collect()
+    }
+}
+
+/// A program and what each node of the graph became.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The program.
+    pub datapath: Datapath,
+    /// Elements of every node's output.
+    pub values: BTreeMap<NodeId, Vec<ValueId>>,
+}
+
+/// Unrolls a graph whose widths have been verified.
+pub fn lower(graph: &fixed::Graph) -> Lowered {
+    let mut datapath = Datapath::default();
+    let mut values: BTreeMap<NodeId, Vec<ValueId>> = BTreeMap::new();
+    let mut solved = Solved::new();
+    for id in graph.topo() {
+        let node = graph.node(id);
+        enter(&mut datapath, graph, id);
+        let made = match &node.op {
+            Unit::Input(_) => input(&mut datapath, graph, id),
+            unit => {
+                let operands = graph.operands(id);
+                let mut wiring = Wiring {
+                    datapath: &mut datapath,
+                    inputs: operands.iter().map(|it| values[it].as_slice()).collect(),
+                    types: operands.iter().map(|it| &graph.node(*it).ty).collect(),
+                    ty: &node.ty,
+                    solved: &mut solved,
+                };
+                unit.datapath(&mut wiring)
+            }
+        };
+        datapath.tensors.push(port(&node.name, &made, &node.ty));
+        values.insert(id, made);
+    }
+    for (idx, id) in graph.outputs.iter().enumerate() {
+        let node = graph.node(*id);
+        let again = graph.outputs[..idx].contains(id);
+        let name = if again { format!("{}_{idx}", node.name) } else { node.name.clone() };
+        datapath.outputs.push(port(&name, &values[id], &node.ty));
+    }
+    Lowered { datapath, values }
+}
+
+/// Units of one layer share its scope.
+fn enter(datapath: &mut Datapath, graph: &fixed::Graph, id: NodeId) {
+    let node = graph.node(id);
+    let about = format!("{} {}", node.op.spec().name(), node.ty.shape);
+    match datapath.scopes.last_mut() {
+        Some(scope) if scope.origin == node.origin => {
+            scope.about = format!("{}, {about}", scope.about);
+        }
+        _ => {
+            let name = node.origin.node.to_string();
+            datapath.enter(Scope { name, about, origin: node.origin.clone() });
+        }
+    }
+}
+
+fn port(name: &str, elements: &[ValueId], ty: &Type) -> Port {
+    let slot = |it: usize| (ty.format(it).width, ty.format(it).signed);
+    Port {
+        name: name.to_owned(),
+        elements: elements.to_vec(),
+        slots: (0..elements.len()).map(slot).collect(),
+    }
+}
+
+fn input(datapath: &mut Datapath, graph: &fixed::Graph, id: NodeId) -> Vec<ValueId> {
+    let ty = &graph.node(id).ty;
+    let index = datapath.inputs.len() as u32;
+    let elements: Vec<ValueId> = (0..ty.elements())
+        .map(|element| {
+            let format = ty.format(element);
+            let interval = Interval::new(format.min(), format.max());
+            datapath.push(Op::Input(index, element as u32), interval)
+        })
+        .collect();
+    datapath.inputs.push(port(&graph.node(id).name, &elements, ty));
+    elements
+}

@@ -1,0 +1,7 @@
+//! The direct path: scalar programs, adder graphs, pipelines, SystemVerilog.
+
+pub mod cmvm;
+mod cost;
+pub mod datapath;
+
+pub use cost::{carry_bits, luts, luts_by_scope};

@@ -1,0 +1,53 @@
+//! A tensor that is known when the hardware is made.
+
+use serde::{Deserialize, Serialize};
+
+use super::hls::{Hls, HlsUnit, Ports};
+use super::{Datapathed, Emulate, Run, UnitSpec};
+use crate::fixed::{Format, Mantissas, Type, Word};
+use crate::nn::Shape;
+use crate::rtl::datapath::{ValueId, Wiring};
+
+/// Constant mantissas.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Constant {
+    /// Extent.
+    pub shape: Shape,
+    /// One mantissa per element, in row-major order.
+    pub values: Mantissas,
+    /// Their format.
+    pub format: Format,
+}
+
+impl UnitSpec for Constant {
+    fn name(&self) -> &'static str {
+        "constant"
+    }
+    fn output(&self, _: &[&Type]) -> Type {
+        Type::uniform(self.shape.clone(), self.format)
+    }
+    fn working_bits(&self, _: &[&Type], output: &Type) -> u32 {
+        output.max_width() + 1
+    }
+}
+
+impl Emulate for Constant {
+    #[inline(always)]
+    fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+        for (out, value) in run.output.chunks_mut(run.lanes).zip(self.values.iter()) {
+            out.fill(T::narrow(*value));
+        }
+    }
+}
+
+impl Datapathed for Constant {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        self.values.iter().map(|it| cx.datapath.constant(*it)).collect()
+    }
+}
+
+impl Hls for Constant {
+    fn hls(&self, _: &Ports<'_>) -> HlsUnit {
+        HlsUnit::Constant(self.values.clone())
+    }
+}

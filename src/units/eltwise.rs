@@ -1,0 +1,170 @@
+//! Combines two tensors element by element: `y = R(a op b)`, exact before the one cast.
+
+use serde::{Deserialize, Serialize};
+
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
+use super::{Datapathed, Emulate, Run, UnitSpec};
+use crate::fixed::{Cast, Format, Type, Word};
+use crate::nn::Shape;
+use crate::rtl::datapath::{Term, ValueId, Wiring};
+
+/// The operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Binary {
+    /// Sum.
+    Add,
+    /// Difference.
+    Sub,
+    /// Product.
+    Mul,
+    /// The larger one.
+    Max,
+    /// The smaller one.
+    Min,
+}
+
+/// Which element of an operand meets element `i` of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Read {
+    /// Element `i`.
+    Same,
+    /// Element `i / n`: one value for a group of `n`.
+    Every(usize),
+    /// Element `i % n`: the operand is repeated.
+    Cycle(usize),
+}
+
+impl Read {
+    /// The operand's element.
+    pub fn element(self, i: usize) -> usize {
+        match self {
+            Read::Same => i,
+            Read::Every(n) => i / n,
+            Read::Cycle(n) => i % n,
+        }
+    }
+}
+
+/// A binary operation on tensors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Eltwise {
+    /// The operation.
+    pub op: Binary,
+    /// How each operand is read.
+    pub read: [Read; 2],
+    /// Shape of the output.
+    pub shape: Shape,
+    /// Output.
+    pub result: Format,
+}
+
+impl Eltwise {
+    /// The exact type of the result for operands of the given formats, and the shifts that align
+    /// them first (none for a product).
+    pub fn exact(&self, a: Format, b: Format) -> (Format, [u32; 2]) {
+        let exact = match self.op {
+            Binary::Add => a.sum(b),
+            Binary::Sub => a.difference(b),
+            Binary::Mul => return (a.product(b), [0, 0]),
+            Binary::Max | Binary::Min => a.union(b),
+        };
+        (exact, [(exact.frac() - a.frac()) as u32, (exact.frac() - b.frac()) as u32])
+    }
+}
+
+impl UnitSpec for Eltwise {
+    fn name(&self) -> &'static str {
+        "eltwise"
+    }
+    fn output(&self, _: &[&Type]) -> Type {
+        Type::uniform(self.shape.clone(), self.result)
+    }
+    fn working_bits(&self, inputs: &[&Type], output: &Type) -> u32 {
+        let bits = |element| {
+            let format = |k: usize| inputs[k].format(self.read[k].element(element));
+            let (exact, _) = self.exact(format(0), format(1));
+            Cast { from_frac: exact.frac(), to: self.result }.working_bits(exact.width + 1)
+        };
+        (0..output.elements()).map(bits).max().unwrap_or(1)
+    }
+}
+
+impl Emulate for Eltwise {
+    #[inline(always)]
+    fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+        let lanes = run.lanes;
+        for element in 0..run.ty.elements() {
+            let at = [self.read[0].element(element), self.read[1].element(element)];
+            let (exact, shift) = self.exact(run.types[0].format(at[0]), run.types[1].format(at[1]));
+            let cast = Cast { from_frac: exact.frac(), to: self.result };
+            let a = &run.inputs[0][at[0] * lanes..][..lanes];
+            let b = &run.inputs[1][at[1] * lanes..][..lanes];
+            let y = &mut run.output[element * lanes..][..lanes];
+            for (y, (a, b)) in y.iter_mut().zip(a.iter().zip(b)) {
+                let (a, b) = (a.shl(shift[0]), b.shl(shift[1]));
+                *y = cast.apply(match self.op {
+                    Binary::Add => a.add(b),
+                    Binary::Sub => a.sub(b),
+                    Binary::Mul => a.mul(b),
+                    Binary::Max => a.max(b),
+                    Binary::Min => a.min(b),
+                });
+            }
+        }
+    }
+}
+
+impl Datapathed for Eltwise {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let elements = cx.ty.elements();
+        let combine = |element: usize| {
+            let at = [self.read[0].element(element), self.read[1].element(element)];
+            let ((a, _), (b, _)) = (cx.input(0, at[0]), cx.input(1, at[1]));
+            let formats = [cx.types[0].format(at[0]), cx.types[1].format(at[1])];
+            let (exact, shift) = self.exact(formats[0], formats[1]);
+            let dp = &mut *cx.datapath;
+            let (ta, tb) = (
+                Term { shift: shift[0], ..Term::plain(a) },
+                Term { shift: shift[1], ..Term::plain(b) },
+            );
+            let value = match self.op {
+                Binary::Add => dp.add(ta, tb),
+                Binary::Sub => dp.add(ta, tb.negated()),
+                Binary::Mul => dp.mul(a, b),
+                Binary::Max | Binary::Min => {
+                    let (a, b) = (dp.term(ta), dp.term(tb));
+                    if self.op == Binary::Max { dp.max(a, b) } else { dp.min(a, b) }
+                }
+            };
+            dp.cast(value, exact.frac(), self.result)
+        };
+        (0..elements).map(combine).collect()
+    }
+}
+
+impl Hls for Eltwise {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let function = match self.op {
+            Binary::Add => "add",
+            Binary::Sub => "subtract",
+            Binary::Mul => "multiply",
+            Binary::Max => "maximum",
+            Binary::Min => "minimum",
+        };
+        let every = |k: usize| match self.read[k] {
+            Read::Every(n) => n as u64,
+            _ => 1,
+        };
+        let cycle = |k: usize| match self.read[k] {
+            Read::Cycle(n) => n as u64,
+            _ => ports.inputs[k].elements() as u64,
+        };
+        HlsCall::new("nn_eltwise.h", function)
+            .count("n", ports.n())
+            .count("a_every", every(0))
+            .count("a_cycle", cycle(0))
+            .count("b_every", every(1))
+            .count("b_cycle", cycle(1))
+            .into()
+    }
+}

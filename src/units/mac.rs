@@ -1,0 +1,304 @@
+//! Product with a constant matrix: `a_j = A(b_j); a_j = A(a_j + A(x_i * w_ij))` for ascending `i`;
+//! `y_j = R(a_j)`, on the last axis, for every position of the leading axes.
+//!
+//! Every product is cast to the accumulator's format `A` before it is added, as hls4ml's dense
+//! kernels do; only with a saturating `A` does the order of the sum matter.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::hls::{Hls, HlsCall, HlsMatrix, HlsUnit, Ports};
+use super::{Datapathed, Emulate, LANES, Run, UnitSpec};
+use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
+use crate::nn::Shape;
+use crate::rtl::datapath::{Term, ValueId, Wiring};
+
+/// A constant matrix with biases.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Mac {
+    /// Rows of the matrix: extent of the input's last axis.
+    pub n_in: usize,
+    /// Columns of the matrix: extent of the output's last axis.
+    pub n_out: usize,
+    /// Weights, `n_in` rows of `n_out`.
+    pub weights: Mantissas,
+    /// Format of the weights.
+    pub weight: Format,
+    /// Biases, `n_out` of them.
+    pub biases: Mantissas,
+    /// Format of the biases.
+    pub bias: Format,
+    /// Accumulator `A`.
+    pub accum: Format,
+    /// Output `R`.
+    pub result: Format,
+}
+
+impl Mac {
+    /// The weight from input `i` to output `j`.
+    pub fn at(&self, i: usize, j: usize) -> i128 {
+        self.weights[i * self.n_out + j]
+    }
+
+    /// Whether a product of `input` is on the accumulator's grid, so that its cast rounds nothing.
+    pub fn products_on_grid(&self, input: Format) -> bool {
+        input.frac() + self.weight.frac() <= self.accum.frac()
+    }
+
+    /// Whether the sum does not depend on the order and products need no cast of their own: no
+    /// rounding, and either wrapping or a range that provably holds every partial sum.
+    pub fn is_exact(&self, input: &Type) -> bool {
+        let on_grid = (0..input.elements()).all(|it| self.products_on_grid(input.format(it)))
+            && (self.bias.frac() <= self.accum.frac() || self.biases.iter().all(|it| *it == 0));
+        on_grid && (self.accum.overflow == Overflow::Wrap || self.never_overflows(input))
+    }
+
+    /// Whether no partial sum can leave the accumulator, for inputs of the given type. Products must
+    /// be on its grid.
+    fn never_overflows(&self, input: &Type) -> bool {
+        let shift = |frac: i32| (self.accum.frac() - frac).clamp(0, 127) as u32;
+        (0..input.elements() / self.n_in.max(1)).all(|position| {
+            (0..self.n_out).all(|j| {
+                let mut reach = self.biases[j]
+                    .unsigned_abs()
+                    .saturating_mul(1 << shift(self.bias.frac()).min(100));
+                for i in 0..self.n_in {
+                    let format = input.format(position * self.n_in + i);
+                    let largest = format.min().unsigned_abs().max(format.max() as u128);
+                    let by = shift(format.frac() + self.weight.frac()).min(100);
+                    let product = largest.saturating_mul(self.at(i, j).unsigned_abs());
+                    reach = reach.saturating_add(product.saturating_mul(1 << by));
+                }
+                let signed_fits = self.accum.signed || self.all_positive(input, j);
+                signed_fits && reach <= self.accum.max() as u128
+            })
+        })
+    }
+
+    fn all_positive(&self, input: &Type, j: usize) -> bool {
+        !input.union().signed && self.biases[j] >= 0 && (0..self.n_in).all(|i| self.at(i, j) >= 0)
+    }
+}
+
+impl UnitSpec for Mac {
+    fn name(&self) -> &'static str {
+        "mac"
+    }
+
+    fn output(&self, inputs: &[&Type]) -> Type {
+        let mut shape = inputs[0].shape.0.clone();
+        shape.pop();
+        shape.push(self.n_out);
+        Type::uniform(Shape(shape), self.result)
+    }
+
+    fn working_bits(&self, inputs: &[&Type], _: &Type) -> u32 {
+        let format = inputs[0].union();
+        let product = inputs[0].max_width() + self.weight.width;
+        let frac = format.frac() + self.weight.frac();
+        let cast = Cast { from_frac: frac, to: self.accum };
+        let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        // A wrapping sum may run over in the word as long as the word is not narrower than the
+        // accumulator; one bit more holds any single sum before it is saturated.
+        let sum = self.accum.width + 1;
+        let result = Cast { from_frac: self.accum.frac(), to: self.result };
+        let biased = if self.biases.iter().all(|it| *it == 0) {
+            0
+        } else {
+            bias.working_bits(self.bias.width)
+        };
+        cast.working_bits(product).max(biased).max(sum).max(result.working_bits(self.accum.width))
+    }
+}
+
+impl Emulate for Mac {
+    #[inline(always)]
+    fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+        let exact = self.is_exact(run.types[0]);
+        // Bits of the shifted weights; operands that both fit 32 bits multiply faster.
+        let fracs = (0..run.types[0].elements()).map(|it| run.types[0].format(it).frac()).min();
+        let shift = self.accum.frac() - self.weight.frac() - fracs.unwrap_or(0);
+        let weight_bits = self.weight.width + shift.max(0) as u32;
+        let short = run.types[0].max_width() < 32 && weight_bits < 32;
+        for position in 0..run.types[0].elements() / self.n_in.max(1) {
+            match (exact, short) {
+                (true, true) => self.exact(run, position, T::mul_short),
+                (true, false) => self.exact(run, position, T::mul),
+                (false, _) => self.stepwise(run, position),
+            }
+        }
+    }
+}
+
+impl Mac {
+    /// The sum without casts in between; it is brought into the accumulator once, at the end.
+    #[inline(always)]
+    fn exact<T: Word>(
+        &self,
+        run: &mut Run<'_, T>,
+        position: usize,
+        mul: impl Fn(T, T) -> T + Copy,
+    ) {
+        match run.lanes % LANES {
+            0 => self.exact_lanes::<T, LANES>(run, position, mul),
+            _ => self.exact_lanes::<T, 1>(run, position, mul),
+        }
+    }
+
+    /// As [`Mac::exact`], `N` samples at a time: a constant, so that their sums stay in registers.
+    #[inline(always)]
+    fn exact_lanes<T: Word, const N: usize>(
+        &self,
+        run: &mut Run<'_, T>,
+        position: usize,
+        mul: impl Fn(T, T) -> T + Copy,
+    ) {
+        let grid = self.accum.with(Rounding::Trn, Overflow::Wrap);
+        let grid = Cast { from_frac: self.accum.frac(), to: grid };
+        let result = Cast { from_frac: self.accum.frac(), to: self.result };
+        let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        let lanes = run.lanes;
+        let rows = &run.inputs[0][position * self.n_in * lanes..][..self.n_in * lanes];
+        // Wrapping arithmetic: the shift to the accumulator's grid can be applied to the weight.
+        let weight = |i: usize, j: usize| {
+            let frac = run.types[0].format(position * self.n_in + i).frac() + self.weight.frac();
+            T::narrow(self.at(i, j)).shl((self.accum.frac() - frac) as u32)
+        };
+        for j in 0..self.n_out {
+            let column: Vec<T> = (0..self.n_in).map(|i| weight(i, j)).collect();
+            let start = match self.biases[j] {
+                0 => T::ZERO,
+                b => bias.apply(T::narrow(b)),
+            };
+            let out = &mut run.output[(position * self.n_out + j) * lanes..][..lanes];
+            for (chunk, y) in out.as_chunks_mut::<N>().0.iter_mut().enumerate() {
+                let mut sum = [start; N];
+                for (row, w) in rows.chunks_exact(lanes).zip(&column) {
+                    let x = &row.as_chunks::<N>().0[chunk];
+                    for lane in 0..N {
+                        sum[lane] = sum[lane].add(mul(x[lane], *w));
+                    }
+                }
+                for lane in 0..N {
+                    y[lane] = result.apply(grid.apply(sum[lane]));
+                }
+            }
+        }
+    }
+
+    /// The sum with every cast in its place.
+    #[inline(always)]
+    fn stepwise<T: Word>(&self, run: &mut Run<'_, T>, position: usize) {
+        let lanes = run.lanes;
+        let mut sum = vec![T::ZERO; lanes];
+        let grid = Cast { from_frac: self.accum.frac(), to: self.accum };
+        let result = Cast { from_frac: self.accum.frac(), to: self.result };
+        let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        for j in 0..self.n_out {
+            sum.fill(bias.apply(T::narrow(self.biases[j])));
+            for i in 0..self.n_in {
+                let weight = T::narrow(self.at(i, j));
+                let element = position * self.n_in + i;
+                let from_frac = run.types[0].format(element).frac() + self.weight.frac();
+                let product = Cast { from_frac, to: self.accum };
+                for (a, x) in sum.iter_mut().zip(run.input(0, element)) {
+                    *a = grid.apply(a.add(product.apply(x.mul(weight))));
+                }
+            }
+            let y = &mut run.output[(position * self.n_out + j) * lanes..][..lanes];
+            for (y, a) in y.iter_mut().zip(&sum) {
+                *y = result.apply(*a);
+            }
+        }
+    }
+}
+
+impl Datapathed for Mac {
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+        let exact = self.is_exact(cx.types[0]);
+        let positions = cx.types[0].elements() / self.n_in.max(1);
+        let rows = |position: usize| position * self.n_in..(position + 1) * self.n_in;
+        (0..positions)
+            .flat_map(|position| match exact {
+                true => self.wire_exact(cx, rows(position)),
+                false => self.wire_stepwise(cx, rows(position)),
+            })
+            .collect()
+    }
+}
+
+impl Mac {
+    /// One adder graph for the whole matrix, the bias, then the casts.
+    fn wire_exact(&self, cx: &mut Wiring<'_>, rows: Range<usize>) -> Vec<ValueId> {
+        let mut matrix = Vec::with_capacity(self.weights.len());
+        for (i, element) in rows.clone().enumerate() {
+            let frac = cx.types[0].format(element).frac() + self.weight.frac();
+            let shift = self.accum.frac() - frac;
+            matrix.extend((0..self.n_out).map(|j| match self.at(i, j) {
+                0 => 0,
+                weight => weight << shift,
+            }));
+        }
+        let x: Vec<ValueId> = rows.map(|element| cx.inputs[0][element]).collect();
+        let sums = cx.multiply(&x, matrix);
+        let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        let finish = |(j, sum): (usize, ValueId)| {
+            let bias = if self.biases[j] == 0 { 0 } else { bias.apply_wide(self.biases[j]) };
+            let bias = cx.datapath.constant(bias);
+            let sum = cx.datapath.add(Term::plain(sum), Term::plain(bias));
+            let accum = self.accum.with(Rounding::Trn, Overflow::Wrap);
+            let sum = cx.datapath.cast(sum, self.accum.frac(), accum);
+            cx.datapath.cast(sum, self.accum.frac(), self.result)
+        };
+        sums.into_iter().enumerate().map(finish).collect()
+    }
+
+    /// Every product cast, then added; in order only where the accumulator saturates.
+    fn wire_stepwise(&self, cx: &mut Wiring<'_>, rows: Range<usize>) -> Vec<ValueId> {
+        let wraps = self.accum.overflow == Overflow::Wrap;
+        // Wrapping commutes with addition, so a product need only be rounded.
+        let frac = self.accum.frac();
+        let to = if wraps {
+            Format { signed: true, width: 126, int_bits: 126 - frac, ..self.accum }
+        } else {
+            self.accum
+        };
+        let mut products = vec![Vec::new(); self.n_out];
+        for (i, element) in rows.enumerate() {
+            let (x, from) = cx.input(0, element);
+            let row = (0..self.n_out).map(|j| self.at(i, j)).collect();
+            for (j, product) in cx.multiply(&[x], row).into_iter().enumerate() {
+                products[j].push(cx.datapath.cast(product, from + self.weight.frac(), to));
+            }
+        }
+        let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        let finish = |(j, products): (usize, Vec<ValueId>)| {
+            let bias = cx.datapath.constant(bias.apply_wide(self.biases[j]));
+            let sum = if wraps {
+                let terms = std::iter::once(bias).chain(products).map(Term::plain);
+                let sum = cx.datapath.sum(terms);
+                cx.datapath.cast(sum, frac, self.accum)
+            } else {
+                products.into_iter().fold(bias, |sum, product| {
+                    let sum = cx.datapath.add(Term::plain(sum), Term::plain(product));
+                    cx.datapath.cast(sum, frac, self.accum)
+                })
+            };
+            cx.datapath.cast(sum, frac, self.result)
+        };
+        products.into_iter().enumerate().map(finish).collect()
+    }
+}
+
+impl Hls for Mac {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let (n_in, n_out) = (self.n_in as u64, self.n_out as u64);
+        let matrix = HlsMatrix { n_in, n_out, positions: ports.n() / n_out.max(1) };
+        let call = HlsCall::new("nn_mac.h", "mac")
+            .ty("accum", self.accum)
+            .array("weights", "weight", self.weight, &self.weights)
+            .array("biases", "bias", self.bias, &self.biases);
+        HlsCall { matrix: Some(matrix), ..call }.into()
+    }
+}

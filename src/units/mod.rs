@@ -1,0 +1,147 @@
+//! The functional units hardware is made of, one per file.
+//!
+//! A unit is a pure function of tensors of mantissas. What it computes is said by [`Emulate`], the
+//! oracle; `hls` (a call of a C++ kernel) and `datapath` (scalar operations for the direct RTL) say
+//! the same twice more and are tested to agree with it on random and extreme values.
+
+mod affine;
+#[cfg(test)]
+pub(crate) mod agreement;
+mod argmax;
+mod clamp;
+mod constant;
+mod eltwise;
+pub mod hls;
+mod input;
+mod lut;
+mod mac;
+mod rectify;
+mod reduce;
+mod reorder;
+mod requantize;
+mod select;
+
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+
+pub use affine::Affine;
+pub use argmax::Argmax;
+pub use clamp::Clamp;
+pub use constant::Constant;
+pub use eltwise::{Binary, Eltwise, Read};
+pub use input::Input;
+pub use lut::{Index, Lut};
+pub use mac::Mac;
+pub use rectify::Rectify;
+pub use reduce::{Reduce, Reduction};
+pub use reorder::Reorder;
+pub use requantize::Requantize;
+pub use select::{Compare, Select};
+
+use crate::fixed::{Type, Word};
+use crate::rtl::datapath::{ValueId, Wiring};
+
+/// What every unit says about itself; no method has a default, so none can be forgotten.
+pub trait UnitSpec: Debug {
+    /// Name in dumps and reports.
+    fn name(&self) -> &'static str;
+    /// Type of the output.
+    fn output(&self, inputs: &[&Type]) -> Type;
+    /// Bits a word must have so that no intermediate value is cut off.
+    fn working_bits(&self, inputs: &[&Type], output: &Type) -> u32;
+}
+
+/// The meaning of a unit: its outputs from its inputs, on a block of samples at once.
+pub trait Emulate {
+    /// Fills `run.output`. The word is as wide as [`UnitSpec::working_bits`] asks for.
+    ///
+    /// Implementations are `#[inline(always)]`, so that they are compiled for the vector instructions
+    /// that the emulator finds at run time.
+    fn emulate<T: Word>(&self, run: &mut Run<'_, T>);
+}
+
+/// The unit as scalar operations, for the direct RTL: an interval-exact program with the same values.
+pub trait Datapathed {
+    /// The elements of the output.
+    fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId>;
+}
+
+/// Samples that kernels like to have in a block: a few vector registers full.
+pub const LANES: usize = 32;
+
+/// A block of samples going through a unit. Element `e` of sample `s` is at `e * lanes + s`, so that
+/// inner loops run over samples and vectorize whatever the unit does.
+#[derive(Debug)]
+pub struct Run<'a, T> {
+    /// Samples in the block.
+    pub lanes: usize,
+    /// Mantissas of the operands.
+    pub inputs: &'a [&'a [T]],
+    /// Types of the operands.
+    pub types: &'a [&'a Type],
+    /// Mantissas of the output, to be filled.
+    pub output: &'a mut [T],
+    /// Type of the output.
+    pub ty: &'a Type,
+}
+
+impl<T: Word> Run<'_, T> {
+    /// All samples of one element of an operand.
+    #[inline(always)]
+    pub fn input(&self, operand: usize, element: usize) -> &[T] {
+        &self.inputs[operand][element * self.lanes..][..self.lanes]
+    }
+
+    /// Fills one element of the output from one element of the first operand.
+    #[inline(always)]
+    pub fn map(&mut self, element: usize, f: impl Fn(T) -> T) {
+        let input = &self.inputs[0][element * self.lanes..][..self.lanes];
+        let output = &mut self.output[element * self.lanes..][..self.lanes];
+        for (y, x) in output.iter_mut().zip(input) {
+            *y = f(*x);
+        }
+    }
+}
+
+macro_rules! units {
+    ($($unit:ident),+ $(,)?) => {
+        /// A unit of the integer graph.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[allow(missing_docs, reason = "each variant is the struct of the same name")]
+        pub enum Unit { $($unit($unit)),+ }
+
+        impl Unit {
+            /// What the unit says about itself.
+            pub fn spec(&self) -> &dyn UnitSpec {
+                match self { $(Unit::$unit(it) => it),+ }
+            }
+
+            /// Runs the unit on a block of samples.
+            #[inline(always)]
+            pub fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+                match self { $(Unit::$unit(it) => it.emulate(run)),+ }
+            }
+
+            /// The unit as scalar operations.
+            pub fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
+                match self { $(Unit::$unit(it) => it.datapath(cx)),+ }
+            }
+
+            /// The unit in HLS C++.
+            pub fn hls(&self, ports: &hls::Ports<'_>) -> hls::HlsUnit {
+                match self { $(Unit::$unit(it) => hls::Hls::hls(it, ports)),+ }
+            }
+        }
+
+        $(impl From<$unit> for Unit {
+            fn from(it: $unit) -> Unit { Unit::$unit(it) }
+        })+
+    };
+}
+
+// Adding a unit: write its file, then add its name here.
+units! {
+    Input, Constant, Requantize, Mac, Affine, Rectify, Select, Clamp, Lut, Eltwise, Reduce, Argmax,
+    Reorder,
+}
