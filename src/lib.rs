@@ -1,5 +1,6 @@
 //! nn2rtl: a trained neural network becomes FPGA firmware by two paths from one fixed-point model.
 pub mod config;
+pub mod cosim;
 pub mod data;
 pub mod device;
 pub mod emulate;
@@ -18,4 +19,5 @@ pub mod project;
 pub mod report;
 pub mod rtl;
 pub mod source;
+pub mod tools;
 pub mod units;
