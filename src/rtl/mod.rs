@@ -2,3 +2,8 @@
 
 pub mod cmvm;
 pub mod datapath;
+// pub mod emit;
+// pub mod netlist;
+pub mod pipeline;
+#[cfg(test)]
+mod testing;

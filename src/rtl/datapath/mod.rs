@@ -181,6 +181,22 @@ pub enum Op {
 }
 
 impl Op {
+    /// What it is, in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Op::Input(..) => "input",
+            Op::Const(_) => "constant",
+            Op::Add(..) => "addition",
+            Op::Mul(..) => "multiplication",
+            Op::Slice { .. } => "slice",
+            Op::Any { .. } => "or of bits",
+            Op::Mux(..) => "choice",
+            Op::Compare(..) => "comparison",
+            Op::Logic(..) => "logic",
+            Op::Table(..) => "table",
+        }
+    }
+
     /// The values read, in operand order.
     pub fn operands(self) -> impl Iterator<Item = ValueId> {
         let operands = match self {
