@@ -3,7 +3,7 @@
 pub mod cmvm;
 pub mod datapath;
 // pub mod emit;
-// pub mod netlist;
+pub mod netlist;
 pub mod pipeline;
 #[cfg(test)]
 mod testing;

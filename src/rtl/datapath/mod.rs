@@ -60,6 +60,11 @@ impl TableId {
 pub struct ScopeId(u32);
 
 impl ScopeId {
+    /// The scope at a position in [`Datapath::scopes`].
+    pub fn new(index: u32) -> ScopeId {
+        ScopeId(index)
+    }
+
     /// The position in [`Datapath::scopes`].
     pub fn index(self) -> usize {
         self.0 as usize
