@@ -2,7 +2,7 @@
 
 pub mod cmvm;
 pub mod datapath;
-// pub mod emit;
+pub mod emit;
 pub mod netlist;
 pub mod pipeline;
 #[cfg(test)]
