@@ -3,5 +3,10 @@
 pub mod cmvm;
 mod cost;
 pub mod datapath;
+pub mod emit;
+pub mod netlist;
+pub mod pipeline;
+#[cfg(test)]
+mod testing;
 
 pub use cost::{carry_bits, luts, luts_by_scope};
