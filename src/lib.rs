@@ -1,11 +1,14 @@
 //! nn2rtl: a trained neural network becomes FPGA firmware by two paths from one fixed-point model.
+pub mod compile;
 pub mod config;
 pub mod cosim;
 pub mod data;
+pub mod design;
 pub mod device;
 pub mod emulate;
 pub mod error;
 pub mod estimate;
+pub mod firmware;
 pub mod fixed;
 pub mod frontend;
 pub mod graph;
