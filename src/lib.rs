@@ -1,4 +1,6 @@
 //! nn2rtl: a trained neural network becomes FPGA firmware by two paths from one fixed-point model.
+pub mod app;
+pub mod cli;
 pub mod compile;
 pub mod config;
 pub mod cosim;

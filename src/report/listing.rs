@@ -58,7 +58,7 @@ pub fn comparison(all: &Comparison) -> String {
 }
 
 /// The outcome of a cosimulation in a sentence.
-pub(super) fn verdict(cosim: &Cosim) -> String {
+pub fn verdict(cosim: &Cosim) -> String {
     let engines = cosim.engines.join(" and ");
     let samples = readable(cosim.samples as f64);
     let text = match cosim.mismatches {
