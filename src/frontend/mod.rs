@@ -46,9 +46,14 @@ pub fn load(model: &Path, weights: Option<&Path>) -> Result<RawModel> {
         return onnx::load(&name, &bytes);
     }
     if keras::is_keras(&bytes) {
-        let weights = weights.map(|it| Ok::<_, crate::error::Problems>((it.display().to_string(), read(it)?)));
+        let weights = weights
+            .map(|it| Ok::<_, crate::error::Problems>((it.display().to_string(), read(it)?)));
         let weights = weights.transpose()?;
-        return keras::load(&name, &bytes, weights.as_ref().map(|it| (it.0.as_str(), it.1.as_slice())));
+        return keras::load(
+            &name,
+            &bytes,
+            weights.as_ref().map(|it| (it.0.as_str(), it.1.as_slice())),
+        );
     }
     Err(Problem::at(&at, LoadError::Unknown).into())
 }

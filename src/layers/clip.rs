@@ -34,8 +34,7 @@ fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
         // Opset 6 spells "no limit" as the largest float.
         Ok(if value.abs() >= activation::UNLIMITED { open } else { value })
     };
-    let (min, max) =
-        (side(1, "min", f64::NEG_INFINITY)?, side(2, "max", f64::INFINITY)?);
+    let (min, max) = (side(1, "min", f64::NEG_INFINITY)?, side(2, "max", f64::INFINITY)?);
     // Also false for NaN.
     if !(min <= max) {
         return Err(cx.value_error("min", min, "a number not above max"));

@@ -77,7 +77,8 @@ impl Lookup {
     ) -> NodeId {
         let address = match self.address {
             Some(address) if builder.ty(input).common() != Some(address) => {
-                let part = if part.is_empty() { "address".into() } else { format!("{part}_address") };
+                let part =
+                    if part.is_empty() { "address".into() } else { format!("{part}_address") };
                 builder.add(&part, Requantize::uniform(address), &[input])
             }
             _ => input,
@@ -153,9 +154,8 @@ fn error(input: Format, address: Format, f: &impl Fn(f64) -> f64) -> f64 {
             false => (f(x + half) - f(x)).abs().max((f(x - half) - f(x)).abs()),
         }
     };
-    let magnitudes = (-10..=input.int_bits.min(64)).flat_map(|octave| {
-        (8..16).map(move |step| f64::from(step) / 16.0 * 2f64.powi(octave))
-    });
+    let magnitudes = (-10..=input.int_bits.min(64))
+        .flat_map(|octave| (8..16).map(move |step| f64::from(step) / 16.0 * 2f64.powi(octave)));
     magnitudes.flat_map(|it| [it, -it]).chain([0.0, all.lo, all.hi]).map(at).fold(0.0, f64::max)
 }
 
