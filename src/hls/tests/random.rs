@@ -1,5 +1,6 @@
 //! Every kind of unit with random settings, many to a compile, equal to its meaning.
 
+use super::super::{Folding, HlsOptions, Strategy};
 use super::{Random, agree, builder, compiler, input, vitis};
 use crate::fixed::{Builder, ElementFormats, Format, Mantissas, Overflow, Rounding, Type};
 use crate::graph::NodeId;
@@ -106,23 +107,7 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             };
             add(builder, name, Requantize { to }, &[x])
         }
-        1 => {
-            let n_out = random.range(1, 4) as usize;
-            let n_in = if random.below(3) == 0 && n % 2 == 0 { n / 2 } else { n };
-            let (weight, bias, accum) =
-                (pool.format(random, 40), pool.format(random, 40), pool.format(random, 100));
-            let weights = mantissas(random, weight, n_in * n_out);
-            let biases = mantissas(random, bias, n_out);
-            let reshaped = match n_in == n {
-                true => x,
-                false => {
-                    let shape = Shape(vec![n / n_in, n_in]);
-                    builder.add("rows", Reorder::reshape(shape), &[x])
-                }
-            };
-            let mac = Mac { n_in, n_out, weights, weight, biases, bias, accum, result };
-            add(builder, name, mac, &[reshaped])
-        }
+        1 => mac(builder, pool, random, name, x, result),
         2 => {
             let (scale, bias) = (pool.format(random, 60), pool.format(random, 60));
             let count = random.pick(&[1, n]);
@@ -200,6 +185,33 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
     }
 }
 
+fn mac(
+    builder: &mut Builder,
+    pool: &Pool,
+    random: &mut Random,
+    name: &str,
+    x: NodeId,
+    result: Format,
+) -> bool {
+    let n = builder.ty(x).elements();
+
+    let n_out = random.range(1, 4) as usize;
+    let n_in = if random.below(3) == 0 && n.is_multiple_of(2) { n / 2 } else { n };
+    let (weight, bias, accum) =
+        (pool.format(random, 40), pool.format(random, 40), pool.format(random, 100));
+    let weights = mantissas(random, weight, n_in * n_out);
+    let biases = mantissas(random, bias, n_out);
+    let reshaped = match n_in == n {
+        true => x,
+        false => {
+            let shape = Shape(vec![n / n_in, n_in]);
+            builder.add("rows", Reorder::reshape(shape), &[x])
+        }
+    };
+    let mac = Mac { n_in, n_out, weights, weight, biases, bias, accum, result };
+    add(builder, name, mac, &[reshaped])
+}
+
 fn lut(
     builder: &mut Builder,
     pool: &Pool,
@@ -239,7 +251,10 @@ fn every_unit_means_in_cpp_what_it_means() {
         for k in 0..KINDS * 4 {
             while !unit(&mut builder, &pool, &mut random, k % KINDS, &format!("u{k}")) {}
         }
-        agree(&compiler, &builder.graph, &vitis("units"), seed);
+        let strategy = [Strategy::Latency, Strategy::Resource][seed as usize % 2];
+        let folding = Folding { strategy, reuse: 1 + seed };
+        let options = HlsOptions { folding, ..vitis("units") };
+        agree(&compiler, &builder.graph, &options, seed);
     }
 }
 
