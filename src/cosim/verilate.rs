@@ -51,8 +51,8 @@ pub enum Effort {
 /// How to build a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// It can write waves. Such a model is for short runs: it takes twice as long to compile, and
-    /// every cycle of a large design takes milliseconds and some 60 kB.
+    /// It can write waves. Such a model is for short runs: the network measured above takes 53 s of
+    /// CPU to compile, and each cycle 3 ms and 60 kB.
     pub wave: bool,
     /// Compile time against speed; a model with waves is always quick.
     pub effort: Effort,

@@ -16,7 +16,7 @@ use nn2rtl::tools::{ToolError, Tools};
 fn tools() -> Option<&'static Tools> {
     static TOOLS: OnceLock<Option<Tools>> = OnceLock::new();
     let find = || {
-        let tools = Tools::find().unwrap();
+        let tools = Tools::find().expect("there is a cache folder");
         match tools.verilator() {
             Ok(_) => Some(tools),
             Err(error @ ToolError::Missing { .. }) => {
@@ -49,7 +49,8 @@ fn handshake() -> Dut {
 /// The model of `handshake.sv`, compiled once for all tests.
 fn model(tools: &Tools) -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
-    MODEL.get_or_init(|| verilate(tools, &handshake(), Options::default()).unwrap())
+    let build = || verilate(tools, &handshake(), Options::default());
+    MODEL.get_or_init(|| build().expect("handshake.sv is sound"))
 }
 
 const SAMPLES: usize = 40;
@@ -188,7 +189,7 @@ fn an_axi_stream_of_several_beats() {
     let model = verilate(tools, &dut, Options::default()).unwrap();
 
     let run = model.run(tools, &inputs, &Stimulus::default()).unwrap();
-    assert_eq!(run.outputs, [expected.clone()]);
+    assert_eq!(run.outputs[0], expected);
     let report = &run.report;
     assert_eq!((report.first, report.latency.max, report.tail.max), (4, 5, 2));
     assert_eq!(report.interval.unwrap().max, 6);
