@@ -144,20 +144,38 @@ fn positions(rows: &[Vec<usize>], items: &[Item]) -> Vec<f64> {
     for sweep in 0..13 {
         for row in in_direction(rows.len(), sweep % 2 == 0) {
             let row = &rows[row];
-            let near = |it: usize| match (sweep, sweep % 2 == 0) {
-                (12, _) => items[it].up.iter().chain(&items[it].down),
-                (_, true) => items[it].up.iter().chain(&[]),
-                (_, false) => items[it].down.iter().chain(&[]),
-            };
+            let near = |it: usize| if sweep % 2 == 0 { &items[it].up } else { &items[it].down };
             let wanted: Vec<f64> = row
                 .iter()
-                .map(|&it| mean(near(it).map(|&it| (xs[it], items[it].weight))).unwrap_or(xs[it]))
+                .map(|&it| {
+                    mean(near(it).iter().map(|&it| (xs[it], items[it].weight))).unwrap_or(xs[it])
+                })
                 .collect();
             let moved = spread(row, items, &wanted);
             row.iter().zip(moved).for_each(|(&it, x)| xs[it] = x);
         }
     }
+    straighten(rows, items, &mut xs);
     xs
+}
+
+/// Moves each lane to the one below it, where there is room: sweeps leave steps, for they draw a
+/// lane to where it comes from until a box is in its way.
+fn straighten(rows: &[Vec<usize>], items: &[Item], xs: &mut [f64]) {
+    let is_lane = |it: usize| items[it].weight < BOX_WEIGHT;
+    for row in rows.iter().rev() {
+        for (idx, &lane) in row.iter().enumerate().filter(|it| is_lane(*it.1)) {
+            let Some(&next) = items[lane].down.iter().find(|it| is_lane(**it)) else { continue };
+            let room = |near: usize| {
+                (xs[next] - xs[near]).abs() >= (items[near].wide + LANE) / 2.0 + GAP_X
+            };
+            let left = idx.checked_sub(1).is_none_or(|it| xs[row[it]] < xs[next] && room(row[it]));
+            let right = row.get(idx + 1).is_none_or(|&it| xs[next] < xs[it] && room(it));
+            if left && right {
+                xs[lane] = xs[next];
+            }
+        }
+    }
 }
 
 /// The positions nearest to the wanted ones at which the items of a row keep their order and do not
@@ -260,6 +278,7 @@ mod tests {
         assert!(straight, "{:?}", layout.boxes);
         let route = &layout.routes[&(0, 3)];
         assert_eq!(route.len(), 4);
+        assert_eq!(route[1].0, route[2].0, "and is straight itself");
         for &(x, ..) in &route[1..3] {
             assert!((x - layout.boxes[1].0).abs() > 50.0, "{x} is within the box");
         }
