@@ -25,14 +25,17 @@ pub(super) struct Size {
     pub(super) high: f64,
 }
 
+/// Where an edge is vertical: (x, from, to) of its source's lower side, of each row it skips, of its
+/// target's upper side.
+pub(super) type Route = Vec<(f64, f64, f64)>;
+
 /// A place for everything; the smallest coordinates are 0.
 #[derive(Debug)]
 pub(super) struct Layout {
     /// Of each box, the middle of its upper side.
     pub(super) boxes: Vec<(f64, f64)>,
-    /// Of each edge, where it is vertical: (x, from, to) of its source's lower side, of each row it
-    /// skips, of its target's upper side.
-    pub(super) routes: BTreeMap<(usize, usize), Vec<(f64, f64, f64)>>,
+    /// The way of each edge, by source and target.
+    pub(super) routes: BTreeMap<(usize, usize), Route>,
     /// The whole picture.
     pub(super) size: Size,
 }
@@ -59,12 +62,12 @@ pub(super) fn place(sizes: &[Size], inputs: &[Vec<usize>]) -> Layout {
     for (target, sources) in inputs.iter().enumerate() {
         for &source in sources {
             let mut from = source;
-            for rank in ranks[source] + 1..ranks[target] {
+            for (rank, row) in between(&mut rows, ranks[source], ranks[target]) {
                 if lanes.len() >= MOST_LANES {
                     break;
                 }
                 let lane = *lanes.entry((source, rank)).or_insert_with(|| {
-                    rows[rank].push(items.len());
+                    row.push(items.len());
                     items.push(item(LANE, 1.0));
                     items.len() - 1
                 });
@@ -81,6 +84,11 @@ pub(super) fn place(sizes: &[Size], inputs: &[Vec<usize>]) -> Layout {
     order(&mut rows, &items);
     let xs = positions(&rows, &items);
     finish(sizes, inputs, &ranks, &rows, &lanes, &xs)
+}
+
+/// The rows between two others, with their numbers.
+fn between<T>(rows: &mut [T], above: usize, below: usize) -> impl Iterator<Item = (usize, &mut T)> {
+    rows.iter_mut().enumerate().take(below).skip(above + 1)
 }
 
 fn item(wide: f64, weight: f64) -> Item {
@@ -236,10 +244,9 @@ fn finish(
         for &source in sources {
             let under = tops[ranks[source]].0 + sizes[source].high;
             let mut route = vec![(x(source), under, under)];
-            for rank in ranks[source] + 1..ranks[target] {
-                if let Some(&lane) = lanes.get(&(source, rank)) {
-                    route.push((x(lane), tops[rank].0, tops[rank].1));
-                }
+            for (rank, &mut (from, to)) in between(&mut tops, ranks[source], ranks[target]) {
+                let lane = lanes.get(&(source, rank));
+                route.extend(lane.map(|&it| (x(it), from, to)));
             }
             let over = tops[ranks[target]].0;
             route.push((x(target), over, over));
