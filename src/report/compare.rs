@@ -226,18 +226,12 @@ impl Comparison {
         };
         (all > 0).then(|| 100.0 * value / all as f64)
     }
-
-    /// Whether any layer or the total has this figure, and not zero.
-    pub fn has(&self, side: Side, metric: Metric) -> bool {
-        let rows = self.layers.iter().map(|it| &it.figures).chain([&self.total]);
-        rows.filter_map(|it| it.of(side).get(metric)).any(|it| it.value != 0.0)
-    }
 }
 
-/// The latency in ns follows from the cycles, unless ns are known from a better source.
+/// The latency in ns follows from the cycles, whatever was said before, so that they always agree.
 fn in_ns(figures: &mut Figures, clock_ns: f64) {
     if let Some(cycles) = figures.latency_cycles {
-        figures.offer(Metric::LatencyNs, Figure::new(cycles.value * clock_ns, cycles.source));
+        figures.latency_ns = Some(Figure::new(cycles.value * clock_ns, cycles.source));
     }
 }
 
@@ -306,7 +300,6 @@ mod tests {
         assert_eq!(Comparison::default().percent(Metric::Lut, 1.0), None);
         assert_eq!(all.total.ratio(Metric::Ii), Some(2.0));
         assert_eq!(all.total.ratio(Metric::Dsp), None, "a ratio to zero says nothing");
-        assert!(all.has(Side::Hls, Metric::Dsp) && !all.has(Side::Rtl, Metric::Dsp));
     }
 
     #[test]

@@ -2,15 +2,14 @@
 
 use serde::Serialize;
 
-use super::chart::{Bar, Chart, Row};
+use super::charts::{self, Named};
 use super::compare::{Comparison, Figure, FormatRow, LayerRow, Metric, Side};
-use super::listing::{OF_LAYERS, verdict};
+use super::listing::{Column, columns, heading, verdict};
 use super::number::{self, percent, readable};
 use super::{svg, templates};
 
-/// Widths at which charts are drawn: for a desk and for a phone, px.
-const WIDE: f64 = 1016.0;
-const SMALL: f64 = 342.0;
+/// Longest name in a table, letters; the whole one is shown on pointing at it.
+const LONGEST: usize = 32;
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -24,16 +23,30 @@ struct View<'a> {
     latency: Vec<String>,
     share: Option<String>,
     resources: Vec<Named>,
-    metrics: Vec<&'static str>,
+    groups: Vec<Group>,
     layers: Vec<LayerView<'a>>,
-    formats: &'a [FormatRow],
+    formats: Vec<FormatView<'a>>,
+}
+
+/// The columns of a metric, in the table of layers.
+#[derive(Serialize)]
+struct Group {
+    name: &'static str,
+    columns: Vec<Head>,
 }
 
 #[derive(Serialize)]
-struct Named {
-    name: &'static str,
-    unit: &'static str,
-    svg: String,
+struct Head {
+    side: &'static str,
+    class: &'static str,
+    source: &'static str,
+}
+
+#[derive(Serialize)]
+struct FormatView<'a> {
+    #[serde(flatten)]
+    row: &'a FormatRow,
+    name: String,
 }
 
 #[derive(Serialize)]
@@ -54,21 +67,28 @@ struct TotalRow {
 struct Cell {
     text: String,
     source: &'static str,
-    short: &'static str,
     share: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Marked {
+    text: String,
+    mark: &'static str,
 }
 
 #[derive(Serialize)]
 struct LayerView<'a> {
     row: &'a LayerRow,
+    name: String,
     parameters: String,
     stages: String,
-    cells: Vec<Cell>,
+    cells: Vec<Marked>,
 }
 
 /// The page of a comparison that was settled, with every type of the network if there are any.
 pub fn page(all: &Comparison, formats: &[FormatRow]) -> String {
-    let metrics = shown(all);
+    let columns = columns(&all.layers);
+    let name = |it: &str| number::elide(it, LONGEST);
     let view = View {
         version: env!("CARGO_PKG_VERSION"),
         all,
@@ -80,43 +100,31 @@ pub fn page(all: &Comparison, formats: &[FormatRow]) -> String {
             .map(|it| CosimView { agrees: it.mismatches == 0, text: verdict(it) }),
         totals: totals(all),
         network: if all.layers.is_empty() { String::new() } else { svg::inline(&all.layers) },
-        latency: latency(all),
-        share: share(all),
-        resources: resources(all),
-        metrics: metrics.iter().map(|&it| column(it)).collect(),
-        layers: all.layers.iter().map(|it| layer(it, &metrics)).collect(),
-        formats,
+        latency: charts::latency(all),
+        share: charts::share(all),
+        resources: charts::resources(all),
+        groups: columns.chunk_by(|a, b| a.metric == b.metric).map(group).collect(),
+        layers: all.layers.iter().map(|it| layer(it, &columns)).collect(),
+        formats: formats.iter().map(|row| FormatView { row, name: name(&row.layer) }).collect(),
     };
     templates::render("report.html", &view)
 }
 
-fn column(metric: Metric) -> &'static str {
-    match metric {
-        Metric::LatencyCycles => "cycles",
-        Metric::LatencyNs => "ns",
-        Metric::BramKbit => "BRAM kbit",
-        other => other.name(),
-    }
+fn group(columns: &[Column]) -> Group {
+    let head = |it: &Column| Head {
+        side: it.side.name(),
+        class: if it.side == Side::Hls { "hls-t" } else { "rtl-t" },
+        source: it.source.map_or("", |it| it.short()),
+    };
+    let name = columns.first().map_or("", |it| heading(it.metric));
+    Group { name, columns: columns.iter().map(head).collect() }
 }
 
-/// Metrics that some layer has, and not zero.
-fn shown(all: &Comparison) -> Vec<Metric> {
-    OF_LAYERS
-        .into_iter()
-        .filter(|&metric| {
-            let sides = all.layers.iter().flat_map(|it| Side::ALL.map(|side| it.figures.of(side)));
-            sides.filter_map(|it| it.get(metric)).any(|it| it.value != 0.0)
-        })
-        .collect()
-}
-
-fn cell(all: Option<&Comparison>, metric: Metric, figure: Option<Figure>) -> Cell {
-    let share = all.zip(figure).and_then(|(all, it)| all.percent(metric, it.value));
+fn cell(all: &Comparison, metric: Metric, figure: Option<Figure>) -> Cell {
     Cell {
         text: number::figure(figure),
         source: figure.map_or("", |it| it.source.name()),
-        short: figure.map_or("", |it| it.source.short()),
-        share: share.map(percent),
+        share: figure.and_then(|it| all.percent(metric, it.value)).map(percent),
     }
 }
 
@@ -125,107 +133,21 @@ fn totals(all: &Comparison) -> Vec<TotalRow> {
     let row = |metric: Metric| TotalRow {
         name: metric.name(),
         unit: metric.unit(),
-        sides: Side::ALL.map(|it| cell(Some(all), metric, all.total.of(it).get(metric))).into(),
+        sides: Side::ALL.map(|it| cell(all, metric, all.total.of(it).get(metric))).into(),
         ratio: number::ratio(all.total.ratio(metric)),
     };
     Metric::ALL.into_iter().filter(known).map(row).collect()
 }
 
-fn layer<'a>(row: &'a LayerRow, metrics: &[Metric]) -> LayerView<'a> {
-    let cells = metrics.iter().flat_map(|&metric| {
-        Side::ALL.map(|side| cell(None, metric, row.figures.of(side).get(metric)))
-    });
+fn layer<'a>(row: &'a LayerRow, columns: &[Column]) -> LayerView<'a> {
+    let cells = columns.iter().map(|it| it.cell(row));
     LayerView {
         row,
+        name: number::elide(&row.name, LONGEST),
         parameters: readable(row.parameters as f64),
         stages: row.stages.map_or(number::UNKNOWN.into(), |it| format!("{}–{}", it.from, it.to)),
-        cells: cells.collect(),
+        cells: cells.map(|(text, mark)| Marked { text, mark }).collect(),
     }
-}
-
-fn bar(from: f64, figure: Figure, text: String) -> Bar {
-    let estimated = figure.source == super::compare::Source::Estimated;
-    Bar { from, to: from + figure.value, text, estimated }
-}
-
-/// When each layer works, wide and small: on the direct path by its stages, else after the layers
-/// that feed it.
-fn latency(all: &Comparison) -> Vec<String> {
-    let text = |it: Figure| {
-        let cycles = if it.value == 1.0 { "cycle" } else { "cycles" };
-        let ns = readable(it.value * all.clock_ns);
-        format!("{} {cycles}, {ns} ns", readable(it.value))
-    };
-    let mut ends = std::collections::BTreeMap::new();
-    let mut rows = Vec::new();
-    let total = Side::ALL.map(|it| all.total.of(it).latency_cycles);
-    if total.iter().any(Option::is_some) {
-        let bars = total.map(|it| it.map(|it| bar(0.0, it, text(it))));
-        rows.push(Row { label: "whole network".into(), bold: true, bars });
-    }
-    for row in &all.layers {
-        let bars = Side::ALL.map(|side| {
-            let fed = row.inputs.iter().filter_map(|it| ends.get(&(it.as_str(), side)));
-            let after = fed.copied().fold(0.0, f64::max);
-            let figure = row.figures.of(side).latency_cycles;
-            let from = match (side, row.stages) {
-                (Side::Rtl, Some(stages)) => f64::from(stages.from),
-                _ => after,
-            };
-            ends.insert((row.name.as_str(), side), from + figure.map_or(0.0, |it| it.value));
-            figure.map(|it| bar(from, it, text(it)))
-        });
-        if !row.is_input() && bars.iter().any(Option::is_some) {
-            rows.push(Row { label: row.name.clone(), bold: false, bars });
-        }
-    }
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let label = "Latency of each layer on both paths".into();
-    let chart = Chart { label, rows, units: &[("cycles", 1.0), ("ns", all.clock_ns)] };
-    vec![chart.draw(WIDE), chart.draw(SMALL)]
-}
-
-/// What both designs take of the device.
-fn share(all: &Comparison) -> Option<String> {
-    let row = |metric: Metric| {
-        let bars = Side::ALL.map(|side| {
-            let figure = all.total.of(side).get(metric)?;
-            let value = all.percent(metric, figure.value)?;
-            Some(bar(0.0, Figure { value, ..figure }, percent(value)))
-        });
-        let label = metric.name().to_owned();
-        bars.iter().any(Option::is_some).then_some(Row { label, bold: false, bars })
-    };
-    let rows: Vec<Row> = Metric::RESOURCES.into_iter().filter_map(row).collect();
-    let chart = Chart { label: "Share of the device".into(), rows, units: &[("%", 1.0)] };
-    (!chart.rows.is_empty()).then(|| chart.draw(SMALL))
-}
-
-/// What each layer takes, a chart for each resource that is used at all.
-fn resources(all: &Comparison) -> Vec<Named> {
-    let text = |metric: Metric, figure: Figure| {
-        let share = all.percent(metric, figure.value).map(|it| format!(" ({})", percent(it)));
-        readable(figure.value) + &share.unwrap_or_default()
-    };
-    let chart = |metric: Metric| {
-        let row = |it: &LayerRow| {
-            let bars = Side::ALL.map(|side| {
-                it.figures.of(side).get(metric).map(|it| bar(0.0, it, text(metric, it)))
-            });
-            Row { label: it.name.clone(), bold: false, bars }
-        };
-        let rows = all.layers.iter().filter(|it| !it.is_input()).map(row).collect();
-        let label = format!("{} of each layer", metric.name());
-        Named {
-            name: metric.name(),
-            unit: metric.unit(),
-            svg: Chart { label, rows, units: &[(metric.unit(), 1.0)] }.draw(SMALL),
-        }
-    };
-    let used = shown(all).into_iter().filter(|it| Metric::RESOURCES.contains(it));
-    used.map(chart).collect()
 }
 
 #[cfg(test)]
@@ -252,7 +174,7 @@ mod tests {
             "360 samples",
             "within 20 % on 12 designs",
             "38,764 <small>3.28 %</small>",
-            "<small>synthesized</small>",
+            "<td>synthesized</td>",
             "9 cycles, 45 ns",
             "largest weight is 1.73",
             "class=\"net\"",

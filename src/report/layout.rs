@@ -25,14 +25,17 @@ pub(super) struct Size {
     pub(super) high: f64,
 }
 
+/// Where an edge is vertical: (x, from, to) of its source's lower side, of each row it skips, of its
+/// target's upper side.
+pub(super) type Route = Vec<(f64, f64, f64)>;
+
 /// A place for everything; the smallest coordinates are 0.
 #[derive(Debug)]
 pub(super) struct Layout {
     /// Of each box, the middle of its upper side.
     pub(super) boxes: Vec<(f64, f64)>,
-    /// Of each edge, where it is vertical: (x, from, to) of its source's lower side, of each row it
-    /// skips, of its target's upper side.
-    pub(super) routes: BTreeMap<(usize, usize), Vec<(f64, f64, f64)>>,
+    /// The way of each edge, by source and target.
+    pub(super) routes: BTreeMap<(usize, usize), Route>,
     /// The whole picture.
     pub(super) size: Size,
 }
@@ -59,12 +62,12 @@ pub(super) fn place(sizes: &[Size], inputs: &[Vec<usize>]) -> Layout {
     for (target, sources) in inputs.iter().enumerate() {
         for &source in sources {
             let mut from = source;
-            for rank in ranks[source] + 1..ranks[target] {
+            for (rank, row) in between(&mut rows, ranks[source], ranks[target]) {
                 if lanes.len() >= MOST_LANES {
                     break;
                 }
                 let lane = *lanes.entry((source, rank)).or_insert_with(|| {
-                    rows[rank].push(items.len());
+                    row.push(items.len());
                     items.push(item(LANE, 1.0));
                     items.len() - 1
                 });
@@ -81,6 +84,11 @@ pub(super) fn place(sizes: &[Size], inputs: &[Vec<usize>]) -> Layout {
     order(&mut rows, &items);
     let xs = positions(&rows, &items);
     finish(sizes, inputs, &ranks, &rows, &lanes, &xs)
+}
+
+/// The rows between two others, with their numbers.
+fn between<T>(rows: &mut [T], above: usize, below: usize) -> impl Iterator<Item = (usize, &mut T)> {
+    rows.iter_mut().enumerate().take(below).skip(above + 1)
 }
 
 fn item(wide: f64, weight: f64) -> Item {
@@ -144,20 +152,38 @@ fn positions(rows: &[Vec<usize>], items: &[Item]) -> Vec<f64> {
     for sweep in 0..13 {
         for row in in_direction(rows.len(), sweep % 2 == 0) {
             let row = &rows[row];
-            let near = |it: usize| match (sweep, sweep % 2 == 0) {
-                (12, _) => items[it].up.iter().chain(&items[it].down),
-                (_, true) => items[it].up.iter().chain(&[]),
-                (_, false) => items[it].down.iter().chain(&[]),
-            };
+            let near = |it: usize| if sweep % 2 == 0 { &items[it].up } else { &items[it].down };
             let wanted: Vec<f64> = row
                 .iter()
-                .map(|&it| mean(near(it).map(|&it| (xs[it], items[it].weight))).unwrap_or(xs[it]))
+                .map(|&it| {
+                    mean(near(it).iter().map(|&it| (xs[it], items[it].weight))).unwrap_or(xs[it])
+                })
                 .collect();
             let moved = spread(row, items, &wanted);
             row.iter().zip(moved).for_each(|(&it, x)| xs[it] = x);
         }
     }
+    straighten(rows, items, &mut xs);
     xs
+}
+
+/// Moves each lane to the one below it, where there is room: sweeps leave steps, for they draw a
+/// lane to where it comes from until a box is in its way.
+fn straighten(rows: &[Vec<usize>], items: &[Item], xs: &mut [f64]) {
+    let is_lane = |it: usize| items[it].weight < BOX_WEIGHT;
+    for row in rows.iter().rev() {
+        for (idx, &lane) in row.iter().enumerate().filter(|it| is_lane(*it.1)) {
+            let Some(&next) = items[lane].down.iter().find(|it| is_lane(**it)) else { continue };
+            let room = |near: usize| {
+                (xs[next] - xs[near]).abs() >= (items[near].wide + LANE) / 2.0 + GAP_X
+            };
+            let left = idx.checked_sub(1).is_none_or(|it| xs[row[it]] < xs[next] && room(row[it]));
+            let right = row.get(idx + 1).is_none_or(|&it| xs[next] < xs[it] && room(it));
+            if left && right {
+                xs[lane] = xs[next];
+            }
+        }
+    }
 }
 
 /// The positions nearest to the wanted ones at which the items of a row keep their order and do not
@@ -218,10 +244,9 @@ fn finish(
         for &source in sources {
             let under = tops[ranks[source]].0 + sizes[source].high;
             let mut route = vec![(x(source), under, under)];
-            for rank in ranks[source] + 1..ranks[target] {
-                if let Some(&lane) = lanes.get(&(source, rank)) {
-                    route.push((x(lane), tops[rank].0, tops[rank].1));
-                }
+            for (rank, &mut (from, to)) in between(&mut tops, ranks[source], ranks[target]) {
+                let lane = lanes.get(&(source, rank));
+                route.extend(lane.map(|&it| (x(it), from, to)));
             }
             let over = tops[ranks[target]].0;
             route.push((x(target), over, over));
@@ -260,6 +285,7 @@ mod tests {
         assert!(straight, "{:?}", layout.boxes);
         let route = &layout.routes[&(0, 3)];
         assert_eq!(route.len(), 4);
+        assert_eq!(route[1].0, route[2].0, "and is straight itself");
         for &(x, ..) in &route[1..3] {
             assert!((x - layout.boxes[1].0).abs() > 50.0, "{x} is within the box");
         }

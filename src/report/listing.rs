@@ -8,18 +8,21 @@ use super::number::{self, UNKNOWN, clean, readable};
 use super::table::{Table, WIDTH, wrap};
 
 /// Figures of a layer that the comparison lists.
-pub(super) const OF_LAYERS: [Metric; 6] =
+const OF_LAYERS: [Metric; 6] =
     [Metric::LatencyCycles, Metric::Ii, Metric::Lut, Metric::Ff, Metric::Dsp, Metric::BramKbit];
 
 /// The layers of a network, one a row, and the sum of their parameters.
 pub fn network(layers: &[LayerRow]) -> String {
-    let mut table = Table::new().text("layer").text("kind").text("shape").number("parameters");
-    table = table.text("result type").text("inputs");
+    let mut table = Table::new().text("layer").whole("kind").whole("shape").number("parameters");
+    table = table.whole("result type").text("inputs, if not\nthe row above");
+    let mut above = "";
     for row in layers {
         let result = row.formats.get("result").map_or(UNKNOWN, String::as_str);
         let parameters = readable(row.parameters as f64);
-        let inputs = row.inputs.join(", ");
+        let chain = row.inputs == [above];
+        let inputs = if chain { String::new() } else { row.inputs.join(", ") };
         table.row([&row.name, &row.kind, &row.shape, &parameters, result, &inputs]);
+        above = &row.name;
     }
     let parameters = layers.iter().fold(0u64, |sum, it| sum.saturating_add(it.parameters));
     format!("{table}{} parameters\n", readable(parameters as f64))
@@ -27,7 +30,7 @@ pub fn network(layers: &[LayerRow]) -> String {
 
 /// Every type of every layer, with its reason.
 pub fn formats(rows: &[FormatRow]) -> String {
-    let mut table = Table::new().text("layer").text("type").text("format").text("reason");
+    let mut table = Table::new().text("layer").whole("type").whole("format").text("reason");
     let mut before = "";
     for row in rows {
         let layer = if row.layer == before { "" } else { &row.layer };
@@ -88,44 +91,64 @@ fn totals(all: &Comparison) -> Table {
     table
 }
 
-/// One row a layer; figures nobody has make no column. A source stands in the heading if the whole
-/// column shares it, else with each number.
-fn layers(all: &Comparison) -> Table {
-    let mut table = Table::new().text("layer").number("stages");
+/// A column of the layers' figures.
+pub(super) struct Column {
+    pub(super) metric: Metric,
+    pub(super) side: Side,
+    /// The source, if the whole column shares it; else it stands with each number.
+    pub(super) source: Option<Source>,
+}
+
+impl Column {
+    /// The number in a row, and its source unless the heading says it.
+    pub(super) fn cell(&self, row: &LayerRow) -> (String, &'static str) {
+        let figure = row.figures.of(self.side).get(self.metric);
+        let mark = figure.filter(|_| self.source.is_none()).map_or("", |it| it.source.short());
+        (number::figure(figure), mark)
+    }
+}
+
+/// The columns worth showing: metrics that some layer has, and not zero; sides that know them.
+pub(super) fn columns(layers: &[LayerRow]) -> Vec<Column> {
     let mut columns = Vec::new();
     for metric in OF_LAYERS {
-        for side in Side::ALL {
-            let sources = sources(&all.layers, side, metric);
-            if sources.is_empty() || !Side::ALL.iter().any(|&it| listed(&all.layers, it, metric)) {
-                continue;
-            }
-            let only = if sources.len() == 1 { sources.first() } else { None };
-            let title = if metric == Metric::LatencyCycles { "cycles" } else { metric.name() };
-            let source = only.map_or("", |it| it.short());
-            table = table.number(&format!("{title}\n{}\n{source}", side.name()));
-            columns.push((metric, side, only.is_none()));
+        let known = |side| layers.iter().filter_map(move |it| it.figures.of(side).get(metric));
+        if !Side::ALL.into_iter().flat_map(known).any(|it| it.value != 0.0) {
+            continue;
         }
+        for side in Side::ALL {
+            let sources: BTreeSet<Source> = known(side).map(|it| it.source).collect();
+            if let Some(&first) = sources.first() {
+                let source = (sources.len() == 1).then_some(first);
+                columns.push(Column { metric, side, source });
+            }
+        }
+    }
+    columns
+}
+
+/// What heads the figures of layers.
+pub(super) fn heading(metric: Metric) -> &'static str {
+    if metric == Metric::LatencyCycles { "cycles" } else { metric.name() }
+}
+
+fn layers(all: &Comparison) -> Table {
+    let columns = columns(&all.layers);
+    let mut table = Table::new().text("layer").number("stages");
+    for it in &columns {
+        let source = it.source.map_or("", Source::short);
+        table = table.number(&format!("{}\n{}\n{source}", heading(it.metric), it.side.name()));
     }
     for row in all.layers.iter().filter(|it| !it.is_input()) {
         let stages = row.stages.map(|it| format!("{}..{}", it.from, it.to));
-        let mut cells = vec![row.name.clone(), stages.unwrap_or(UNKNOWN.into())];
-        cells.extend(columns.iter().map(|&(metric, side, mixed)| {
-            let figure = row.figures.of(side).get(metric);
-            let source = figure.filter(|_| mixed).map(|it| format!(" {}", it.source.short()));
-            number::figure(figure) + &source.unwrap_or_default()
-        }));
-        table.row(cells);
+        let figures = columns.iter().map(|it| match it.cell(row) {
+            (number, "") => number,
+            (number, mark) => format!("{number} {mark}"),
+        });
+        let first = [row.name.clone(), stages.unwrap_or(UNKNOWN.into())];
+        table.row(first.into_iter().chain(figures));
     }
     table
-}
-
-fn sources(layers: &[LayerRow], side: Side, metric: Metric) -> BTreeSet<Source> {
-    layers.iter().filter_map(|it| it.figures.of(side).get(metric)).map(|it| it.source).collect()
-}
-
-/// Whether any layer has this figure, and not zero.
-fn listed(layers: &[LayerRow], side: Side, metric: Metric) -> bool {
-    layers.iter().filter_map(|it| it.figures.of(side).get(metric)).any(|it| it.value != 0.0)
 }
 
 fn paragraph(out: &mut String, text: &str, indent: &str) {
@@ -144,14 +167,15 @@ mod tests {
     #[test]
     fn networks() {
         expect![[r#"
-            layer    kind     shape      parameters  result type          inputs
-            -------  -------  ---------  ----------  -------------------  ------------
+                                                                          inputs, if not
+            layer    kind     shape      parameters  result type          the row above
+            -------  -------  ---------  ----------  -------------------  --------------
             image    Input    [8, 8, 1]           0  ufixed<8,0>
-            conv1    Conv2D   [6, 6, 4]          40  fixed<16,6,RND,SAT>  image
-            conv2    Conv2D   [6, 6, 4]         148  fixed<16,6,RND,SAT>  conv1
+            conv1    Conv2D   [6, 6, 4]          40  fixed<16,6,RND,SAT>
+            conv2    Conv2D   [6, 6, 4]         148  fixed<16,6,RND,SAT>
             add      Add      [6, 6, 4]           0  fixed<16,6,RND,SAT>  conv1, conv2
-            dense    Dense    [10]            1,450  fixed<16,6,RND,SAT>  add
-            softmax  Softmax  [10]                0  fixed<16,6,RND,SAT>  dense
+            dense    Dense    [10]            1,450  fixed<16,6,RND,SAT>
+            softmax  Softmax  [10]                0  fixed<16,6,RND,SAT>
             1,638 parameters
         "#]]
         .assert_eq(&network(&sample::layers()));

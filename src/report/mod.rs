@@ -4,6 +4,7 @@
 //! page, [`svg`] draws the network.
 
 mod chart;
+mod charts;
 pub mod compare;
 mod figure;
 pub mod html;

@@ -163,10 +163,16 @@ fn edges(inputs: &[Vec<usize>], layout: &Layout) -> Vec<Edge> {
         let before = |route: &[(f64, f64, f64)]| route[route.len().saturating_sub(2)].0;
         routes.sort_by(|a, b| before(a).total_cmp(&before(b)));
         let apart = 18.0f64.min(120.0 / routes.len().max(1) as f64);
-        let middle = (routes.len() as f64 - 1.0) / 2.0;
+        // An edge from straight above stays straight.
+        let end = layout.boxes[target].0;
+        let straight = routes.iter().position(|it| (before(it) - end).abs() < 1.0);
+        let middle = straight.map_or((routes.len() as f64 - 1.0) / 2.0, |it| it as f64);
         for (idx, mut route) in routes.into_iter().enumerate() {
+            let from = before(&route);
             if let Some(end) = route.last_mut() {
                 end.0 += apart * (idx as f64 - middle);
+                // No kink of a pixel.
+                end.0 = if (from - end.0).abs() < 1.5 { from } else { end.0 };
                 edges.push(Edge {
                     x: whole(end.0 + MARGIN),
                     y: whole(end.1 + MARGIN),
@@ -231,25 +237,27 @@ mod tests {
             <style>
             .ink { fill: #1b2027; }
             .dim { fill: #5a6470; }
-            .line { stroke: #c3c9d1; fill: none; }
+            .line { stroke: #dde1e6; fill: none; }
             .edge { stroke: #7d8793; stroke-width: 1.25; fill: none; }
             .head { fill: #7d8793; }
-            .box { fill: #f6f7f8; stroke: #a3abb5; }
-            .port { fill: #ffffff; stroke: #a3abb5; stroke-dasharray: 3 2; }
-            .hls { fill: #c2660c; stroke: #c2660c; }
+            .box { fill: #f6f7f8; stroke: #8f99a4; }
+            .port { fill: #ffffff; stroke: #8f99a4; stroke-dasharray: 3 2; }
+            .hls { fill: #b85c00; stroke: #b85c00; }
             .rtl { fill: #2f74c9; stroke: #2f74c9; }
             .est { fill-opacity: 0.35; }
+            .chart text { paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round; }
             .paper { fill: #ffffff; }
             @media (prefers-color-scheme: dark) {
               .ink { fill: #e6e9ec; }
               .dim { fill: #9aa5b1; }
-              .line { stroke: #3b434c; }
+              .line { stroke: #2e353c; }
               .edge, .head { stroke: #7f8a96; }
               .head { fill: #7f8a96; stroke: none; }
-              .box { fill: #1d2227; stroke: #55606b; }
-              .port { fill: #14181c; stroke: #55606b; }
+              .box { fill: #1d2227; stroke: #66727e; }
+              .port { fill: #14181c; stroke: #66727e; }
               .hls { fill: #d9822b; stroke: #d9822b; }
               .rtl { fill: #4a90e2; stroke: #4a90e2; }
+              .chart text { stroke: #14181c; }
               .paper { fill: #14181c; }
             }
             </style>
@@ -258,10 +266,10 @@ mod tests {
             <path class="head" d="M105,95l-3.5,-6h7z"/>
             <path class="edge" d="M105,167C105,182 105,182 105,193"/>
             <path class="head" d="M105,197l-3.5,-6h7z"/>
-            <path class="edge" d="M105,269C105,284 96,284 96,295"/>
-            <path class="head" d="M96,299l-3.5,-6h7z"/>
-            <path class="edge" d="M105,167C105,182 231,182 231,197V269C231,284 114,284 114,295"/>
-            <path class="head" d="M114,299l-3.5,-6h7z"/>
+            <path class="edge" d="M105,269C105,284 105,284 105,295"/>
+            <path class="head" d="M105,299l-3.5,-6h7z"/>
+            <path class="edge" d="M105,167C105,182 231,182 231,197V269C231,284 123,284 123,295"/>
+            <path class="head" d="M123,299l-3.5,-6h7z"/>
             <g>
             <title>image: Input [8, 8, 1], result ufixed&lt;8,0&gt;</title>
             <rect class="port" x="29" y="8" width="152" height="57" rx="28.5"/>

@@ -1,6 +1,7 @@
 //! Plain-text tables: aligned columns, no more than [`WIDTH`] wide if their numbers fit at all.
 //!
-//! Text too long for its column is continued on further lines, never cut; numbers are never broken.
+//! Text too long for its column is continued on further lines, never cut; numbers are never broken,
+//! and words as a type only if breaking other text is not enough.
 
 use std::fmt;
 
@@ -15,7 +16,14 @@ const GAP: usize = 2;
 #[derive(Clone, Debug)]
 struct Column {
     head: Vec<String>,
-    number: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Whole,
+    Number,
 }
 
 /// A table, which prints as text without trailing blanks.
@@ -33,16 +41,21 @@ impl Table {
 
     /// Adds a column of text. A heading may have several lines.
     pub fn text(self, head: &str) -> Table {
-        self.column(head, false)
+        self.column(head, Kind::Text)
+    }
+
+    /// Adds a column of text that is better not broken.
+    pub fn whole(self, head: &str) -> Table {
+        self.column(head, Kind::Whole)
     }
 
     /// Adds a column of numbers, which are aligned to the right.
     pub fn number(self, head: &str) -> Table {
-        self.column(head, true)
+        self.column(head, Kind::Number)
     }
 
-    fn column(mut self, head: &str, number: bool) -> Table {
-        self.columns.push(Column { head: head.lines().map(clean).collect(), number });
+    fn column(mut self, head: &str, kind: Kind) -> Table {
+        self.columns.push(Column { head: head.lines().map(clean).collect(), kind });
         self
     }
 
@@ -68,19 +81,11 @@ impl Table {
             .map(|it| it.unwrap_or(0))
             .collect();
         let gaps = GAP * widths.len().saturating_sub(1);
-        let texts: Vec<usize> = (0..widths.len()).filter(|&it| !self.columns[it].number).collect();
-        let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(WIDTH);
-        while excess > 0 {
-            let Some(&widest) = texts.iter().max_by_key(|&&it| (widths[it], it)) else { break };
-            if widths[widest] <= NARROWEST {
-                break;
-            }
-            // Down to the next one at once: foreign names can be of any length.
-            let others = texts.iter().filter(|&&it| it != widest).map(|&it| widths[it]);
-            let next = others.max().unwrap_or(0).min(widths[widest] - 1).max(NARROWEST);
-            let give = excess.min(widths[widest] - next);
-            widths[widest] -= give;
-            excess -= give;
+        for kind in [Kind::Text, Kind::Whole] {
+            let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(WIDTH);
+            let of_kind = |it: &usize| self.columns[*it].kind == kind;
+            let columns: Vec<usize> = (0..widths.len()).filter(of_kind).collect();
+            shrink(&mut widths, &columns, excess);
         }
         widths
     }
@@ -89,9 +94,9 @@ impl Table {
         let mut line = String::new();
         for ((cell, column), &wide) in cells.iter().zip(&self.columns).zip(widths) {
             let pad = " ".repeat(wide.saturating_sub(width(cell)));
-            match column.number {
-                true => line += &(pad + cell),
-                false => line += &(cell.to_string() + &pad),
+            match column.kind {
+                Kind::Number => line.extend([pad.as_str(), cell]),
+                Kind::Text | Kind::Whole => line.extend([*cell, &pad]),
             }
             line += &" ".repeat(GAP);
         }
@@ -125,37 +130,58 @@ impl fmt::Display for Table {
     }
 }
 
+/// Narrows the widest of these columns until `excess` is gone, if they are wide enough at all.
+fn shrink(widths: &mut [usize], columns: &[usize], mut excess: usize) {
+    while excess > 0 {
+        let Some(&widest) = columns.iter().max_by_key(|&&it| (widths[it], it)) else { return };
+        if widths[widest] <= NARROWEST {
+            return;
+        }
+        // Down to the next one at once: foreign names can be of any length.
+        let others = columns.iter().filter(|&&it| it != widest).map(|&it| widths[it]);
+        let next = others.max().unwrap_or(0).min(widths[widest] - 1).max(NARROWEST);
+        let give = excess.min(widths[widest] - next);
+        widths[widest] -= give;
+        excess -= give;
+    }
+}
+
 fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Lines of at most `wide` characters, broken at blanks, or within a word that is longer.
+/// Lines of at most `wide` characters, broken at blanks, else behind the marks that join the parts
+/// of names and types, else anywhere.
 pub(super) fn wrap(text: &str, wide: usize) -> Vec<String> {
     if width(text) <= wide {
         return vec![text.to_owned()];
     }
-    let mut lines = vec![String::new()];
-    let mut used = 0;
-    for word in text.split_whitespace() {
-        let long = width(word);
-        if used > 0 && used + 1 + long > wide {
-            lines.push(String::new());
-            used = 0;
-        }
-        for (idx, letter) in word.chars().enumerate() {
-            let blank = idx == 0 && used > 0;
-            if !blank && used >= wide.max(1) {
-                lines.push(String::new());
-                used = 0;
-            }
-            if let Some(line) = lines.last_mut() {
-                line.extend(blank.then_some(' '));
-                line.push(letter);
-            }
-            used += 1 + usize::from(blank);
+    let mut lines: Vec<String> = Vec::new();
+    let mut line: Vec<char> = Vec::new();
+    for letter in text.chars() {
+        line.push(letter);
+        // A blank at the end of a line takes no room.
+        if line.len() > wide.max(1) && letter != ' ' {
+            let at = break_of(&line, wide.max(1));
+            let rest = line.split_off(at);
+            lines.push(trimmed(&line));
+            line = rest.into_iter().skip_while(|it| *it == ' ').collect();
         }
     }
+    lines.push(trimmed(&line));
     lines
+}
+
+/// Where a line that is one letter too long is best broken.
+fn break_of(line: &[char], wide: usize) -> usize {
+    let behind = |marks: &[char]| line[..wide].iter().rposition(|it| marks.contains(it));
+    let blank = if line[wide] == ' ' { Some(wide) } else { behind(&[' ']) };
+    let mark = || behind(&['/', '_', ',', '.', ':', '-']).filter(|&it| it * 3 >= wide);
+    blank.or_else(mark).map_or(wide, |it| (it + 1).min(wide))
+}
+
+fn trimmed(line: &[char]) -> String {
+    line.iter().collect::<String>().trim_end().to_owned()
 }
 
 #[cfg(test)]
