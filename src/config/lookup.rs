@@ -1,7 +1,7 @@
 //! Which of a configuration's values holds for a layer: hls4ml's order.
 //!
 //! For a type: name, name's default, class, class's default, model, model's default. For all else:
-//! name over class over model. Names match in their own case first, then in any.
+//! name over class over model. Names match exactly, classes in any case.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,7 +52,7 @@ pub(crate) fn has_builtin(kind: &str, role: Role) -> bool {
 }
 
 /// Whether hls4ml reads the type only from a key ending in `_t`.
-fn attribute_only(role: Role) -> bool {
+pub(crate) fn attribute_only(role: Role) -> bool {
     has_builtin("", role)
 }
 
@@ -63,7 +63,8 @@ impl Config {
         name: &str,
         kind: &str,
     ) -> impl Iterator<Item = (Level, &'a str, &'a LayerConfig)> {
-        let by_name = find(&self.layer_name, name).map(|(key, it)| (Level::Name, key, it));
+        let by_name = self.layer_name.get_key_value(name);
+        let by_name = by_name.map(|(key, it)| (Level::Name, key.as_str(), it));
         // hls4ml's generator writes `InputLayer`, which its lookup then misses.
         let alias = (kind == "Input" && !self.is_compat()).then_some("InputLayer");
         let by_type = find(&self.layer_type, kind)
@@ -146,10 +147,10 @@ impl Config {
     }
 }
 
-/// The entry of a name: in its own case if there is one, else in any.
-pub(crate) fn find<'a, T>(map: &'a BTreeMap<String, T>, name: &str) -> Option<(&'a str, &'a T)> {
-    let exact = map.get_key_value(name);
-    let any = || map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+/// The entry of a class: in its own case if there is one, else in any.
+fn find<'a, T>(map: &'a BTreeMap<String, T>, class: &str) -> Option<(&'a str, &'a T)> {
+    let exact = map.get_key_value(class);
+    let any = || map.iter().find(|(key, _)| key.eq_ignore_ascii_case(class));
     exact.or_else(any).map(|(key, value)| (key.as_str(), value))
 }
 
@@ -201,14 +202,15 @@ mod tests {
     }
 
     #[test]
-    fn names_and_classes_in_any_case() {
+    fn names_exactly_and_classes_in_any_case() {
         let config = config(
-            "LayerName: {FC: {ReuseFactor: 4}, fc: {ReuseFactor: 2}}\nLayerType: {dense: {Strategy: resource}}",
+            "LayerName: {FC: {ReuseFactor: 4}, fc: {ReuseFactor: 2}}\n\
+             LayerType: {dense: {Strategy: resource}}",
         );
         assert_eq!(config.reuse_factor("FC", "Dense"), 4);
-        assert_eq!(config.reuse_factor("Fc", "Dense"), 4);
         assert_eq!(config.reuse_factor("fc", "Dense"), 2);
+        assert_eq!(config.reuse_factor("Fc", "Dense"), 1);
         assert_eq!(config.strategy("other", "Dense"), Strategy::Resource);
-        assert_eq!(config.reuse_factor("other", "Conv2D"), 1);
+        assert_eq!(config.strategy("other", "Conv2D"), Strategy::Latency);
     }
 }

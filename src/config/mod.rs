@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use keys::nearest;
 pub use lookup::{Level, Lookup};
-pub(crate) use lookup::{find, has_builtin};
+pub(crate) use lookup::{attribute_only, has_builtin};
 pub use merge::Overrides;
 pub use warning::Warning;
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::{Calibration, Formats, LayerFormats, Precision, Produced, Resolve, Role, Typed};
-use crate::config::{Config, DEFAULT_WIDTH, has_builtin};
+use crate::config::{Config, DEFAULT_WIDTH, attribute_only};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::Format;
 use crate::graph::NodeId;
@@ -24,6 +24,11 @@ struct Impossible {
     format: Format,
     reason: String,
 }
+
+/// Formats near the ends of what the binary point allows, multiplied.
+#[derive(Debug, thiserror::Error)]
+#[error("values can leave the range of 64-bit floats, in which ranges are computed")]
+struct Unbounded;
 
 /// Decides the formats of a graph.
 ///
@@ -91,7 +96,11 @@ fn layer(
         cx.types.insert(*role, typed);
     }
     let result = cx.format(Role::Result);
-    let spans = spec.spans(&cx).into_iter().map(|it| it.cast(result)).collect();
+    let spans = spec.spans(&cx);
+    if !spans.iter().all(|it| it.lo.is_finite() && it.hi.is_finite()) {
+        return Err(Problem::at(&node.origin, Unbounded).help(chooser.advice(Role::Result)).into());
+    }
+    let spans = spans.into_iter().map(|it| it.cast(result)).collect();
     Ok(LayerFormats { types: cx.types, settings: cx.settings, spans })
 }
 
@@ -113,7 +122,7 @@ impl Chooser<'_> {
         match found.map(|it| (it.precision, it)) {
             Some((Precision::Fixed(format), found)) => Typed::new(format, found.to_string()),
             // hls4ml infers only what the configuration calls auto.
-            None if cx.compat && !has_builtin("", role) => {
+            None if cx.compat && !attribute_only(role) => {
                 Typed::new(cx.default, "hls4ml: model default")
             }
             _ => self.infer(role, cx),

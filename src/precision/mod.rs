@@ -7,8 +7,14 @@
 
 pub mod activation;
 mod assign;
+#[cfg(test)]
+mod assign_tests;
 pub mod auto;
 mod calibrate;
+mod check;
+mod explain;
+#[cfg(test)]
+mod explain_tests;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
@@ -26,6 +32,8 @@ use crate::fixed::Format;
 use crate::graph::NodeId;
 pub use assign::assign;
 pub use calibrate::{Calibration, CalibrationError, calibrate};
+pub use check::check;
+pub use explain::{Granularity, Row, Table, resolved, rows};
 pub use parse::{Precision, PrecisionError, parse_precision};
 pub use quantize::{dequantized, quantize};
 pub use span::Span;

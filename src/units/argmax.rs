@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{Logic, Relation, ValueId, Wiring};
 
 /// A one-hot maximum over the last axis.
@@ -35,6 +38,7 @@ impl UnitSpec for Argmax {
 }
 
 impl Emulate for Argmax {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let (lanes, one) = (run.lanes, T::narrow(self.one()));
         let frac = run.types[0].union().frac();
@@ -92,5 +96,22 @@ impl Argmax {
             made.push(dp.mux(wins, one, zero));
         }
         made
+    }
+}
+
+impl Hls for Argmax {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        HlsCall::new("nn_argmax.h", "argmax")
+            .count("group", self.group as u64)
+            .count("n_groups", ports.n() / self.group as u64)
+            .into()
+    }
+}
+
+impl Estimated for Argmax {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let elements = types[0].elements() as u64;
+        let bits = types[0].max_width();
+        Some(HlsKernel::Elementwise { elements, bits, operation: Operation::Max })
     }
 }

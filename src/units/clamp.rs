@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{Interval, ValueId, Wiring};
 
 /// A pair of limits, `lo <= hi`.
@@ -46,6 +49,7 @@ impl UnitSpec for Clamp {
 }
 
 impl Emulate for Clamp {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for element in 0..run.ty.elements() {
             let input = run.types[0].format(element);
@@ -72,5 +76,24 @@ impl Datapathed for Clamp {
             cx.datapath.cast(inside, frac, self.result)
         };
         (0..elements).map(clamp).collect()
+    }
+}
+
+impl Hls for Clamp {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let format = |limit| hls::threshold(limit, self.limit, ports.inputs[0]);
+        HlsCall::new("nn_clamp.h", "clamp")
+            .count("n", ports.n())
+            .scalar("low", format(self.lo), self.lo)
+            .scalar("high", format(self.hi), self.hi)
+            .into()
+    }
+}
+
+impl Estimated for Clamp {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let elements = types[0].elements() as u64;
+        let bits = types[0].max_width();
+        Some(HlsKernel::Elementwise { elements, bits, operation: Operation::Max })
     }
 }

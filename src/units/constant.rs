@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::hls::{Hls, HlsUnit, Ports};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Format, Mantissas, Type, Word};
+use crate::hls::Folding;
 use crate::nn::Shape;
 use crate::rtl::datapath::{ValueId, Wiring};
 
@@ -31,6 +34,7 @@ impl UnitSpec for Constant {
 }
 
 impl Emulate for Constant {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for (out, value) in run.output.chunks_mut(run.lanes).zip(self.values.iter()) {
             out.fill(T::narrow(*value));
@@ -41,5 +45,17 @@ impl Emulate for Constant {
 impl Datapathed for Constant {
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         self.values.iter().map(|it| cx.datapath.constant(*it)).collect()
+    }
+}
+
+impl Hls for Constant {
+    fn hls(&self, _: &Ports<'_>) -> HlsUnit {
+        HlsUnit::Constant(self.values.clone())
+    }
+}
+
+impl Estimated for Constant {
+    fn kernel(&self, _: &[&Type], _: Folding) -> Option<HlsKernel> {
+        None
     }
 }

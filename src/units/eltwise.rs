@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::hls::Folding;
 use crate::nn::Shape;
 use crate::rtl::datapath::{Term, ValueId, Wiring};
 
@@ -89,6 +92,7 @@ impl UnitSpec for Eltwise {
 }
 
 impl Emulate for Eltwise {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let lanes = run.lanes;
         for element in 0..run.ty.elements() {
@@ -137,5 +141,45 @@ impl Datapathed for Eltwise {
             dp.cast(value, exact.frac(), self.result)
         };
         (0..elements).map(combine).collect()
+    }
+}
+
+impl Hls for Eltwise {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let function = match self.op {
+            Binary::Add => "add",
+            Binary::Sub => "subtract",
+            Binary::Mul => "multiply",
+            Binary::Max => "maximum",
+            Binary::Min => "minimum",
+        };
+        let every = |k: usize| match self.read[k] {
+            Read::Every(n) => n as u64,
+            _ => 1,
+        };
+        let cycle = |k: usize| match self.read[k] {
+            Read::Cycle(n) => n as u64,
+            _ => ports.inputs[k].elements() as u64,
+        };
+        HlsCall::new("nn_eltwise.h", function)
+            .count("n", ports.n())
+            .count("a_every", every(0))
+            .count("a_cycle", cycle(0))
+            .count("b_every", every(1))
+            .count("b_cycle", cycle(1))
+            .into()
+    }
+}
+
+impl Estimated for Eltwise {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let operation = match self.op {
+            Binary::Add | Binary::Sub => Operation::Add,
+            Binary::Mul => Operation::Multiply,
+            Binary::Max | Binary::Min => Operation::Max,
+        };
+        let elements = self.shape.elements() as u64;
+        let bits = types[0].max_width().max(types[1].max_width());
+        Some(HlsKernel::Elementwise { elements, bits, operation })
     }
 }

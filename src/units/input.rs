@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::hls::{Hls, HlsUnit, Ports};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{ValueId, Wiring};
 
 /// A port of the design.
@@ -27,11 +30,24 @@ impl UnitSpec for Input {
 
 impl Emulate for Input {
     /// Inputs are filled by whoever runs the graph.
+    #[inline(always)]
     fn emulate<T: Word>(&self, _: &mut Run<'_, T>) {}
 }
 
 impl Datapathed for Input {
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         unreachable!("inputs are ports: {:?}", cx.ty)
+    }
+}
+
+impl Hls for Input {
+    fn hls(&self, _: &Ports<'_>) -> HlsUnit {
+        HlsUnit::Port
+    }
+}
+
+impl Estimated for Input {
+    fn kernel(&self, _: &[&Type], _: Folding) -> Option<HlsKernel> {
+        None
     }
 }

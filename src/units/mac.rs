@@ -8,8 +8,11 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Datapathed, Emulate, LANES, Run, UnitSpec};
+use super::hls::{Hls, HlsCall, HlsMatrix, HlsUnit, Ports};
+use super::{Datapathed, Emulate, Estimated, LANES, Run, UnitSpec};
+use crate::estimate::hls::{Constants, Dense, HlsKernel, Strategy};
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
+use crate::hls::Folding;
 use crate::nn::Shape;
 use crate::rtl::datapath::{Term, ValueId, Wiring};
 
@@ -112,6 +115,7 @@ impl UnitSpec for Mac {
 }
 
 impl Emulate for Mac {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let exact = self.is_exact(run.types[0]);
         // Bits of the shifted weights; operands that both fit 32 bits multiply faster.
@@ -286,5 +290,38 @@ impl Mac {
             cx.datapath.cast(sum, frac, self.result)
         };
         products.into_iter().enumerate().map(finish).collect()
+    }
+}
+
+impl Hls for Mac {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let (n_in, n_out) = (self.n_in as u64, self.n_out as u64);
+        let matrix = HlsMatrix { n_in, n_out, positions: ports.n() / n_out.max(1) };
+        let call = HlsCall::new("nn_mac.h", "mac")
+            .ty("accum", self.accum)
+            .array("weights", "weight", self.weight, &self.weights)
+            .array("biases", "bias", self.bias, &self.biases);
+        HlsCall { matrix: Some(matrix), ..call }.into()
+    }
+}
+
+impl Estimated for Mac {
+    fn kernel(&self, types: &[&Type], folding: Folding) -> Option<HlsKernel> {
+        let weights: Vec<i64> = self.weights.iter().map(|it| *it as i64).collect();
+        Some(HlsKernel::Dense(Dense {
+            inputs: self.n_in as u64,
+            outputs: self.n_out as u64,
+            data_bits: types[0].max_width(),
+            weight_bits: self.weight.width,
+            accum_bits: self.accum.width,
+            weights: Constants::of(&weights, self.n_out),
+            strategy: match folding.strategy {
+                crate::hls::Strategy::Latency => Strategy::Latency,
+                crate::hls::Strategy::Resource => Strategy::Resource,
+            },
+            reuse: folding.reuse,
+            positions: (types[0].elements() / self.n_in.max(1)) as u64,
+            copies: (types[0].elements() / self.n_in.max(1)) as u64,
+        }))
     }
 }

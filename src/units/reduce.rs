@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::hls::Folding;
 use crate::nn::Shape;
 use crate::rtl::datapath::{Term, ValueId, Wiring};
 
@@ -73,6 +76,7 @@ impl UnitSpec for Reduce {
 }
 
 impl Emulate for Reduce {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for group in 0..run.ty.elements() {
             let first = group * self.group;
@@ -187,5 +191,33 @@ impl Reduce {
         let a = self.wire_max(cx, first, left, frac);
         let b = self.wire_max(cx, first + left, count - left, frac);
         cx.datapath.max(a, b)
+    }
+}
+
+impl Hls for Reduce {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let function = match self.reduction {
+            Reduction::SumTree => "sum_tree",
+            Reduction::SumInOrder => "sum_in_order",
+            Reduction::Max => "maximum_of",
+        };
+        let call = HlsCall::new("nn_reduce.h", function)
+            .count("group", self.group as u64)
+            .count("n_groups", ports.n());
+        match self.reduction {
+            Reduction::Max => call.into(),
+            _ => call.ty("accum", self.accum).into(),
+        }
+    }
+}
+
+impl Estimated for Reduce {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let operation = match self.reduction {
+            Reduction::Max => Operation::Max,
+            _ => Operation::Add,
+        };
+        let elements = types[0].elements() as u64;
+        Some(HlsKernel::Elementwise { elements, bits: types[0].max_width(), operation })
     }
 }

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, ElementFormats, Format, Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{ValueId, Wiring};
 
 /// A cast.
@@ -37,6 +40,7 @@ impl UnitSpec for Requantize {
 }
 
 impl Emulate for Requantize {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for element in 0..run.ty.elements() {
             let from_frac = run.types[0].format(element).frac();
@@ -54,5 +58,22 @@ impl Datapathed for Requantize {
             cx.datapath.cast(x, frac, cx.ty.format(element))
         };
         (0..elements).map(cast).collect()
+    }
+}
+
+impl Hls for Requantize {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let casts = hls::each(&self.to);
+        let function = if casts.is_some() { "requantize_each" } else { "requantize" };
+        let call = HlsCall::new("nn_requantize.h", function).count("n", ports.n());
+        HlsCall { casts, ..call }.into()
+    }
+}
+
+impl Estimated for Requantize {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let elements = types[0].elements() as u64;
+        let bits = types[0].max_width();
+        Some(HlsKernel::Elementwise { elements, bits, operation: Operation::Relu })
     }
 }

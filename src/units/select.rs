@@ -4,8 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::hls::{self, Hls, HlsCall, HlsUnit, HlsValue, Ports};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{Relation, ValueId, Wiring};
 
 /// The comparison that chooses the first alternative.
@@ -64,6 +67,7 @@ impl UnitSpec for Select {
 }
 
 impl Emulate for Select {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let lanes = run.lanes;
         for element in 0..run.ty.elements() {
@@ -108,5 +112,25 @@ impl Datapathed for Select {
             dp.mux(chosen, a, b)
         };
         (0..elements).map(select).collect()
+    }
+}
+
+impl Hls for Select {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let or_equal = HlsValue::Bool(self.compare == Compare::GreaterEqual);
+        let format = hls::threshold(self.threshold, self.threshold_format, ports.inputs[0]);
+        HlsCall::new("nn_select.h", "select")
+            .count("n", ports.n())
+            .member("or_equal", or_equal)
+            .scalar("threshold", format, self.threshold)
+            .into()
+    }
+}
+
+impl Estimated for Select {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let elements = types[0].elements() as u64;
+        let bits = types[0].max_width();
+        Some(HlsKernel::Elementwise { elements, bits, operation: Operation::Max })
     }
 }

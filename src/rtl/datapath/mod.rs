@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use arith::csd;
-pub use build::{Lowered, Wiring, lower};
+pub use build::{Lowered, MAX_BITS, TooWide, Wiring, check, lower};
 pub use eval::evaluate;
 
 use crate::error::Origin;
@@ -60,6 +60,11 @@ impl TableId {
 pub struct ScopeId(u32);
 
 impl ScopeId {
+    /// The scope at a position in [`Datapath::scopes`].
+    pub fn new(index: u32) -> ScopeId {
+        ScopeId(index)
+    }
+
     /// The position in [`Datapath::scopes`].
     pub fn index(self) -> usize {
         self.0 as usize
@@ -181,6 +186,22 @@ pub enum Op {
 }
 
 impl Op {
+    /// What it is, in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Op::Input(..) => "input",
+            Op::Const(_) => "constant",
+            Op::Add(..) => "addition",
+            Op::Mul(..) => "multiplication",
+            Op::Slice { .. } => "slice",
+            Op::Any { .. } => "or of bits",
+            Op::Mux(..) => "choice",
+            Op::Compare(..) => "comparison",
+            Op::Logic(..) => "logic",
+            Op::Table(..) => "table",
+        }
+    }
+
     /// The values read, in operand order.
     pub fn operands(self) -> impl Iterator<Item = ValueId> {
         let operands = match self {

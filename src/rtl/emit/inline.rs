@@ -1,0 +1,112 @@
+//! Which values are written inside the expression that reads them instead of having a name.
+//!
+//! Sums of sums and choices of choices that are read once, in the same stage and layer; single bits
+//! in the same way; and unsigned slices, which are as short as a name. A line stays readable.
+
+use crate::rtl::datapath::{Datapath, Op, ValueId};
+use crate::rtl::netlist::Netlist;
+
+/// Estimated characters of an expression; about a line and a half with declaration and indent.
+const MAX_TEXT: u32 = 110;
+
+/// A sum inside a wider one is computed at the width of that one: not for more than these bits.
+const MAX_GROWTH: u32 = 2;
+
+/// The one operation that reads a value, if it is one.
+#[derive(Clone, Copy, PartialEq)]
+enum Reader {
+    Nobody,
+    One(ValueId),
+    Several,
+}
+
+/// For every value whether it is written where it is read.
+pub(super) fn inline(netlist: &Netlist<'_>) -> Vec<bool> {
+    let datapath = netlist.datapath;
+    let (readers, sliced) = readers(datapath);
+    let mut text = vec![0u32; datapath.len()];
+    let mut inline = vec![false; datapath.len()];
+    for id in datapath.values() {
+        if let Op::Slice { .. } = datapath.op(id) {
+            inline[id.index()] = !sliced[id.index()] && slice_as_text(netlist, id);
+        }
+        let mut total: u32 = 8;
+        for operand in datapath.op(id).operands() {
+            total += leaf(netlist, operand);
+        }
+        for operand in datapath.op(id).operands() {
+            let longer = total - leaf(netlist, operand).min(total) + text[operand.index()];
+            let once = readers[operand.index()] == Reader::One(id);
+            if once && longer <= MAX_TEXT && may_nest(netlist, operand, id) {
+                inline[operand.index()] = true;
+                total = longer;
+            }
+        }
+        text[id.index()] = total;
+    }
+    inline
+}
+
+fn leaf(netlist: &Netlist<'_>, id: ValueId) -> u32 {
+    name_length(netlist, id) + 10
+}
+
+fn name_length(netlist: &Netlist<'_>, id: ValueId) -> u32 {
+    match netlist.names.element(id) {
+        Some((tensor, _)) => tensor.len() as u32 + 3,
+        None => 6,
+    }
+}
+
+/// Who reads each value, and whether someone selects bits of it.
+fn readers(datapath: &Datapath) -> (Vec<Reader>, Vec<bool>) {
+    let live = datapath.live();
+    let mut readers = vec![Reader::Nobody; datapath.len()];
+    let mut sliced = vec![false; datapath.len()];
+    let mut read = |id: ValueId, by: Reader| {
+        let reader = &mut readers[id.index()];
+        *reader = if *reader == Reader::Nobody { by } else { Reader::Several };
+    };
+    for id in datapath.values().filter(|id| live[id.index()]) {
+        datapath.op(id).operands().for_each(|it| read(it, Reader::One(id)));
+        match datapath.op(id) {
+            Op::Slice { value, .. } => sliced[value.index()] = true,
+            Op::Any { value, width } if width < datapath.width(value) => {
+                sliced[value.index()] = true;
+            }
+            _ => {}
+        }
+    }
+    for id in datapath.outputs.iter().flat_map(|port| &port.elements) {
+        read(*id, Reader::Several);
+    }
+    (readers, sliced)
+}
+
+/// Whether a value can stand inside the expression of its only reader.
+fn may_nest(netlist: &Netlist<'_>, value: ValueId, reader: ValueId) -> bool {
+    let datapath = netlist.datapath;
+    let together = netlist.schedule.stage(value) == netlist.schedule.stage(reader)
+        && datapath.scope_of(value) == datapath.scope_of(reader)
+        && netlist.names.element(value).is_none();
+    let growth = datapath.width(reader).saturating_sub(datapath.width(value));
+    together
+        && match (datapath.op(value), datapath.op(reader)) {
+            (Op::Add(..), Op::Add(..)) => growth <= MAX_GROWTH,
+            (Op::Mux(..), Op::Mux(_, _, last)) => last == value,
+            (Op::Logic(..) | Op::Compare(..) | Op::Any { .. }, Op::Logic(..) | Op::Mux(..)) => true,
+            // Not logic: Verilator takes the width of `12'(a & b)` for that of its operands.
+            (Op::Compare(..) | Op::Any { .. }, Op::Add(..)) => true,
+            _ => false,
+        }
+}
+
+/// Whether a slice is written as `x[7:3]`: it must be unsigned and inside its source, and nobody may
+/// slice it again.
+fn slice_as_text(netlist: &Netlist<'_>, id: ValueId) -> bool {
+    let datapath = netlist.datapath;
+    let Op::Slice { value, low, .. } = datapath.op(id) else { return false };
+    netlist.names.element(id).is_none()
+        && !datapath.interval(id).signed()
+        && low + datapath.width(id) <= datapath.width(value)
+}

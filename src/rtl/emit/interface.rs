@@ -1,0 +1,138 @@
+//! What a design looks like from outside: for simulation and for the wrappers.
+
+use serde::Serialize;
+
+use crate::rtl::datapath::Port;
+use crate::rtl::netlist::Netlist;
+
+/// A design from outside.
+///
+/// All modules have a clock, a synchronous reset (low while in reset) and flat vectors of data. The
+/// core has `in_valid_i` and `out_valid_o`; the top has `in_ready_o` and `out_ready_i` as well. The
+/// AXI4-Stream wrapper has `aclk`, `aresetn`, `s_axis_*` and `m_axis_*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Interface {
+    /// The module with valid and ready.
+    pub top: String,
+    /// The free-running pipeline inside it; the data ports have the same names.
+    pub core: String,
+    /// The AXI4-Stream wrapper around it.
+    pub axis: String,
+    /// Data ports, the inputs first, in the model's order.
+    pub ports: Vec<PortShape>,
+    /// Cycles from an input to the output that it causes, if nothing stalls.
+    pub latency: u32,
+    /// Bits of `s_axis_tdata`.
+    pub axis_in_bits: u32,
+    /// Bits of `m_axis_tdata`.
+    pub axis_out_bits: u32,
+}
+
+/// A data port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PortShape {
+    /// Name of the port.
+    pub name: String,
+    /// Name of the tensor in the model.
+    pub tensor: String,
+    /// Whether it is an input.
+    pub input: bool,
+    /// Bits in all.
+    pub bits: u32,
+    /// Where each element lies.
+    pub slots: Vec<Slot>,
+}
+
+/// Where an element lies in its port's vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Slot {
+    /// Its lowest bit.
+    pub offset: u32,
+    /// Number of bits.
+    pub width: u32,
+    /// Whether it is two's complement.
+    pub signed: bool,
+    /// Its lowest bit in the AXI4-Stream word, where every element starts at a byte.
+    pub axis_offset: u32,
+}
+
+impl Slot {
+    /// Bits in the AXI4-Stream word.
+    pub fn axis_width(self) -> u32 {
+        self.width.next_multiple_of(8)
+    }
+}
+
+impl Interface {
+    pub(super) fn new(netlist: &Netlist<'_>) -> Interface {
+        let names = &netlist.names;
+        let mut ports = Vec::new();
+        let mut axis_bits = [0; 2];
+        let inputs = netlist.datapath.inputs.iter().zip(&names.inputs).map(|it| (true, it));
+        let outputs = netlist.datapath.outputs.iter().zip(&names.outputs).map(|it| (false, it));
+        for (input, (port, name)) in inputs.chain(outputs) {
+            let name = if input { format!("in_{name}_i") } else { format!("out_{name}_o") };
+            ports.push(shape(port, name, input, &mut axis_bits[usize::from(!input)]));
+        }
+        Interface {
+            top: names.design.clone(),
+            core: format!("{}_core", names.design),
+            axis: format!("{}_axis", names.design),
+            ports,
+            latency: netlist.schedule.latency,
+            axis_in_bits: axis_bits[0],
+            axis_out_bits: axis_bits[1],
+        }
+    }
+}
+
+fn shape(port: &Port, name: String, input: bool, axis_bits: &mut u32) -> PortShape {
+    let vector = Vector::new(port);
+    let slot = |(offset, (width, signed)): (&u32, &(u32, bool))| {
+        let slot =
+            Slot { offset: *offset, width: *width, signed: *signed, axis_offset: *axis_bits };
+        *axis_bits += slot.axis_width();
+        slot
+    };
+    let slots = vector.offsets.iter().zip(&port.slots).map(slot).collect();
+    PortShape { name, tensor: port.name.clone(), input, bits: vector.bits, slots }
+}
+
+/// A port's elements one above the other.
+pub(super) struct Vector<'a> {
+    port: &'a Port,
+    /// Lowest bit of every element.
+    pub(super) offsets: Vec<u32>,
+    /// Bits in all.
+    pub(super) bits: u32,
+}
+
+impl Vector<'_> {
+    pub(super) fn new(port: &Port) -> Vector<'_> {
+        let mut bits = 0;
+        let mut place = |(width, _): &(u32, bool)| {
+            bits += width;
+            bits - width
+        };
+        let offsets = port.slots.iter().map(&mut place).collect();
+        Vector { port, offsets, bits }
+    }
+
+    /// How to find an element, for a comment.
+    pub(super) fn about(&self) -> String {
+        let slots = &self.port.slots;
+        let (name, count) = (super::text::plain(&self.port.name), slots.len());
+        let sign = |signed: bool| if signed { "signed" } else { "unsigned" };
+        match slots.first() {
+            Some((width, signed)) if slots.iter().all(|it| it == &slots[0]) => {
+                let of = sign(*signed);
+                format!(
+                    "{name}: {count} x {width} bits, {of}; element i at [{width}*i +: {width}]."
+                )
+            }
+            _ => {
+                format!("{name}: {count} elements of different widths, element 0 in the low bits.")
+            }
+        }
+    }
+}

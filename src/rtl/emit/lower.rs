@@ -1,0 +1,221 @@
+//! From operations to expressions.
+
+use super::expr::Expr;
+use super::tables::Entries;
+use crate::rtl::datapath::{Datapath, Interval, Logic, Op, Relation, TableId, Term, ValueId};
+use crate::rtl::netlist::{Module, Netlist, Signal};
+
+/// Writes the expressions of one module.
+#[derive(Clone, Copy)]
+pub(super) struct Writer<'a> {
+    pub(super) netlist: &'a Netlist<'a>,
+    pub(super) module: &'a Module,
+    /// Values that are written where they are read.
+    pub(super) inline: &'a [bool],
+    /// The package of the tables.
+    pub(super) tables: &'a str,
+}
+
+impl<'a> Writer<'a> {
+    fn datapath(&self) -> &'a Datapath {
+        self.netlist.datapath
+    }
+
+    /// The name of a signal inside the module: that of a port if it comes from outside. The core
+    /// has wires for what the layers say.
+    pub(super) fn name(&self, signal: Signal) -> String {
+        let name = self.netlist.name(signal);
+        match self.module.scope.is_some() && self.is_foreign(signal) {
+            true => format!("{name}_i"),
+            false => name,
+        }
+    }
+
+    fn is_foreign(&self, signal: Signal) -> bool {
+        self.module.inputs.binary_search(&signal).is_ok()
+    }
+
+    /// A value as an operand in some stage.
+    pub(super) fn read(&self, value: ValueId, stage: u32) -> Expr {
+        match self.datapath().op(value) {
+            Op::Const(constant) => {
+                let interval = Interval::new(constant, constant);
+                let (width, signed) = (interval.width(), interval.signed());
+                Expr::Literal { value: constant, width, signed }
+            }
+            Op::Slice { .. } if self.is_cut_here(value, stage) => self.slice(value, stage),
+            Op::Slice { .. } => Expr::Name(self.name(Signal { stage, value })),
+            _ if self.inline[value.index()] => self.compute(value, self.datapath().width(value)),
+            _ => Expr::Name(self.name(Signal { stage, value })),
+        }
+    }
+
+    /// Whether a slice without a name is taken from its source in this module and stage.
+    fn is_cut_here(&self, slice: ValueId, stage: u32) -> bool {
+        self.inline[slice.index()]
+            && stage <= self.netlist.schedule.lifetimes.from(slice)
+            && !self.is_foreign(Signal { stage, value: slice })
+    }
+
+    /// A value as an operand of a wider (or narrower) operation, extended by its own sign.
+    pub(super) fn extended(&self, value: ValueId, stage: u32, width: u32) -> Expr {
+        let op = self.datapath().op(value);
+        if let Op::Const(constant) = op {
+            let signed = constant < 0;
+            return Expr::Literal { value: constant, width, signed };
+        }
+        // Sums and choices are right at any width that their operands are extended to.
+        if self.inline[value.index()] && matches!(op, Op::Add(..) | Op::Mux(..)) {
+            return self.compute(value, width);
+        }
+        let inner = self.read(value, stage);
+        match self.datapath().width(value) == width {
+            true => inner,
+            false => Expr::Extend { width, inner: Box::new(inner) },
+        }
+    }
+
+    /// What computes a value, in the stage in which it is scheduled, at a width of at least its own.
+    pub(super) fn compute(&self, id: ValueId, width: u32) -> Expr {
+        let datapath = self.datapath();
+        let stage = self.netlist.schedule.stage(id);
+        let bit = |it: ValueId| self.condition(it, stage);
+        match datapath.op(id) {
+            Op::Add(a, b) => {
+                let terms = [a, b].into_iter().filter(|it| !self.is_zero(it.value));
+                Expr::Sum(terms.map(|it| self.term(it, stage, width)).collect())
+            }
+            Op::Mul(a, b) => {
+                Expr::binary("*", self.extended(a, stage, width), self.extended(b, stage, width))
+            }
+            Op::Any { value, width } => self.any(value, stage, width),
+            Op::Mux(condition, a, b) => Expr::Choose {
+                condition: Box::new(bit(condition)),
+                a: Box::new(self.extended(a, stage, width)),
+                b: Box::new(self.extended(b, stage, width)),
+            },
+            Op::Compare(relation, a, b) => self.compare(relation, a, b, stage),
+            Op::Logic(logic, a, b) => self.logic(logic, a, b, stage),
+            Op::Table(table, index) => self.lookup(table, index, stage, width),
+            Op::Slice { .. } | Op::Input(..) | Op::Const(_) => self.read(id, stage),
+        }
+    }
+
+    fn lookup(&self, table: TableId, index: ValueId, stage: u32, width: u32) -> Expr {
+        let entries = Entries::new(self.datapath(), table);
+        let index = Box::new(self.extended(index, stage, entries.index_bits()));
+        let entry = Expr::Lookup { table: entries.path(self.tables), index };
+        match entries.width == width {
+            true => entry,
+            false => Expr::Extend { width, inner: Box::new(entry) },
+        }
+    }
+
+    fn is_zero(&self, value: ValueId) -> bool {
+        self.datapath().op(value) == Op::Const(0)
+    }
+
+    /// A term of a sum; true if it is subtracted.
+    fn term(&self, term: Term, stage: u32, width: u32) -> (bool, Expr) {
+        if let Op::Const(constant) = self.datapath().op(term.value) {
+            let value = constant << term.shift;
+            let negate = term.negate != (value < 0);
+            let value = value.checked_abs().unwrap_or(value);
+            return (negate, Expr::Literal { value, width, signed: false });
+        }
+        let inner = self.extended(term.value, stage, width);
+        match term.shift {
+            0 => (term.negate, inner),
+            by => (term.negate, Expr::Shift { inner: Box::new(inner), by }),
+        }
+    }
+
+    /// A value as a single bit: set unless it is zero.
+    fn condition(&self, value: ValueId, stage: u32) -> Expr {
+        let inner = self.read(value, stage);
+        match self.datapath().width(value) {
+            1 => inner,
+            _ => Expr::unary("|", inner),
+        }
+    }
+
+    fn logic(&self, logic: Logic, a: ValueId, b: ValueId, stage: u32) -> Expr {
+        let one = |it: ValueId| self.datapath().op(it) == Op::Const(1);
+        if logic == Logic::Xor && (one(a) || one(b)) {
+            return Expr::unary("!", self.condition(if one(a) { b } else { a }, stage));
+        }
+        let op = match logic {
+            Logic::And => "&",
+            Logic::Or => "|",
+            Logic::Xor => "^",
+        };
+        Expr::binary(op, self.condition(a, stage), self.condition(b, stage))
+    }
+
+    /// Both sides at one width, signed if either is.
+    fn compare(&self, relation: Relation, a: ValueId, b: ValueId, stage: u32) -> Expr {
+        let datapath = self.datapath();
+        let signed = [a, b].iter().any(|it| datapath.interval(*it).signed());
+        let bits = |it: ValueId| {
+            let interval = datapath.interval(it);
+            interval.width() + u32::from(signed && !interval.signed())
+        };
+        let width = bits(a).max(bits(b));
+        let side = |it: ValueId| match (self.extended(it, stage, width), datapath.op(it)) {
+            (Expr::Literal { value, width, .. }, _) => Expr::Literal { value, width, signed },
+            (inner, _) if signed && !datapath.interval(it).signed() => {
+                Expr::AsSigned(Box::new(inner))
+            }
+            (inner, _) => inner,
+        };
+        let op = match relation {
+            Relation::Less => "<",
+            Relation::LessEqual => "<=",
+            Relation::Equal => "==",
+        };
+        Expr::binary(op, side(a), side(b))
+    }
+
+    fn any(&self, value: ValueId, stage: u32, width: u32) -> Expr {
+        let inner = match width >= self.datapath().width(value) {
+            true => self.read(value, stage),
+            false => Expr::Name(select(&self.name(Signal { stage, value }), 0, width)),
+        };
+        Expr::unary("|", inner)
+    }
+
+    /// Some bits of a signal in some stage, at the width of the slice.
+    pub(super) fn slice(&self, id: ValueId, stage: u32) -> Expr {
+        let datapath = self.datapath();
+        let Op::Slice { value, low, width, .. } = datapath.op(id) else {
+            return self.read(id, stage);
+        };
+        let (from, to) = (datapath.interval(value), datapath.width(id));
+        let name = self.name(Signal { stage, value });
+        let there = from.width();
+        // Bits beyond the signal are copies of its sign.
+        let (low, at_sign) = (low.min(there - 1), low >= there);
+        if at_sign && !from.signed() {
+            return Expr::Literal { value: 0, width: to, signed: false };
+        }
+        let taken = width.min(to).min(there - low);
+        // A signed name would be extended by its sign where an unsigned slice is not.
+        let whole = taken == there && (there == 1 || !from.signed());
+        let bits = Expr::Name(if whole { name } else { select(&name, low, taken) });
+        match (taken < to, from.signed()) {
+            (false, _) => bits,
+            (true, true) => {
+                Expr::Extend { width: to, inner: Box::new(Expr::AsSigned(Box::new(bits))) }
+            }
+            (true, false) => Expr::Extend { width: to, inner: Box::new(bits) },
+        }
+    }
+}
+
+/// `x[7:3]` or `x[3]`.
+pub(super) fn select(name: &str, low: u32, width: u32) -> String {
+    match width {
+        1 => format!("{name}[{low}]"),
+        _ => format!("{name}[{}:{low}]", low + width - 1),
+    }
+}

@@ -1,0 +1,100 @@
+//! The SystemVerilog project of a scheduled program, as files in memory.
+//!
+//! One module per layer, named after it, with flat expressions and one register per value and stage;
+//! a core that connects them; a top with valid and ready on both sides; an AXI4-Stream wrapper; the
+//! parameterised modules they need; constraints and scripts for the vendor's tool. Layers are written
+//! by Rust, because they are mostly data; everything of a fixed shape is a template.
+
+mod core;
+mod expr;
+mod inline;
+mod interface;
+mod lower;
+mod module;
+mod tables;
+mod templates;
+mod text;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use interface::{Interface, PortShape, Slot};
+
+use self::lower::Writer;
+use super::datapath::Datapath;
+use super::netlist::Netlist;
+use super::pipeline::Schedule;
+
+/// Which vendor's tool gets constraints and a script.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Family {
+    /// Vivado: XDC and Tcl.
+    #[default]
+    Vivado,
+    /// Quartus: SDC and Tcl.
+    Quartus,
+    /// Anything else: SDC alone.
+    Other,
+}
+
+/// What a user chooses about a project.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RtlOptions {
+    /// Name of the design; modules begin with it.
+    pub name: String,
+    /// Device, as the vendor's tool calls it.
+    pub part: String,
+    /// Period of the clock.
+    pub clock_ns: f64,
+    /// The vendor's tool.
+    pub family: Family,
+}
+
+/// A project: files by their path below the project's folder, and what the design looks like.
+#[derive(Clone, Debug)]
+pub struct RtlProject {
+    /// Paths are relative and use forward slashes; those of `rtl/` come in order of compilation.
+    pub files: Vec<(PathBuf, String)>,
+    /// The design from outside.
+    pub interface: Interface,
+}
+
+/// Writes the project of a scheduled program.
+pub fn project(datapath: &Datapath, schedule: &Schedule, options: &RtlOptions) -> RtlProject {
+    let netlist = Netlist::new(datapath, schedule, &options.name);
+    let interface = Interface::new(&netlist);
+    let mut sources = templates::library();
+    sources.extend(modules(&netlist, &interface));
+    sources.extend(templates::wrappers(&netlist, &interface));
+    let mut files = templates::tools(&sources, &interface, options);
+    files.extend(sources);
+    let files = files.into_iter().map(|(path, text)| (PathBuf::from(path), text)).collect();
+    RtlProject { files, interface }
+}
+
+/// A file: its path below the project's folder, and its text.
+type File = (String, String);
+
+fn modules(netlist: &Netlist<'_>, interface: &Interface) -> Vec<File> {
+    let inline = inline::inline(netlist);
+    let terms = module::terms(netlist.datapath);
+    let package = format!("{}_tables", netlist.names.design);
+    let path = |name: &str| format!("rtl/{name}.sv");
+    let mut files = Vec::new();
+    if let Some(text) = tables::package(netlist, &package) {
+        files.push((path(&package), text));
+    }
+    for (layer, name) in netlist.layers.iter().zip(&netlist.names.layers) {
+        let Some(scope) = layer.scope else { continue };
+        let writer = Writer { netlist, module: layer, inline: &inline, tables: &package };
+        let name = format!("{}_{name}", netlist.names.design);
+        files.push((path(&name), module::module(&writer, &name, scope, &terms)));
+    }
+    let writer = Writer { netlist, module: &netlist.core, inline: &inline, tables: &package };
+    files.push((path(&interface.core), core::core(&writer, &interface.core)));
+    files
+}
+
+#[cfg(test)]
+mod tests;

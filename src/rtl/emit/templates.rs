@@ -1,0 +1,164 @@
+//! Files of a fixed shape: the parameterised modules as they are, wrappers and scripts by template.
+
+use serde::Serialize;
+use tera::{Context, Tera};
+
+use super::interface::{Interface, PortShape, Slot};
+use super::text::plain;
+use super::{Family, File, RtlOptions};
+use crate::rtl::netlist::Netlist;
+
+macro_rules! text {
+    ($path:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $path))
+    };
+}
+
+/// Modules that stand in the project as they are, in order of compilation.
+const LIBRARY: &[(&str, &str)] = &[
+    ("rtl/nn_assert.svh", text!("rtl-templates/nn_assert.svh")),
+    ("rtl/nn_credit.sv", text!("rtl-templates/nn_credit.sv")),
+    ("rtl/nn_fifo.sv", text!("rtl-templates/nn_fifo.sv")),
+];
+
+const TEMPLATES: &[(&str, &str)] = &[
+    ("top.sv", text!("rtl-templates/top.sv.tera")),
+    ("axis.sv", text!("rtl-templates/axis.sv.tera")),
+    ("filelist.f", text!("rtl-templates/filelist.f.tera")),
+    ("vivado.tcl", text!("constraints/vivado.tcl.tera")),
+    ("quartus.tcl", text!("constraints/quartus.tcl.tera")),
+    ("clock.xdc", text!("constraints/clock.xdc.tera")),
+    ("clock.sdc", text!("constraints/clock.sdc.tera")),
+];
+
+/// Part of a clock that the outside may take at inputs and outputs.
+const IO_SHARE: f64 = 0.2;
+
+/// What a port is to a template.
+#[derive(Serialize)]
+struct TemplatePort<'a> {
+    name: &'a str,
+    /// Without `_i` and `_o`.
+    wire: &'a str,
+    tensor: String,
+    elements: usize,
+    msb: u32,
+    /// Place in the word that goes through the FIFO.
+    high: u32,
+    low: u32,
+    slots: Vec<TemplateSlot>,
+}
+
+/// Where an element lies, by highest and lowest bit.
+#[derive(Serialize)]
+struct TemplateSlot {
+    high: u32,
+    low: u32,
+    axis_high: u32,
+    axis_low: u32,
+    /// First of the bits that fill up to a byte; there are `pad` of them.
+    pad_low: u32,
+    pad: u32,
+    signed: bool,
+}
+
+impl TemplateSlot {
+    fn new(slot: &Slot) -> TemplateSlot {
+        TemplateSlot {
+            high: slot.offset + slot.width - 1,
+            low: slot.offset,
+            axis_high: slot.axis_offset + slot.width - 1,
+            axis_low: slot.axis_offset,
+            pad_low: slot.axis_offset + slot.width,
+            pad: slot.axis_width() - slot.width,
+            signed: slot.signed,
+        }
+    }
+}
+
+/// The parameterised modules.
+pub(super) fn library() -> Vec<File> {
+    LIBRARY.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+}
+
+/// Top and AXI4-Stream wrapper.
+pub(super) fn wrappers(netlist: &Netlist<'_>, interface: &Interface) -> Vec<File> {
+    let mut context = Context::new();
+    let of = |input: bool| {
+        let mut low = 0;
+        let ports = interface.ports.iter().filter(|it| it.input == input);
+        let ports: Vec<TemplatePort<'_>> = ports.map(|it| port(it, &mut low)).collect();
+        (ports, low)
+    };
+    let (inputs, _) = of(true);
+    let (outputs, bits) = of(false);
+    context.insert("inputs", &inputs);
+    context.insert("outputs", &outputs);
+    context.insert("out_bits", &bits);
+    context.insert("interface", interface);
+    context.insert("latency", &interface.latency);
+    context.insert("axis_in_msb", &interface.axis_in_bits.saturating_sub(1));
+    context.insert("axis_out_msb", &interface.axis_out_bits.saturating_sub(1));
+    let padded = |it: &&TemplatePort<'_>| it.slots.iter().any(|slot| slot.pad > 0);
+    context.insert("has_pad", &inputs.iter().any(|it| padded(&it)));
+    let origin = netlist.datapath.scopes.first().map(|it| plain(&it.origin.file));
+    context.insert("file", &origin.unwrap_or_default());
+    vec![
+        (format!("rtl/{}.sv", interface.top), render("top.sv", &context)),
+        (format!("rtl/{}.sv", interface.axis), render("axis.sv", &context)),
+    ]
+}
+
+fn port<'a>(shape: &'a PortShape, low: &mut u32) -> TemplatePort<'a> {
+    let from = *low;
+    *low += shape.bits;
+    TemplatePort {
+        name: &shape.name,
+        wire: shape.name.trim_end_matches("_i").trim_end_matches("_o"),
+        tensor: plain(&shape.tensor),
+        elements: shape.slots.len(),
+        msb: shape.bits.saturating_sub(1),
+        high: (from + shape.bits).saturating_sub(1),
+        low: from,
+        slots: shape.slots.iter().map(TemplateSlot::new).collect(),
+    }
+}
+
+/// File list, constraints, scripts.
+pub(super) fn tools(sources: &[File], interface: &Interface, options: &RtlOptions) -> Vec<File> {
+    let mut context = Context::new();
+    let compiled: Vec<&str> =
+        sources.iter().map(|it| it.0.as_str()).filter(|it| it.ends_with(".sv")).collect();
+    context.insert("sources", &compiled);
+    context.insert("interface", interface);
+    // A name in a script is one word, whatever the user typed.
+    let word = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    context.insert("part", &options.part.chars().filter(|c| word(*c)).collect::<String>());
+    context.insert("clock", &format!("{:.3}", options.clock_ns));
+    context.insert("half", &format!("{:.3}", options.clock_ns / 2.0));
+    context.insert("io", &format!("{:.3}", options.clock_ns * IO_SHARE));
+    let mut files = vec![
+        ("rtl/filelist.f".to_owned(), render("filelist.f", &context)),
+        ("sim/waivers.vlt".to_owned(), text!("sim/waivers.vlt").to_owned()),
+    ];
+    let mut add = |path: String, template| files.push((path, render(template, &context)));
+    match options.family {
+        Family::Vivado => {
+            add(format!("constraints/{}.xdc", interface.top), "clock.xdc");
+            add("scripts/vivado.tcl".to_owned(), "vivado.tcl");
+        }
+        Family::Quartus => {
+            add(format!("constraints/{}.sdc", interface.top), "clock.sdc");
+            add("scripts/quartus.tcl".to_owned(), "quartus.tcl");
+        }
+        Family::Other => add(format!("constraints/{}.sdc", interface.top), "clock.sdc"),
+    }
+    files
+}
+
+fn render(name: &str, context: &Context) -> String {
+    let mut tera = Tera::default();
+    tera.autoescape_on(Vec::new());
+    tera.add_raw_templates(TEMPLATES.iter().copied()).expect("our templates are well formed");
+    tera.render(name, context).expect("every template gets what it asks for")
+}

@@ -1,0 +1,114 @@
+//! The division into modules checked against its definition.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::rtl::pipeline::{UltraScalePlus, schedule};
+use crate::rtl::testing::{self, Random};
+
+/// Every signal that something reads is there, made in one way, and no register is built twice.
+#[test]
+fn modules_are_complete_and_registers_unique() {
+    for seed in 0..40 {
+        let mut random = Random(seed);
+        let (layers, ops) = (1 + random.below(6), 10 + random.below(40));
+        let datapath = testing::program(&mut random, layers, ops);
+        for clock in [2.0, 3.0, 100.0] {
+            let schedule = schedule(&datapath, &UltraScalePlus, clock).unwrap();
+            let netlist = Netlist::new(&datapath, &schedule, "dut");
+            check(&netlist).unwrap_or_else(|why| panic!("seed {seed}, clock {clock}: {why}"));
+        }
+    }
+}
+
+fn check(netlist: &Netlist<'_>) -> Result<(), String> {
+    let mut exported = BTreeMap::new();
+    let mut registers = BTreeMap::new();
+    let mut bits = 0u64;
+    for module in netlist.layers.iter().chain([&netlist.core]) {
+        for signal in &module.outputs {
+            if exported.insert(*signal, module.scope).is_some() {
+                return Err(format!("{signal:?} leaves two modules"));
+            }
+        }
+        for (signal, source) in &module.signals {
+            let input = matches!(netlist.datapath.op(signal.value), Op::Input(..));
+            if *source == Source::Registered || input {
+                bits += u64::from(netlist.datapath.width(signal.value));
+                if registers.insert(*signal, module.scope).is_some() {
+                    return Err(format!("{signal:?} is registered twice"));
+                }
+            }
+        }
+    }
+    if bits != netlist.schedule.register_bits {
+        return Err(format!("{bits} bits of registers, not {}", netlist.schedule.register_bits));
+    }
+    for module in netlist.layers.iter().chain([&netlist.core]) {
+        complete(netlist, module)?;
+        if module.inputs.iter().any(|it| !exported.contains_key(it)) {
+            return Err(format!("{:?} reads what nobody gives", module.scope));
+        }
+    }
+    Ok(())
+}
+
+fn complete(netlist: &Netlist<'_>, module: &Module) -> Result<(), String> {
+    let datapath = netlist.datapath;
+    let mut there: Vec<Signal> = module.inputs.clone();
+    there.extend(module.signals.iter().map(|it| it.0));
+    there.sort_unstable();
+    if there.windows(2).any(|it| it[0] == it[1]) {
+        return Err(format!("{:?} has a signal twice", module.scope));
+    }
+    let find = |stage: u32, value: ValueId| {
+        let is_const = matches!(datapath.op(value), Op::Const(_));
+        match is_const || there.binary_search(&Signal { stage, value }).is_ok() {
+            true => Ok(()),
+            false => Err(format!("{:?} misses {value} in stage {stage}", module.scope)),
+        }
+    };
+    for (signal, source) in &module.signals {
+        let Signal { stage, value } = *signal;
+        match source {
+            Source::Registered => find(stage - 1, value)?,
+            Source::Sliced => datapath.op(value).operands().try_for_each(|it| find(stage, it))?,
+            Source::Computed => {
+                if stage != netlist.schedule.stage(value) {
+                    return Err(format!("{value} is computed in stage {stage}"));
+                }
+                datapath.op(value).operands().try_for_each(|it| find(stage, it))?;
+            }
+        }
+    }
+    module.outputs.iter().try_for_each(|it| find(it.stage, it.value))?;
+    if module.scope.is_none() {
+        let outputs = datapath.outputs.iter().flat_map(|port| &port.elements);
+        outputs.copied().try_for_each(|it| find(netlist.schedule.stages, it))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn names_are_legal_and_unique() {
+    for (name, want) in [
+        ("Dense__1", "dense_1"),
+        ("3x3", "n3x3"),
+        ("a/b:c d.", "a_b_c_d"),
+        ("module", "module"),
+        ("__é", "x"),
+    ] {
+        assert_eq!(sanitize(name), want);
+    }
+    let datapath = testing::program(&mut Random(3), 6, 30);
+    let schedule = schedule(&datapath, &UltraScalePlus, 3.0).unwrap();
+    let netlist = Netlist::new(&datapath, &schedule, "dut");
+    let mut seen = BTreeMap::new();
+    for module in netlist.layers.iter().chain([&netlist.core]) {
+        for (signal, _) in &module.signals {
+            let name = netlist.name(*signal);
+            assert!(!name.contains("__"), "{name}");
+            assert_eq!(*seen.entry(name).or_insert(*signal), *signal);
+        }
+    }
+}

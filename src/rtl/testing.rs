@@ -1,0 +1,222 @@
+//! Random scalar programs and inputs for them; a seed says everything.
+
+use super::datapath::{
+    Datapath, Interval, Logic, Op, Port, Relation, Scope, Term, ValueId, evaluate,
+};
+use crate::error::Origin;
+use crate::fixed::{Format, Overflow, Rounding};
+
+/// SplitMix64.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub(crate) fn flip(&mut self) -> bool {
+        self.next() & 1 == 1
+    }
+
+    pub(crate) fn within(&mut self, lo: i128, hi: i128) -> i128 {
+        let span = (hi - lo) as u128 + 1;
+        let wide = (u128::from(self.next()) << 64) | u128::from(self.next());
+        lo + (wide % span) as i128
+    }
+}
+
+/// No value gets wider than this.
+const WIDEST: u32 = 100;
+
+/// A program of `layers` layers of about `ops` operations each, every kind among them.
+pub(crate) fn program(random: &mut Random, layers: usize, ops: usize) -> Datapath {
+    let mut datapath = Datapath::default();
+    enter(&mut datapath, "input");
+    let mut pool = inputs(random, &mut datapath);
+    for layer in 0..layers {
+        // The name of a keyword, doubled underscores and strange characters must not get through.
+        let name = ["module", "Dense__1", "a/b:c d", "3x3"][layer % 4];
+        let name = if layer < 4 { name.to_owned() } else { format!("l{layer}") };
+        enter(&mut datapath, &name);
+        let mut fresh = Vec::new();
+        for _ in 0..ops {
+            if let Some(value) = operation(random, &mut datapath, &pool) {
+                if datapath.width(value) <= WIDEST {
+                    pool.push(value);
+                    fresh.push(value);
+                }
+            }
+        }
+        let elements: Vec<ValueId> = fresh.into_iter().rev().take(6).collect();
+        output(random, &mut datapath, &name, elements);
+        // Later layers mostly see young values.
+        let keep = pool.len().saturating_sub(3 * ops);
+        pool.drain(..keep);
+    }
+    datapath
+}
+
+fn enter(datapath: &mut Datapath, name: &str) {
+    let origin = Origin::new("net \"x\".onnx", name);
+    datapath.enter(Scope { name: name.to_owned(), about: "random".to_owned(), origin });
+}
+
+fn inputs(random: &mut Random, datapath: &mut Datapath) -> Vec<ValueId> {
+    let mut pool = Vec::new();
+    for (port, name) in ["x", "wide in"].into_iter().enumerate() {
+        let mut elements = Vec::new();
+        let mut slots = Vec::new();
+        for element in 0..6 {
+            let width = [1, 3, 8, 13, 33, 70][element] + random.below(4) as u32;
+            let signed = random.flip();
+            let format = if signed { Format::signed(width, 1) } else { Format::unsigned(width, 1) };
+            // Some values do not use the whole slot.
+            let interval = match random.below(3) {
+                0 if width > 2 => Interval::new(format.min() / 2, format.max() / 2 - 1),
+                _ => Interval::new(format.min(), format.max()),
+            };
+            let op = Op::Input(port as u32, element as u32);
+            elements.push(datapath.push(op, interval));
+            slots.push((width, signed));
+        }
+        pool.extend(&elements);
+        datapath.inputs.push(Port { name: name.to_owned(), elements, slots });
+    }
+    datapath.tensors = datapath.inputs.clone();
+    pool
+}
+
+fn output(random: &mut Random, datapath: &mut Datapath, name: &str, elements: Vec<ValueId>) {
+    let slot = |it: &ValueId| {
+        let interval = datapath.interval(*it);
+        (interval.width() + random.below(3) as u32, interval.signed())
+    };
+    let slots = elements.iter().map(slot).collect();
+    let port = Port { name: name.to_owned(), elements, slots };
+    if random.flip() {
+        datapath.tensors.push(port.clone());
+    }
+    datapath.outputs.push(port);
+}
+
+fn operation(random: &mut Random, datapath: &mut Datapath, pool: &[ValueId]) -> Option<ValueId> {
+    let a = pool[random.below(pool.len())];
+    let b = pool[random.below(pool.len())];
+    let (wide_a, wide_b) = (datapath.width(a), datapath.width(b));
+    let term = |random: &mut Random, value| Term {
+        value,
+        shift: if random.flip() { 0 } else { random.below(7) as u32 },
+        negate: random.below(3) == 0,
+    };
+    Some(match random.below(16) {
+        0..5 => {
+            let (a, b) = (term(random, a), term(random, b));
+            // "The first is only negated if both are", as the builder of sums has it.
+            datapath.add(a, b)
+        }
+        5 => {
+            let c = datapath.constant(random.within(-300, 300));
+            let a = term(random, a);
+            datapath.add(a, Term::plain(c))
+        }
+        6 if wide_a + wide_b <= 80 => datapath.mul(a, b),
+        7 => {
+            let low = random.below(wide_a as usize + 3) as u32;
+            let width = 1 + random.below(wide_a as usize + 2) as u32;
+            datapath.slice(a, low, width, random.flip())
+        }
+        8 => datapath.any(a, 1 + random.below(wide_a as usize) as u32),
+        9 => {
+            let condition = condition(random, datapath, a);
+            datapath.mux(condition, a, b)
+        }
+        10 => {
+            let c = datapath.constant(random.within(-40, 40));
+            let condition = condition(random, datapath, b);
+            datapath.mux(condition, c, a)
+        }
+        11 => relation(random, datapath, a, b),
+        12 => {
+            let (a, b) = (condition(random, datapath, a), condition(random, datapath, b));
+            let logic = [Logic::And, Logic::Or, Logic::Xor][random.below(3)];
+            let value = datapath.logic(logic, a, b);
+            if random.flip() { datapath.not(value) } else { value }
+        }
+        13 => table(random, datapath, a),
+        14 => {
+            if random.flip() {
+                datapath.max(a, b)
+            } else {
+                datapath.min(a, b)
+            }
+        }
+        15 => {
+            let rounding = Rounding::ALL[random.below(7)];
+            let overflow = Overflow::ALL[random.below(4)];
+            let width = 2 + random.below(12) as u32;
+            let format =
+                if random.flip() { Format::signed(width, 1) } else { Format::unsigned(width, 1) };
+            let from = format.frac() + random.below(5) as i32 - 1;
+            datapath.cast(a, from, format.with(rounding, overflow))
+        }
+        _ => return None,
+    })
+}
+
+fn condition(random: &mut Random, datapath: &mut Datapath, value: ValueId) -> ValueId {
+    let at = random.below(datapath.width(value) as usize) as u32;
+    datapath.bit(value, at)
+}
+
+fn relation(random: &mut Random, datapath: &mut Datapath, a: ValueId, b: ValueId) -> ValueId {
+    let relation = [Relation::Less, Relation::LessEqual, Relation::Equal][random.below(3)];
+    if random.flip() {
+        return datapath.compare(relation, a, b);
+    }
+    let interval = datapath.interval(a);
+    let c = datapath.constant(random.within(interval.lo, interval.hi));
+    if random.flip() { datapath.compare(relation, a, c) } else { datapath.compare(relation, c, a) }
+}
+
+fn table(random: &mut Random, datapath: &mut Datapath, value: ValueId) -> ValueId {
+    let bits = datapath.width(value).min(1 + random.below(6) as u32);
+    let index = datapath.slice(value, 0, bits, false);
+    let last = datapath.interval(index).hi;
+    let magnitude = [1i128, 90, 1 << 40, 1 << 70][random.below(4)];
+    let lo = if random.flip() { 0 } else { -magnitude };
+    let contents: Vec<i128> = (0..=last).map(|_| random.within(lo, magnitude)).collect();
+    datapath.lookup(contents.into(), index)
+}
+
+/// Mantissas for every input: random, or an end of the range.
+pub(crate) fn sample(random: &mut Random, datapath: &Datapath) -> Vec<Vec<i128>> {
+    let extreme = random.below(4);
+    let port = |port: &Port| {
+        let mut one = |id: &ValueId| {
+            let Interval { lo, hi } = datapath.interval(*id);
+            match (extreme, random.below(4)) {
+                (0, _) | (3, 0) => lo,
+                (1, _) | (3, 1) => hi,
+                (3, 2) => 0i128.clamp(lo, hi),
+                _ => random.within(lo, hi),
+            }
+        };
+        port.elements.iter().map(&mut one).collect()
+    };
+    datapath.inputs.iter().map(port).collect()
+}
+
+/// What the outputs are for a sample, port by port.
+pub(crate) fn expected(datapath: &Datapath, inputs: &[Vec<i128>]) -> Vec<Vec<i128>> {
+    let values = evaluate(datapath, inputs);
+    let port = |port: &Port| port.elements.iter().map(|it| values[it.index()]).collect();
+    datapath.outputs.iter().map(port).collect()
+}
