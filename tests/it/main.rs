@@ -1,3 +1,8 @@
-//! Everything that is tested from outside, in one binary.
+//! The integration tests, as one binary: whole models through the command line.
 
+mod cli;
 mod cosim;
+mod errors;
+mod golden;
+mod support;
+mod tidy;
