@@ -1,11 +1,21 @@
 //! nn2rtl: a trained neural network becomes FPGA firmware by two paths from one fixed-point model.
+pub mod config;
+pub mod data;
+pub mod device;
+pub mod emulate;
 pub mod error;
+pub mod estimate;
 pub mod fixed;
 pub mod frontend;
 pub mod graph;
+pub mod hls;
 pub mod layers;
+pub mod lower;
 pub mod nn;
+pub mod passes;
 pub mod precision;
+pub mod project;
+pub mod report;
 pub mod rtl;
 pub mod source;
 pub mod units;

@@ -198,12 +198,12 @@ pub struct WrongAttr {
     pub name: &'static str,
     /// What it should be.
     pub expected: &'static str,
-    /// What it is.
-    pub found: Attr,
+    /// What it is; boxed, because attributes can be large and errors travel by value.
+    pub found: Box<Attr>,
 }
 
 impl WrongAttr {
     fn new(name: &'static str, expected: &'static str, found: &Attr) -> WrongAttr {
-        WrongAttr { name, expected, found: found.clone() }
+        WrongAttr { name, expected, found: Box::new(found.clone()) }
     }
 }

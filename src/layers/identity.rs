@@ -57,6 +57,10 @@ impl LayerSpec for Identity {
         &[Role::Result]
     }
     fn resolve(&self, _: Role, cx: &Resolve<'_>) -> Typed {
+        // hls4ml drops these layers before it infers types; one that it keeps is an activation.
+        if cx.compat {
+            return Typed::new(cx.default, "hls4ml: model default");
+        }
         Typed::new(cx.inputs[0].format, "as its input")
     }
     fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {

@@ -3,25 +3,59 @@
 //! A layer knows how frameworks spell it, what it means in floats, which types it has and how they
 //! are inferred, and which units it is made of. It has no emulator, HLS or RTL of its own.
 
+mod activation;
 mod add;
 mod batch_norm;
+mod binary_tanh;
+mod clip;
 mod dense;
+mod elu;
+mod hard_sigmoid;
+mod hard_tanh;
 mod identity;
 mod import;
 mod input;
+mod leaky_relu;
+mod lookup;
 mod lower;
+mod pointwise;
+mod prelu;
+mod relu;
 mod reshape;
+mod softmax;
+mod table;
+mod ternary_tanh;
+mod thresholded_relu;
+
+#[cfg(test)]
+mod activation_tests;
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod testing;
 
 use std::fmt::Debug;
 
 pub use add::Add;
 pub use batch_norm::BatchNorm;
+pub use binary_tanh::BinaryTanh;
+pub use clip::Clip;
 pub use dense::Dense;
+pub use elu::{Elu, Selu};
+pub use hard_sigmoid::HardSigmoid;
+pub use hard_tanh::HardTanh;
 pub use identity::Identity;
 pub use import::{Import, Imported, LayerError, Spelling, import};
 pub use input::Input;
+pub use leaky_relu::LeakyRelu;
 pub use lower::Lower;
+pub use prelu::PRelu;
+pub use relu::Relu;
 pub use reshape::Reshape;
+pub use softmax::Softmax;
+pub use table::{Function, Table};
+pub use ternary_tanh::TernaryTanh;
+pub use thresholded_relu::ThresholdedRelu;
 
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -77,9 +111,13 @@ macro_rules! layers {
         })+
 
         /// How every layer is spelled in every format.
-        pub const SPELLINGS: &[&[Spelling]] = &[$($layer::SPELLINGS),+];
+        pub const SPELLINGS: &[&[Spelling]] = &[$($layer::SPELLINGS),+, activation::SPELLINGS];
     };
 }
 
 // Adding a layer: write its file, then add its name here.
-layers! { Input, Dense, BatchNorm, Identity, Reshape, Add }
+layers! {
+    Input, Dense, BatchNorm, Identity, Reshape, Add,
+    Relu, LeakyRelu, ThresholdedRelu, PRelu, Clip, Elu, Selu, HardSigmoid, HardTanh, Table,
+    BinaryTanh, TernaryTanh, Softmax,
+}

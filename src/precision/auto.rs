@@ -42,8 +42,10 @@ pub fn accum(cx: &Resolve<'_>, terms: usize, frac: i32, sums: &[Span]) -> Typed 
         let (input, weight) = (cx.inputs[0].format, cx.format(Role::Weight));
         let product = input.product(weight);
         let log2 = terms.next_power_of_two().trailing_zeros() as i32;
-        let unsigned_bias = i32::from(product.signed && !bias.signed);
-        let int_bits = (product.int_bits + log2).max(bias.int_bits + unsigned_bias) + 1;
+        // What is unsigned takes one more bit where the other is signed.
+        let sum = product.int_bits + log2 + i32::from(bias.signed && !product.signed);
+        let offset = bias.int_bits + i32::from(product.signed && !bias.signed);
+        let int_bits = sum.max(offset) + 1;
         let signed = product.signed || bias.signed;
         let width = (int_bits + frac) as u32;
         let format = Format { signed, width, int_bits, ..product };

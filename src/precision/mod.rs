@@ -5,7 +5,19 @@
 //! the layer's own business ([`crate::layers::LayerSpec::resolve`]); what the user asked for is
 //! looked up here first.
 
+pub mod activation;
+mod assign;
 pub mod auto;
+mod calibrate;
+mod check;
+mod explain;
+#[cfg(test)]
+mod explain_tests;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod golden_tests;
+mod parse;
 mod quantize;
 mod span;
 
@@ -16,6 +28,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::fixed::Format;
 use crate::graph::NodeId;
+pub use assign::assign;
+pub use calibrate::{Calibration, CalibrationError, calibrate};
+pub use check::check;
+pub use explain::{Granularity, Row, Table, resolved, rows};
+pub use parse::{Precision, PrecisionError, parse_precision};
 pub use quantize::{dequantized, quantize};
 pub use span::Span;
 

@@ -1,9 +1,12 @@
 //! The direct path: scalar programs, adder graphs, pipelines, SystemVerilog.
 
 pub mod cmvm;
+mod cost;
 pub mod datapath;
 pub mod emit;
 pub mod netlist;
 pub mod pipeline;
 #[cfg(test)]
 mod testing;
+
+pub use cost::{carry_bits, luts, luts_by_scope};

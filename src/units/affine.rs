@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
 use crate::rtl::datapath::{Term, ValueId, Wiring};
@@ -57,6 +58,7 @@ impl UnitSpec for Affine {
 }
 
 impl Emulate for Affine {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for element in 0..run.ty.elements() {
             let input = run.types[0].format(element);
@@ -85,5 +87,16 @@ impl Datapathed for Affine {
             cx.datapath.cast(sum, self.sum_frac(input), self.result)
         };
         (0..elements).map(affine).collect()
+    }
+}
+
+impl Hls for Affine {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        HlsCall::new("nn_affine.h", "affine")
+            .count("n", ports.n())
+            .count("n_constants", self.scales.len() as u64)
+            .array("scales", "scale", self.scale, &self.scales)
+            .array("biases", "bias", self.bias, &self.biases)
+            .into()
     }
 }

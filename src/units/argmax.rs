@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::rtl::datapath::{Logic, Relation, ValueId, Wiring};
@@ -35,6 +36,7 @@ impl UnitSpec for Argmax {
 }
 
 impl Emulate for Argmax {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let (lanes, one) = (run.lanes, T::narrow(self.one()));
         let frac = run.types[0].union().frac();
@@ -92,5 +94,14 @@ impl Argmax {
             made.push(dp.mux(wins, one, zero));
         }
         made
+    }
+}
+
+impl Hls for Argmax {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        HlsCall::new("nn_argmax.h", "argmax")
+            .count("group", self.group as u64)
+            .count("n_groups", ports.n() / self.group as u64)
+            .into()
     }
 }

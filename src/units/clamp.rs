@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::rtl::datapath::{Interval, ValueId, Wiring};
@@ -46,6 +47,7 @@ impl UnitSpec for Clamp {
 }
 
 impl Emulate for Clamp {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for element in 0..run.ty.elements() {
             let input = run.types[0].format(element);
@@ -72,5 +74,16 @@ impl Datapathed for Clamp {
             cx.datapath.cast(inside, frac, self.result)
         };
         (0..elements).map(clamp).collect()
+    }
+}
+
+impl Hls for Clamp {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let format = |limit| hls::threshold(limit, self.limit, ports.inputs[0]);
+        HlsCall::new("nn_clamp.h", "clamp")
+            .count("n", ports.n())
+            .scalar("low", format(self.lo), self.lo)
+            .scalar("high", format(self.hi), self.hi)
+            .into()
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Format, Mantissas, Type, Word};
 use crate::nn::Shape;
@@ -31,6 +32,7 @@ impl UnitSpec for Constant {
 }
 
 impl Emulate for Constant {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for (out, value) in run.output.chunks_mut(run.lanes).zip(self.values.iter()) {
             out.fill(T::narrow(*value));
@@ -41,5 +43,11 @@ impl Emulate for Constant {
 impl Datapathed for Constant {
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         self.values.iter().map(|it| cx.datapath.constant(*it)).collect()
+    }
+}
+
+impl Hls for Constant {
+    fn hls(&self, _: &Ports<'_>) -> HlsUnit {
+        HlsUnit::Constant(self.values.clone())
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::nn::Shape;
@@ -89,6 +90,7 @@ impl UnitSpec for Eltwise {
 }
 
 impl Emulate for Eltwise {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let lanes = run.lanes;
         for element in 0..run.ty.elements() {
@@ -137,5 +139,32 @@ impl Datapathed for Eltwise {
             dp.cast(value, exact.frac(), self.result)
         };
         (0..elements).map(combine).collect()
+    }
+}
+
+impl Hls for Eltwise {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let function = match self.op {
+            Binary::Add => "add",
+            Binary::Sub => "subtract",
+            Binary::Mul => "multiply",
+            Binary::Max => "maximum",
+            Binary::Min => "minimum",
+        };
+        let every = |k: usize| match self.read[k] {
+            Read::Every(n) => n as u64,
+            _ => 1,
+        };
+        let cycle = |k: usize| match self.read[k] {
+            Read::Cycle(n) => n as u64,
+            _ => ports.inputs[k].elements() as u64,
+        };
+        HlsCall::new("nn_eltwise.h", function)
+            .count("n", ports.n())
+            .count("a_every", every(0))
+            .count("a_cycle", cycle(0))
+            .count("b_every", every(1))
+            .count("b_cycle", cycle(1))
+            .into()
     }
 }

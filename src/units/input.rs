@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Type, Word};
 use crate::rtl::datapath::{ValueId, Wiring};
@@ -27,11 +28,18 @@ impl UnitSpec for Input {
 
 impl Emulate for Input {
     /// Inputs are filled by whoever runs the graph.
+    #[inline(always)]
     fn emulate<T: Word>(&self, _: &mut Run<'_, T>) {}
 }
 
 impl Datapathed for Input {
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         unreachable!("inputs are ports: {:?}", cx.ty)
+    }
+}
+
+impl Hls for Input {
+    fn hls(&self, _: &Ports<'_>) -> HlsUnit {
+        HlsUnit::Port
     }
 }

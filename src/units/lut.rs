@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsCall, HlsNumbers, HlsUnit, HlsValue, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
-use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
+use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word, bits_of};
 use crate::rtl::datapath::{Datapath, Interval, Term, ValueId, Wiring};
 
 /// How an input addresses the table.
@@ -96,6 +97,7 @@ impl UnitSpec for Lut {
 }
 
 impl Emulate for Lut {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let cast = Cast { from_frac: self.entry.frac(), to: self.result };
         let table: Vec<T> = self.table.iter().map(|it| cast.apply(T::narrow(*it))).collect();
@@ -140,5 +142,58 @@ impl Lut {
         let offset = dp.constant(i128::from(offset));
         let index = dp.add(Term::plain(quotient), Term::plain(offset));
         dp.clamp(index, Interval::new(0, entries - 1))
+    }
+}
+
+impl Hls for Lut {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let function = match (self.index, ports.inputs[0].common()) {
+            (Index::Range { .. }, _) => "lut_range",
+            (_, Some(_)) => "lut_bits",
+            (_, None) => "lut_bits_each",
+        };
+        let entries = self.table.len() as u64;
+        let call = HlsCall::new("nn_lut.h", function)
+            .count("n", ports.n())
+            .count("n_entries", entries)
+            .array("table", "entry", self.entry, &self.table);
+        match (self.index, ports.inputs[0].common()) {
+            (Index::Range { log2_range, offset, negative }, _) => {
+                let (scale, format) = self.entries_per_unit(log2_range, negative);
+                let reach = i128::from(offset).unsigned_abs() as i128 + i128::from(entries);
+                call.member("offset", HlsValue::Signed(offset))
+                    .count("address_bits", u64::from(bits_of(-reach, reach) + 1))
+                    .scalar("scale", format, scale)
+                    .into()
+            }
+            (_, Some(input)) => call.count("address_bits", u64::from(self.bits(input))).into(),
+            (_, None) => {
+                let elements = || (0..ports.output.elements()).map(|it| ports.inputs[0].format(it));
+                let frac = ports.inputs[0].union().frac();
+                let drop = |it: Format| (frac - it.frac()) as u32 + it.width - self.bits(it);
+                call.constant("drops", HlsNumbers::Indices(elements().map(drop).collect()))
+                    .constant(
+                        "bits",
+                        HlsNumbers::Indices(elements().map(|it| self.bits(it)).collect()),
+                    )
+                    .into()
+            }
+        }
+    }
+}
+
+impl Lut {
+    /// Address bits taken from an input, for the tables that bits address.
+    fn bits(&self, input: Format) -> u32 {
+        if self.index == Index::Raw { input.width } else { self.address_bits() }
+    }
+
+    /// `entries / 2^log2_range`, or its negative: a mantissa without trailing zeros and its format.
+    fn entries_per_unit(&self, log2_range: u32, negative: bool) -> (i128, Format) {
+        let entries = self.table.len() as i128;
+        let zeros = entries.trailing_zeros();
+        let odd = entries >> zeros;
+        let value = if negative { -odd } else { odd };
+        (value, Format::holding(value, value, log2_range as i32 - zeros as i32))
     }
 }

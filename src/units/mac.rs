@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::hls::{Hls, HlsCall, HlsMatrix, HlsUnit, Ports};
+use super::{Datapathed, Emulate, LANES, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
 use crate::nn::Shape;
 use crate::rtl::datapath::{Term, ValueId, Wiring};
@@ -112,9 +113,14 @@ impl UnitSpec for Mac {
 }
 
 impl Emulate for Mac {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let exact = self.is_exact(run.types[0]);
-        let short = run.types[0].max_width() <= 32 && self.weight.width <= 32;
+        // Bits of the shifted weights; operands that both fit 32 bits multiply faster.
+        let fracs = (0..run.types[0].elements()).map(|it| run.types[0].format(it).frac()).min();
+        let shift = self.accum.frac() - self.weight.frac() - fracs.unwrap_or(0);
+        let weight_bits = self.weight.width + shift.max(0) as u32;
+        let short = run.types[0].max_width() < 32 && weight_bits < 32;
         for position in 0..run.types[0].elements() / self.n_in.max(1) {
             match (exact, short) {
                 (true, true) => self.exact(run, position, T::mul_short),
@@ -134,44 +140,49 @@ impl Mac {
         position: usize,
         mul: impl Fn(T, T) -> T + Copy,
     ) {
-        let lanes = run.lanes;
-        let mut sum = vec![T::ZERO; lanes];
-        let grid = Cast {
-            from_frac: self.accum.frac(),
-            to: self.accum.with(Rounding::Trn, Overflow::Wrap),
-        };
+        match run.lanes % LANES {
+            0 => self.exact_lanes::<T, LANES>(run, position, mul),
+            _ => self.exact_lanes::<T, 1>(run, position, mul),
+        }
+    }
+
+    /// As [`Mac::exact`], `N` samples at a time: a constant, so that their sums stay in registers.
+    #[inline(always)]
+    fn exact_lanes<T: Word, const N: usize>(
+        &self,
+        run: &mut Run<'_, T>,
+        position: usize,
+        mul: impl Fn(T, T) -> T + Copy,
+    ) {
+        let grid = self.accum.with(Rounding::Trn, Overflow::Wrap);
+        let grid = Cast { from_frac: self.accum.frac(), to: grid };
         let result = Cast { from_frac: self.accum.frac(), to: self.result };
         let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        let lanes = run.lanes;
+        let rows = &run.inputs[0][position * self.n_in * lanes..][..self.n_in * lanes];
+        // Wrapping arithmetic: the shift to the accumulator's grid can be applied to the weight.
+        let weight = |i: usize, j: usize| {
+            let frac = run.types[0].format(position * self.n_in + i).frac() + self.weight.frac();
+            T::narrow(self.at(i, j)).shl((self.accum.frac() - frac) as u32)
+        };
         for j in 0..self.n_out {
-            sum.fill(if self.biases[j] == 0 {
-                T::ZERO
-            } else {
-                bias.apply(T::narrow(self.biases[j]))
-            });
-            for i in 0..self.n_in {
-                let weight = self.at(i, j);
-                if weight == 0 {
-                    continue;
-                }
-                let element = position * self.n_in + i;
-                let shift =
-                    self.accum.frac() - run.types[0].format(element).frac() - self.weight.frac();
-                let x = run.input(0, element);
-                if shift == 0 {
-                    let weight = T::narrow(weight);
-                    for (a, x) in sum.iter_mut().zip(x) {
-                        *a = a.add(mul(*x, weight));
-                    }
-                } else {
-                    let weight = T::narrow(weight);
-                    for (a, x) in sum.iter_mut().zip(x) {
-                        *a = a.add(x.mul(weight).shl(shift as u32));
+            let column: Vec<T> = (0..self.n_in).map(|i| weight(i, j)).collect();
+            let start = match self.biases[j] {
+                0 => T::ZERO,
+                b => bias.apply(T::narrow(b)),
+            };
+            let out = &mut run.output[(position * self.n_out + j) * lanes..][..lanes];
+            for (chunk, y) in out.as_chunks_mut::<N>().0.iter_mut().enumerate() {
+                let mut sum = [start; N];
+                for (row, w) in rows.chunks_exact(lanes).zip(&column) {
+                    let x = &row.as_chunks::<N>().0[chunk];
+                    for lane in 0..N {
+                        sum[lane] = sum[lane].add(mul(x[lane], *w));
                     }
                 }
-            }
-            let y = &mut run.output[(position * self.n_out + j) * lanes..][..lanes];
-            for (y, a) in y.iter_mut().zip(&sum) {
-                *y = result.apply(grid.apply(*a));
+                for lane in 0..N {
+                    y[lane] = result.apply(grid.apply(sum[lane]));
+                }
             }
         }
     }
@@ -277,5 +288,17 @@ impl Mac {
             cx.datapath.cast(sum, frac, self.result)
         };
         products.into_iter().enumerate().map(finish).collect()
+    }
+}
+
+impl Hls for Mac {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let (n_in, n_out) = (self.n_in as u64, self.n_out as u64);
+        let matrix = HlsMatrix { n_in, n_out, positions: ports.n() / n_out.max(1) };
+        let call = HlsCall::new("nn_mac.h", "mac")
+            .ty("accum", self.accum)
+            .array("weights", "weight", self.weight, &self.weights)
+            .array("biases", "bias", self.bias, &self.biases);
+        HlsCall { matrix: Some(matrix), ..call }.into()
     }
 }

@@ -5,10 +5,13 @@
 //! the same twice more and are tested to agree with it on random and extreme values.
 
 mod affine;
+#[cfg(test)]
+pub(crate) mod agreement;
 mod argmax;
 mod clamp;
 mod constant;
 mod eltwise;
+pub mod hls;
 mod input;
 mod lut;
 mod mac;
@@ -52,6 +55,9 @@ pub trait UnitSpec: Debug {
 /// The meaning of a unit: its outputs from its inputs, on a block of samples at once.
 pub trait Emulate {
     /// Fills `run.output`. The word is as wide as [`UnitSpec::working_bits`] asks for.
+    ///
+    /// Implementations are `#[inline(always)]`, so that they are compiled for the vector instructions
+    /// that the emulator finds at run time.
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>);
 }
 
@@ -60,6 +66,9 @@ pub trait Datapathed {
     /// The elements of the output.
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId>;
 }
+
+/// Samples that kernels like to have in a block: a few vector registers full.
+pub const LANES: usize = 32;
 
 /// A block of samples going through a unit. Element `e` of sample `s` is at `e * lanes + s`, so that
 /// inner loops run over samples and vectorize whatever the unit does.
@@ -117,6 +126,11 @@ macro_rules! units {
             /// The unit as scalar operations.
             pub fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
                 match self { $(Unit::$unit(it) => it.datapath(cx)),+ }
+            }
+
+            /// The unit in HLS C++.
+            pub fn hls(&self, ports: &hls::Ports<'_>) -> hls::HlsUnit {
+                match self { $(Unit::$unit(it) => hls::Hls::hls(it, ports)),+ }
             }
         }
 

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
 use crate::rtl::datapath::{Relation, ValueId, Wiring};
@@ -75,6 +76,7 @@ impl UnitSpec for Rectify {
 }
 
 impl Emulate for Rectify {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for element in 0..run.ty.elements() {
             let input = run.types[0].format(element);
@@ -139,5 +141,27 @@ impl Datapathed for Rectify {
             dp.mux(pass.0, kept, below)
         };
         (0..elements).map(rectify).collect()
+    }
+}
+
+impl Hls for Rectify {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let function = match (self.slopes.is_empty(), self.threshold) {
+            (true, 0) => "relu",
+            (true, _) => "thresholded_relu",
+            (false, _) => "leaky_relu",
+        };
+        let call = HlsCall::new("nn_rectify.h", function).count("n", ports.n());
+        if function == "relu" {
+            return call.into();
+        }
+        let format = hls::threshold(self.threshold, self.threshold_format, ports.inputs[0]);
+        let call = call.scalar("threshold", format, self.threshold);
+        if self.slopes.is_empty() {
+            return call.into();
+        }
+        call.count("n_slopes", self.slopes.len() as u64)
+            .array("slopes", "slope", self.slope, &self.slopes)
+            .into()
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsCall, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::nn::Shape;
@@ -73,6 +74,7 @@ impl UnitSpec for Reduce {
 }
 
 impl Emulate for Reduce {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for group in 0..run.ty.elements() {
             let first = group * self.group;
@@ -187,5 +189,22 @@ impl Reduce {
         let a = self.wire_max(cx, first, left, frac);
         let b = self.wire_max(cx, first + left, count - left, frac);
         cx.datapath.max(a, b)
+    }
+}
+
+impl Hls for Reduce {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let function = match self.reduction {
+            Reduction::SumTree => "sum_tree",
+            Reduction::SumInOrder => "sum_in_order",
+            Reduction::Max => "maximum_of",
+        };
+        let call = HlsCall::new("nn_reduce.h", function)
+            .count("group", self.group as u64)
+            .count("n_groups", ports.n());
+        match self.reduction {
+            Reduction::Max => call.into(),
+            _ => call.ty("accum", self.accum).into(),
+        }
     }
 }

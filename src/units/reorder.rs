@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{Hls, HlsCall, HlsNumbers, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Type, Word};
 use crate::nn::Shape;
@@ -42,6 +43,7 @@ impl UnitSpec for Reorder {
 }
 
 impl Emulate for Reorder {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let lanes = run.lanes;
         for (y, (operand, element)) in run.output.chunks_mut(lanes).zip(self.map.iter()) {
@@ -53,5 +55,30 @@ impl Emulate for Reorder {
 impl Datapathed for Reorder {
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         self.map.iter().map(|(k, it)| cx.inputs[*k as usize][*it as usize]).collect()
+    }
+}
+
+impl Hls for Reorder {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let single = ports.inputs.len() == 1;
+        let in_order = self.map.iter().enumerate().all(|(at, it)| it.1 as usize == at);
+        let function = match (single, in_order) {
+            (true, true) => "copy",
+            (true, false) => "gather",
+            (false, _) => "gather_from",
+        };
+        let operands = self.map.iter().map(|it| it.0).collect();
+        let elements = HlsNumbers::Indices(self.map.iter().map(|it| it.1).collect());
+        let call = HlsCall::new("nn_reorder.h", function).count("n", ports.n());
+        match function {
+            "copy" => call.into(),
+            "gather" => call.constant("elements", elements).into(),
+            _ => {
+                let call = call
+                    .constant("operands", HlsNumbers::Indices(operands))
+                    .constant("elements", elements);
+                HlsCall { variadic: true, ..call }.into()
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, ElementFormats, Format, Type, Word};
 use crate::rtl::datapath::{ValueId, Wiring};
@@ -37,6 +38,7 @@ impl UnitSpec for Requantize {
 }
 
 impl Emulate for Requantize {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         for element in 0..run.ty.elements() {
             let from_frac = run.types[0].format(element).frac();
@@ -54,5 +56,14 @@ impl Datapathed for Requantize {
             cx.datapath.cast(x, frac, cx.ty.format(element))
         };
         (0..elements).map(cast).collect()
+    }
+}
+
+impl Hls for Requantize {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let casts = hls::each(&self.to);
+        let function = if casts.is_some() { "requantize_each" } else { "requantize" };
+        let call = HlsCall::new("nn_requantize.h", function).count("n", ports.n());
+        HlsCall { casts, ..call }.into()
     }
 }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hls::{self, Hls, HlsCall, HlsUnit, HlsValue, Ports};
 use super::{Datapathed, Emulate, Run, UnitSpec};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::rtl::datapath::{Relation, ValueId, Wiring};
@@ -64,6 +65,7 @@ impl UnitSpec for Select {
 }
 
 impl Emulate for Select {
+    #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
         let lanes = run.lanes;
         for element in 0..run.ty.elements() {
@@ -108,5 +110,17 @@ impl Datapathed for Select {
             dp.mux(chosen, a, b)
         };
         (0..elements).map(select).collect()
+    }
+}
+
+impl Hls for Select {
+    fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
+        let or_equal = HlsValue::Bool(self.compare == Compare::GreaterEqual);
+        let format = hls::threshold(self.threshold, self.threshold_format, ports.inputs[0]);
+        HlsCall::new("nn_select.h", "select")
+            .count("n", ports.n())
+            .member("or_equal", or_equal)
+            .scalar("threshold", format, self.threshold)
+            .into()
     }
 }

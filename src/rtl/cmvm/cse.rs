@@ -88,8 +88,8 @@ pub(super) fn share(graph: &mut AdderGraph, columns: &mut [Vec<Digit>]) {
     while let Some(pattern) = counts.best() {
         let found: Vec<_> = columns.iter().map(|column| occurrences(column, pattern)).collect();
         if found.iter().map(Vec::len).sum::<usize>() < 2 {
-            // Occurrences that overlap were counted each, but only one of them can be replaced.
-            counts.count.insert(pattern, 0);
+            // Occurrences that overlap were counted each, but only one of them can be replaced. The
+            // pattern is off the heap until it occurs once more.
             continue;
         }
         let value = add(graph, pattern);

@@ -24,7 +24,7 @@ pub struct Wiring<'a> {
 }
 
 /// Adder graphs by matrix and number of rows.
-pub type Solved = BTreeMap<(usize, Vec<i128>), AdderGraph>;
+pub(crate) type Solved = BTreeMap<(usize, Vec<i128>), AdderGraph>;
 
 impl Wiring<'_> {
     /// The value of an element of an operand, and its fractional bits.

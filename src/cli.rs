@@ -1,0 +1,255 @@
+//! The command line: what can be asked for. No behaviour lives here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Neural networks to FPGA firmware: HLS C++ and SystemVerilog from one bit-exact model.
+#[derive(Debug, Parser)]
+#[command(name = "nn2rtl", version, max_term_width = 100)]
+pub struct Cli {
+    /// Print one JSON object instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Treat warnings as errors.
+    #[arg(long, global = true)]
+    pub deny_warnings: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a firmware project from a model, by both paths.
+    Build(Build),
+    /// Compute bit-accurate outputs.
+    Predict(Predict),
+    /// Simulate the hardware and compare every bit with the emulator.
+    Cosim(Cosim),
+    /// Put the HLS path beside the RTL path.
+    Compare(Compare),
+    /// Estimate resources and latency without any tool.
+    Estimate(Estimate),
+    /// Print the full configuration of a model, resolved, with reasons.
+    Config(ConfigArgs),
+    /// Show layers, shapes, parameters, and what is unsupported and why.
+    Inspect(ModelArgs),
+    /// List devices.
+    Targets(Targets),
+    /// Find an adder graph for one constant matrix.
+    Cmvm(Cmvm),
+}
+
+/// A model and how it is to be made.
+#[derive(Args, Clone, Debug)]
+pub struct ModelArgs {
+    /// Model file: .onnx, .keras, .h5, or .json with --weights.
+    pub model: PathBuf,
+    /// Options.
+    #[command(flatten)]
+    pub options: ModelOptions,
+}
+
+/// The options of every command that takes a model.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ModelOptions {
+    /// Weights of a JSON model.
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Configuration: hls4ml's keys in YAML or JSON, or a whole hls4ml_config.yml.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Device or full part string [default: xcvu13p].
+    #[arg(long, value_name = "PART")]
+    pub target: Option<String>,
+    /// Interfaces of the design: parallel or stream.
+    #[arg(long, value_name = "IO")]
+    pub io: Option<String>,
+    /// Clock period in ns [default: the device's].
+    #[arg(long, value_name = "NS")]
+    pub clock: Option<f64>,
+    /// Reuse factor of the HLS path.
+    #[arg(long, value_name = "N")]
+    pub reuse: Option<u32>,
+    /// Strategy of the HLS path: latency or resource.
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
+    /// Default precision, such as 'fixed<16,6>'.
+    #[arg(long, value_name = "TYPE")]
+    pub precision: Option<String>,
+    /// Samples from which ranges are measured (repeat for several inputs).
+    #[arg(long, value_name = "X.npy")]
+    pub calibrate: Vec<PathBuf>,
+}
+
+/// Arguments of `build`.
+#[derive(Args, Debug)]
+pub struct Build {
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Folder of the project [default: the model's name].
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Which paths to make.
+    #[arg(long, value_enum, default_value_t = Flow::Both)]
+    pub flow: Flow,
+    /// HLS tool to write for.
+    #[arg(long, value_enum)]
+    pub hls: Option<HlsTool>,
+    /// Replace a folder that is not an nn2rtl project.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// The paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Flow {
+    /// HLS C++ and SystemVerilog.
+    Both,
+    /// SystemVerilog only.
+    Rtl,
+    /// HLS C++ only.
+    Hls,
+}
+
+/// HLS tools that projects are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HlsTool {
+    /// AMD Vitis HLS.
+    Vitis,
+    /// Vivado HLS, its predecessor.
+    Vivado,
+}
+
+/// Arguments of `predict`.
+#[derive(Args, Debug)]
+pub struct Predict {
+    /// The model, or the folder of a project.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Samples: .npy, .npz, .csv or .dat (repeat for several inputs, in model order).
+    #[arg(long, value_name = "X.npy", required = true)]
+    pub input: Vec<PathBuf>,
+    /// Where outputs go, as float64: .npy, or .npz for several outputs.
+    #[arg(long, value_name = "Y.npy")]
+    pub output: Option<PathBuf>,
+    /// What computes them.
+    #[arg(long, value_enum, default_value_t = Engine::Emulator)]
+    pub engine: Engine,
+    /// Labels (one integer for each sample): print the accuracy of the first output's arg-max.
+    #[arg(long, value_name = "Y.npy")]
+    pub labels: Option<PathBuf>,
+    /// Write the output of every layer to this folder.
+    #[arg(long, value_name = "DIR")]
+    pub trace: Option<PathBuf>,
+}
+
+/// What computes predictions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// The integer emulator.
+    Emulator,
+    /// The SystemVerilog in Verilator (needs a project).
+    Rtl,
+    /// The HLS C++ compiled with g++ (needs a project).
+    Hls,
+    /// The framework's float arithmetic (needs a model file).
+    Float,
+}
+
+/// Arguments of `cosim`.
+#[derive(Args, Debug)]
+pub struct Cosim {
+    /// The project.
+    pub dir: PathBuf,
+    /// Samples to use beside the random and extreme ones (repeat for several inputs).
+    #[arg(long, value_name = "X.npy")]
+    pub input: Vec<PathBuf>,
+    /// Number of random samples.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub samples: usize,
+    /// Engines to compare with the emulator.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Simulated::Rtl, Simulated::Hls])]
+    pub engines: Vec<Simulated>,
+    /// Chance of a stall on every cycle of the output, and of a bubble at the input.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub stall: f64,
+    /// Drive the AXI4-Stream wrapper instead of the plain top module.
+    #[arg(long)]
+    pub axi: bool,
+    /// Seed of random samples and stalls.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Write waves to this FST file.
+    #[arg(long, value_name = "FILE")]
+    pub wave: Option<PathBuf>,
+}
+
+/// Engines that cosimulation compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Simulated {
+    /// SystemVerilog in Verilator.
+    Rtl,
+    /// HLS C++ compiled with g++.
+    Hls,
+}
+
+/// Arguments of `compare`.
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// The project.
+    pub dir: PathBuf,
+    /// Write the page to this file [default: report.html in the project].
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Arguments of `estimate`.
+#[derive(Args, Debug)]
+pub struct Estimate {
+    /// The model, or the folder of a project.
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+/// Arguments of `config`.
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// How finely the configuration is written out.
+    #[arg(long, value_enum, default_value_t = Granularity::Name)]
+    pub granularity: Granularity,
+}
+
+/// Levels of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Granularity {
+    /// One entry for the whole model.
+    Model,
+    /// One for each kind of layer.
+    Type,
+    /// One for each layer.
+    Name,
+}
+
+/// Arguments of `targets`.
+#[derive(Args, Debug)]
+pub struct Targets {
+    /// Only devices whose name holds this text.
+    pub filter: Option<String>,
+}
+
+/// Arguments of `cmvm`.
+#[derive(Args, Debug)]
+pub struct Cmvm {
+    /// An integer matrix, inputs by outputs.
+    pub matrix: PathBuf,
+    /// Format of the inputs.
+    #[arg(long, value_name = "TYPE", default_value = "fixed<8,8>")]
+    pub input: String,
+}

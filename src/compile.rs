@@ -1,0 +1,222 @@
+//! From a model file and a configuration to a design: the picture of the crate's front page, in code.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, Io, Level, Warning};
+use crate::design::{Design, LayerPlan, Plan};
+use crate::device::{self, Device};
+use crate::error::{Located, Origin, Result};
+use crate::precision::{Calibration, Formats, Role, assign, calibrate, check};
+use crate::source::{RawModel, Tensor};
+use crate::{data, frontend, layers, lower, nn, passes};
+
+/// Device used when nobody names one: hls4ml's default.
+pub const DEFAULT_PART: &str = "xcvu13p";
+
+/// A model with everything that was decided about it.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The file, as the user named it, and its format.
+    pub source: Source,
+    /// The float graph after all passes.
+    pub graph: nn::Graph,
+    /// The formats of its layers.
+    pub formats: Formats,
+    /// The integer graph and its plan.
+    pub design: Design,
+    /// The device.
+    pub device: &'static Device,
+    /// Names of layers that passes took out.
+    pub removed: Vec<String>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// What a model was read from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// The file, as the user named it.
+    pub file: String,
+    /// Its format, for people.
+    pub format: &'static str,
+    /// SHA-256 of the file (and of the weights' file behind it).
+    pub sha256: String,
+}
+
+/// A wish that this version cannot fulfil.
+#[derive(Debug, thiserror::Error)]
+enum Unsupported {
+    #[error("io stream is not supported yet (supported: parallel)")]
+    Stream,
+    #[error("clock period {found} ns is not usable (supported: 0.1 to 1000 ns)")]
+    Clock { found: f64 },
+    #[error("ReuseFactor {found} has no effect on the RTL path, which multiplies everything at once")]
+    Reuse { found: u32 },
+    #[error("stored weights that no layer reads: {}", .names.join(", "))]
+    Unused { names: Vec<String> },
+}
+
+/// Reads a model file.
+///
+/// # Errors
+/// See [`frontend::load`].
+pub fn load(model: &Path, weights: Option<&Path>) -> Result<(RawModel, Source)> {
+    let raw = frontend::load(model, weights)?;
+    let mut hash = sha2::Sha256::default();
+    for path in std::iter::once(model).chain(weights) {
+        let at = Origin::new(path.display().to_string(), "");
+        let bytes = std::fs::read(path).map_err(frontend::LoadError::Read).locate(&at)?;
+        sha2::Digest::update(&mut hash, bytes);
+    }
+    let sha256 = sha2::Digest::finalize(hash).iter().map(|it| format!("{it:02x}")).collect();
+    let source = Source { file: raw.file.clone(), format: raw.format, sha256 };
+    Ok((raw, source))
+}
+
+/// The float graph of a model, and the layers that passes took out of it.
+///
+/// # Errors
+/// Every layer that cannot be imported, and every name in the configuration that fits no layer.
+pub fn import(
+    raw: &RawModel,
+    config: &Config,
+    warnings: &mut Vec<Warning>,
+) -> Result<(nn::Graph, Vec<String>)> {
+    let mut graph = layers::import(raw)?;
+    warnings.extend(check(&graph, config, &[])?);
+    // A layer with a result type of its own must stay: the type is a cast that the user wants.
+    let pinned = |name: &String| {
+        let found = config.precision(name, "", Role::Result);
+        found.is_some_and(|it| it.level == Level::Name && it.precision.format().is_some())
+    };
+    let names = graph.topo().into_iter().map(|id| graph.node(id).name.clone());
+    let options = passes::Options { pinned: names.filter(pinned).collect() };
+    let removed = passes::run(&mut graph, &options);
+    Ok((graph, removed))
+}
+
+/// Measures ranges on the user's samples.
+///
+/// # Errors
+/// Samples that do not fit the model.
+pub fn measure(graph: &nn::Graph, files: &[PathBuf]) -> Result<Option<Calibration>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let samples = samples(graph, files)?;
+    calibrate(graph, &samples).map(Some)
+}
+
+/// Reads samples for the float graph: tensors in model order.
+///
+/// # Errors
+/// Files that do not fit the model's inputs.
+pub fn samples(graph: &nn::Graph, files: &[PathBuf]) -> Result<Vec<Vec<Tensor>>> {
+    let inputs: Vec<(String, Vec<usize>)> = graph
+        .inputs
+        .iter()
+        .map(|id| (graph.node(*id).name.clone(), graph.node(*id).ty.0.clone()))
+        .collect();
+    let rows = data::read_inputs(files, &inputs)?;
+    let tensors = |row: Vec<f64>| {
+        let mut rest = row.as_slice();
+        let tensor = |(_, shape): &(String, Vec<usize>)| {
+            let (now, later) = rest.split_at(shape.iter().product());
+            rest = later;
+            Tensor::from_shape_vec(shape.as_slice(), now.to_vec()).expect("read_inputs checked")
+        };
+        inputs.iter().map(tensor).collect()
+    };
+    Ok(rows.into_iter().map(tensors).collect())
+}
+
+/// Everything, from the raw model to the design.
+///
+/// # Errors
+/// Whatever is wrong with the model, the configuration or their combination.
+pub fn compile(
+    (raw, source): (RawModel, Source),
+    config: &Config,
+    calibration: &[PathBuf],
+    mut warnings: Vec<Warning>,
+) -> Result<Compiled> {
+    let device = device::find(config.part.as_deref().unwrap_or(DEFAULT_PART)).anywhere()?;
+    if config.io == Io::Stream {
+        return Err(Unsupported::Stream).anywhere();
+    }
+    let (graph, removed) = import(&raw, config, &mut warnings)?;
+    if !raw.unused.is_empty() {
+        let what = Unsupported::Unused { names: raw.unused.clone() };
+        warnings.push(Warning::at(&raw.origin(""), what));
+    }
+    let ranges = measure(&graph, calibration)?;
+    let formats = assign(&graph, config, ranges.as_ref())?;
+    let fixed = lower::lower(&graph, &formats)?;
+    let plan = plan(&graph, config, device, &source, &mut warnings)?;
+    let design = Design { graph: fixed, plan };
+    Ok(Compiled { source, graph, formats, design, device, removed, warnings })
+}
+
+fn plan(
+    graph: &nn::Graph,
+    config: &Config,
+    device: &Device,
+    source: &Source,
+    warnings: &mut Vec<Warning>,
+) -> Result<Plan> {
+    let clock_ns = config.clock_ns.unwrap_or(device.clock_ns);
+    if !(0.1..=1000.0).contains(&clock_ns) {
+        return Err(Unsupported::Clock { found: clock_ns }).anywhere();
+    }
+    let mut layers = BTreeMap::new();
+    for id in graph.topo() {
+        let node = graph.node(id);
+        let kind = node.op.spec().kind();
+        let reuse_factor = config.reuse_factor(&node.name, kind);
+        if reuse_factor > 1 && !node.op.spec().weights().is_empty() {
+            warnings.push(Warning::at(&node.origin, Unsupported::Reuse { found: reuse_factor }));
+        }
+        let strategy = config.strategy(&node.name, kind);
+        layers.insert(node.name.clone(), LayerPlan { strategy, reuse_factor });
+    }
+    let stem = Path::new(&source.file).file_stem().and_then(|it| it.to_str()).unwrap_or("model");
+    let part = config.part.as_deref().unwrap_or(DEFAULT_PART);
+    Ok(Plan {
+        name: identifier(config.project.as_deref().unwrap_or(stem)),
+        part: device.part_for(part).to_owned(),
+        clock_ns,
+        clock_uncertainty: config.clock_uncertainty.map(|it| it.nanoseconds(clock_ns) / clock_ns),
+        io: config.io,
+        layers,
+    })
+}
+
+/// A name that C++, SystemVerilog and Tcl all take: lower case, no doubled underscore.
+pub fn identifier(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars().map(|it| it.to_ascii_lowercase()) {
+        let c = if c.is_ascii_alphanumeric() { c } else { '_' };
+        if !(c == '_' && (out.is_empty() || out.ends_with('_'))) {
+            out.push(c);
+        }
+    }
+    let out = out.trim_end_matches('_');
+    match out.chars().next() {
+        None => "model".to_owned(),
+        Some(first) if first.is_ascii_digit() => format!("nn_{out}"),
+        Some(_) => out.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers() {
+        assert_eq!(identifier("KERAS_check_best_model"), "keras_check_best_model");
+        assert_eq!(identifier("3 layers--deep.v2"), "nn_3_layers_deep_v2");
+        assert_eq!(identifier("__"), "model");
+    }
+}

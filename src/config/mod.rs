@@ -1,0 +1,220 @@
+//! Everything a user may choose: precision, parallelism, clock, device, tools.
+//!
+//! The keys are hls4ml's (`Model`, `LayerType`, `LayerName`; `Precision`, `ReuseFactor` ...), so that a
+//! user can bring the inner dictionary or a whole `hls4ml_config.yml`, in YAML or JSON. [`Config::read`]
+//! knows every key: one that is not honoured is a [`Warning`], one that nobody knows a problem.
+//! A value is looked up by layer name, then by class, then for the model.
+
+mod entry;
+mod keys;
+mod lookup;
+mod merge;
+mod read;
+mod tree;
+mod unused;
+mod value;
+mod warning;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use keys::nearest;
+pub use lookup::{Level, Lookup};
+pub(crate) use lookup::{attribute_only, has_builtin};
+pub use merge::Overrides;
+pub use warning::Warning;
+
+use crate::fixed::Format;
+use crate::precision::{Precision, Role, SoftmaxKind};
+
+/// Everything a user may choose.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Which file it was read from, for messages; empty without one.
+    pub file: String,
+    /// Whether hls4ml's quirks are reproduced.
+    pub compat: Compat,
+    /// Bits of a weight or an activation whose format is inferred; 16 unless set.
+    pub width: Option<u32>,
+    /// No inferred accumulator or result is larger (`Model.Precision.maximum`).
+    pub maximum: Option<Format>,
+    /// What holds for every layer.
+    pub model: LayerConfig,
+    /// What holds for the layers of a class.
+    pub layer_type: BTreeMap<String, LayerConfig>,
+    /// What holds for one layer.
+    pub layer_name: BTreeMap<String, LayerConfig>,
+    /// The device or board, as the user named it.
+    pub part: Option<String>,
+    /// Clock period in nanoseconds.
+    pub clock_ns: Option<f64>,
+    /// Part of the clock period to keep free.
+    pub clock_uncertainty: Option<Uncertainty>,
+    /// How data come and go.
+    pub io: Io,
+    /// Which HLS tool's project is written.
+    pub hls: Option<HlsTool>,
+    /// Name of the project and its top module.
+    pub project: Option<String>,
+    /// Where the project goes.
+    pub output: Option<String>,
+    /// The model that a whole `hls4ml_config.yml` names; the one on the command line is used.
+    pub source_model: Option<String>,
+}
+
+/// Bits of a weight or an activation where nothing else decides.
+pub const DEFAULT_WIDTH: u32 = 16;
+
+impl Config {
+    /// The model's default precision, if the user gave one.
+    pub fn default_precision(&self) -> Option<Format> {
+        self.model.precision.default.and_then(Precision::format)
+    }
+
+    /// The model's default precision, else hls4ml's: what inputs have unless measured.
+    pub fn fallback(&self) -> Format {
+        self.default_precision().unwrap_or(Format::signed(16, 6))
+    }
+
+    /// Whether hls4ml's quirks are reproduced.
+    pub fn is_compat(&self) -> bool {
+        self.compat == Compat::Hls4ml
+    }
+}
+
+/// Values for one layer, for a class, or for the model; `None` where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayerConfig {
+    /// Formats.
+    pub precision: PrecisionConfig,
+    /// How often a multiplier is used for one sample.
+    pub reuse_factor: Option<u32>,
+    /// How products are built.
+    pub strategy: Option<Strategy>,
+    /// Entries of an activation's table.
+    pub table_size: Option<u32>,
+    /// Entries of a softmax's table of exponentials.
+    pub exp_table_size: Option<u32>,
+    /// Entries of a softmax's table of reciprocals.
+    pub inv_table_size: Option<u32>,
+    /// Which softmax.
+    pub softmax: Option<SoftmaxKind>,
+    /// Leave the softmax out.
+    pub skip: Option<bool>,
+    /// Positions of a convolution computed at once.
+    pub parallelization_factor: Option<u32>,
+    /// How a streaming convolution keeps its rows.
+    pub conv_implementation: Option<ConvImplementation>,
+    /// Record the layer's output in simulation.
+    pub trace: Option<bool>,
+}
+
+/// Formats by role.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PrecisionConfig {
+    /// For every role that is not listed: a plain string, or the key `default`.
+    pub default: Option<Precision>,
+    /// Listed under `Precision`.
+    pub roles: BTreeMap<Role, Precision>,
+    /// Given by keys of the layer that end in `_t`. hls4ml honours these for some roles and the others
+    /// for the rest; we honour both, except in its compatible mode.
+    pub attributes: BTreeMap<Role, Precision>,
+}
+
+/// Whose rules apply where hls4ml's are not ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compat {
+    /// Ours: no overflow unless asked for.
+    #[default]
+    None,
+    /// hls4ml's, quirks included.
+    Hls4ml,
+}
+
+/// How data come and go, and how layers are joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Io {
+    /// A whole sample at once.
+    #[default]
+    Parallel,
+    /// One position after the other.
+    Stream,
+}
+
+/// How products are built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// A multiplier for every product.
+    #[default]
+    Latency,
+    /// Multipliers shared in time, weights in memories.
+    Resource,
+    /// Multipliers shared in time, weights in logic.
+    Unrolled,
+    /// Adders only.
+    DistributedArithmetic,
+}
+
+impl fmt::Display for Strategy {
+    /// hls4ml's spelling.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Strategy::Latency => "Latency",
+            Strategy::Resource => "Resource",
+            Strategy::Unrolled => "Resource_Unrolled",
+            Strategy::DistributedArithmetic => "distributed_arithmetic",
+        })
+    }
+}
+
+/// How a streaming convolution keeps its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConvImplementation {
+    /// Shift registers of whole rows.
+    #[default]
+    LineBuffer,
+    /// hls4ml's older one.
+    Encoded,
+}
+
+/// HLS tools that a project can be written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names of the tools")]
+pub enum HlsTool {
+    Vitis,
+    Vivado,
+    Oneapi,
+    Quartus,
+    Catapult,
+    Xls,
+}
+
+/// Part of the clock period to keep free.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Uncertainty {
+    /// As a fraction of the period: `27%` is 0.27.
+    Fraction(f64),
+    /// In nanoseconds.
+    Nanoseconds(f64),
+}
+
+impl Uncertainty {
+    /// In nanoseconds, for a clock period in nanoseconds.
+    pub fn nanoseconds(self, period: f64) -> f64 {
+        match self {
+            Uncertainty::Fraction(fraction) => fraction * period,
+            Uncertainty::Nanoseconds(ns) => ns,
+        }
+    }
+}

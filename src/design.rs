@@ -1,0 +1,104 @@
+//! A design: the integer graph with everything needed to run, emit and simulate it again.
+//!
+//! `build` stores it in the project as `design.json`, so that `predict`, `cosim` and `compare` work on
+//! a project folder alone, long after the model file has moved.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Io, Strategy};
+use crate::error::Result;
+use crate::fixed;
+use crate::graph::NodeId;
+
+/// File name in a project.
+pub const FILE: &str = "design.json";
+
+/// How a layer is built in hardware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerPlan {
+    /// How the HLS path multiplies.
+    pub strategy: Strategy,
+    /// How many times each multiplier of the HLS path is used for one sample.
+    pub reuse_factor: u32,
+}
+
+/// The numbers of the hardware that are not values: a side table to the integer graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Name of the top module, an identifier.
+    pub name: String,
+    /// Full part string.
+    pub part: String,
+    /// Clock period, ns.
+    pub clock_ns: f64,
+    /// Part of the period kept free by the HLS path, percent.
+    pub clock_uncertainty: Option<f64>,
+    /// Whole tensors at the ports, or streams.
+    pub io: Io,
+    /// By layer name.
+    pub layers: BTreeMap<String, LayerPlan>,
+}
+
+/// The graph and its plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Design {
+    /// What is computed.
+    pub graph: fixed::Graph,
+    /// How it is built.
+    pub plan: Plan,
+}
+
+impl Design {
+    /// Reads the design of a project.
+    ///
+    /// # Errors
+    /// The folder is no project or has been damaged.
+    pub fn of_project(dir: &std::path::Path) -> Result<Design> {
+        let design: Design = crate::project::read_json(dir, FILE)?;
+        fixed::verify(&design.graph)?;
+        Ok(design)
+    }
+
+    /// Names and shapes of the inputs, in model order.
+    pub fn inputs(&self) -> Vec<(String, Vec<usize>)> {
+        self.tensors(&self.graph.inputs)
+    }
+
+    /// Names and shapes of the outputs, in model order.
+    pub fn outputs(&self) -> Vec<(String, Vec<usize>)> {
+        self.tensors(&self.graph.outputs)
+    }
+
+    fn tensors(&self, ids: &[NodeId]) -> Vec<(String, Vec<usize>)> {
+        let tensor = |id: &NodeId| {
+            let node = self.graph.node(*id);
+            (node.name.clone(), node.ty.shape.0.clone())
+        };
+        ids.iter().map(tensor).collect()
+    }
+
+    /// The formats of all elements of the given tensors, one after another.
+    pub fn formats(&self, ids: &[NodeId]) -> Vec<fixed::Format> {
+        let formats = |id: &NodeId| {
+            let ty = &self.graph.node(*id).ty;
+            (0..ty.elements()).map(|it| ty.format(it))
+        };
+        ids.iter().flat_map(formats).collect()
+    }
+
+    /// Mantissas of float samples at the inputs.
+    pub fn quantize(&self, samples: &[Vec<f64>]) -> Vec<Vec<i128>> {
+        let formats = self.formats(&self.graph.inputs);
+        let row = |it: &Vec<f64>| it.iter().zip(&formats).map(|(x, f)| f.quantize(*x)).collect();
+        samples.iter().map(row).collect()
+    }
+
+    /// Values of mantissas at the outputs.
+    pub fn values(&self, rows: &[Vec<i128>]) -> Vec<Vec<f64>> {
+        let formats = self.formats(&self.graph.outputs);
+        let row = |it: &Vec<i128>| it.iter().zip(&formats).map(|(v, f)| f.value(*v)).collect();
+        rows.iter().map(row).collect()
+    }
+}

@@ -1,0 +1,148 @@
+//! Runs the integer graph: the oracle of every other path, and the product's `predict`.
+//!
+//! The graph is compiled once: every unit gets the narrowest machine word that loses no bit (`i32`,
+//! `i64` or `i128`). Samples go through in blocks, element by element over all samples of a block, so
+//! that inner loops vectorize whatever the unit does; blocks run in parallel.
+
+mod block;
+
+use rayon::prelude::*;
+
+use block::{Buffer, Width};
+
+use crate::fixed::{Format, Graph, Type};
+use crate::graph::NodeId;
+use crate::units::{LANES, Run, Unit};
+
+/// A graph ready to run.
+#[derive(Debug)]
+pub struct Emulator<'g> {
+    graph: &'g Graph,
+    steps: Vec<Step<'g>>,
+    arch: pulp::Arch,
+}
+
+/// One unit: what it reads, what it makes, and in which word.
+#[derive(Debug)]
+struct Step<'g> {
+    id: NodeId,
+    unit: &'g Unit,
+    operands: Vec<NodeId>,
+    types: Vec<&'g Type>,
+    ty: &'g Type,
+    width: Width,
+}
+
+impl<'g> Emulator<'g> {
+    /// Compiles a verified graph.
+    pub fn new(graph: &'g Graph) -> Emulator<'g> {
+        let step = |id: NodeId| {
+            let node = graph.node(id);
+            let operands = graph.operands(id);
+            let types: Vec<&Type> = operands.iter().map(|it| &graph.node(*it).ty).collect();
+            let bits = node.op.spec().working_bits(&types, &node.ty);
+            let width = Width::of(bits.max(node.ty.max_width() + 1));
+            Step { id, unit: &node.op, operands, types, ty: &node.ty, width }
+        };
+        let steps = graph.topo().into_iter().map(step).collect();
+        Emulator { graph, steps, arch: pulp::Arch::new() }
+    }
+
+    /// Runs samples given as mantissas, an input tensor after another in model order; returns the
+    /// outputs of each sample likewise.
+    pub fn run(&self, samples: &[Vec<i128>]) -> Vec<Vec<i128>> {
+        self.run_tracing(samples, &self.graph.outputs)
+    }
+
+    /// As [`Emulator::run`], but returns the tensors of the given nodes.
+    pub fn run_tracing(&self, samples: &[Vec<i128>], wanted: &[NodeId]) -> Vec<Vec<i128>> {
+        let block = |block: &[Vec<i128>]| {
+            let values = self.block(|element, lane| block[lane.min(block.len() - 1)][element]);
+            let row = |lane| wanted.iter().flat_map(|id| buffer(&values, *id).lane(lane)).collect();
+            (0..block.len()).map(row).collect::<Vec<Vec<i128>>>()
+        };
+        samples.par_chunks(LANES).flat_map_iter(block).collect()
+    }
+
+    /// Runs float samples, one after another: quantizes inputs, and gives outputs as floats.
+    pub fn predict(&self, samples: &[f64]) -> Vec<f64> {
+        let (from, to) = (self.formats(&self.graph.inputs), self.formats(&self.graph.outputs));
+        let n_in = from.len().max(1);
+        let block = |block: &[f64]| {
+            let last = block.len() / n_in - 1;
+            let input = |element: usize, lane: usize| {
+                from[element].quantize(block[lane.min(last) * n_in + element])
+            };
+            let values = self.block(input);
+            let row = |lane| {
+                let outputs =
+                    self.graph.outputs.iter().flat_map(|id| buffer(&values, *id).lane(lane));
+                outputs.zip(&to).map(|(v, format)| format.value(v)).collect::<Vec<f64>>()
+            };
+            (0..=last).flat_map(row).collect::<Vec<f64>>()
+        };
+        samples.par_chunks(LANES * n_in).flat_map_iter(block).collect()
+    }
+
+    /// Formats of all elements of the given tensors.
+    fn formats(&self, ids: &[NodeId]) -> Vec<Format> {
+        let formats = |id: &NodeId| {
+            let ty = &self.graph.node(*id).ty;
+            (0..ty.elements()).map(|it| ty.format(it))
+        };
+        ids.iter().flat_map(formats).collect()
+    }
+
+    /// Runs a full block; `input` gives an element of a sample, counted over all input tensors.
+    fn block(&self, input: impl Fn(usize, usize) -> i128) -> Vec<Option<Buffer>> {
+        let mut values: Vec<Option<Buffer>> = vec![None; self.graph.bound()];
+        let mut first = 0;
+        for id in &self.graph.inputs {
+            let ty = &self.graph.node(*id).ty;
+            let width = Width::of(ty.max_width() + 1);
+            let fill = |element: usize, lane: usize| input(first + element, lane);
+            values[id.index()] = Some(Buffer::fill(width, ty.elements(), fill));
+            first += ty.elements();
+        }
+        for step in &self.steps {
+            if values[step.id.index()].is_none() {
+                values[step.id.index()] = Some(self.arch.dispatch(|| step.run(&values, LANES)));
+            }
+        }
+        values
+    }
+}
+
+fn buffer(values: &[Option<Buffer>], id: NodeId) -> &Buffer {
+    values[id.index()].as_ref().expect("every node was run")
+}
+
+impl Step<'_> {
+    #[inline(always)]
+    fn run(&self, values: &[Option<Buffer>], lanes: usize) -> Buffer {
+        macro_rules! run {
+            ($word:ident, $variant:ident) => {{
+                let converted: Vec<std::borrow::Cow<'_, [$word]>> = self
+                    .operands
+                    .iter()
+                    .map(|id| values[id.index()].as_ref().expect("operands run first").$word())
+                    .collect();
+                let inputs: Vec<&[$word]> = converted.iter().map(|it| &**it).collect();
+                let mut output = vec![0; self.ty.elements() * lanes];
+                self.unit.emulate(&mut Run {
+                    lanes,
+                    inputs: &inputs,
+                    types: &self.types,
+                    output: &mut output,
+                    ty: self.ty,
+                });
+                Buffer::$variant(output)
+            }};
+        }
+        match self.width {
+            Width::W32 => run!(i32, I32),
+            Width::W64 => run!(i64, I64),
+            Width::W128 => run!(i128, I128),
+        }
+    }
+}

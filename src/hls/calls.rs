@@ -1,0 +1,172 @@
+//! Calls of kernels: their config structs, constants and arguments.
+
+use super::numbers::{decimal, expression, from_bits, rows, type_text};
+use super::reuse::{ReuseChanged, nearest};
+use super::view::{Builder, CallView, CastsView, ConfigView, ConstantView};
+use super::{Folding, Strategy};
+use crate::error::{Origin, Problem};
+use crate::fixed::Format;
+use crate::units::hls::{HlsCall, HlsConstant, HlsMatrix, HlsNumbers, HlsValue};
+
+/// A member of a config struct: C++ type, name, value.
+type Member = (&'static str, &'static str, String);
+
+/// The types of a config struct: name in the struct, name outside, format.
+type ConfigTypes = Vec<(&'static str, String, Format)>;
+
+impl Builder<'_> {
+    /// A call, with the config struct and the constants it needs.
+    pub(super) fn call(
+        &mut self,
+        origin: &Origin,
+        note: &str,
+        call: &HlsCall,
+        operands: &[(String, String)],
+        (result, result_ty): (&str, &str),
+    ) -> CallView {
+        self.view.headers.insert(call.header);
+        let name = self.names.part(result, "config");
+        let mut types: ConfigTypes = Vec::new();
+        let mut members: Vec<Member> = Vec::new();
+        for (member, value) in &call.config {
+            match value {
+                HlsValue::Type(format) => {
+                    let ty = self.define(result, &format!("{member}_t"), *format);
+                    types.push((member, ty, *format));
+                }
+                HlsValue::Unsigned(it) => members.push(("unsigned", member, it.to_string())),
+                HlsValue::Signed(it) => members.push(("long long", member, it.to_string())),
+                HlsValue::Bool(it) => members.push(("bool", member, it.to_string())),
+            }
+        }
+        let mut function = call.function.to_owned();
+        if let Some(matrix) = call.matrix {
+            let (suffix, folded) = self.fold(matrix, origin);
+            function.push_str(suffix);
+            members.extend(folded);
+        }
+        let constants: Vec<String> =
+            call.constants.iter().map(|it| self.constant(result, note, it, &types)).collect();
+        let config_types = types.into_iter().map(|(it, ty, _)| (format!("{it}_t"), ty)).collect();
+        self.view.configs.push(ConfigView {
+            name: name.clone(),
+            note: note.to_owned(),
+            types: config_types,
+            members,
+            casts: call.casts.as_deref().map(casts),
+        });
+        let (arrays, array_types): (Vec<String>, Vec<String>) = operands.iter().cloned().unzip();
+        let (result, result_ty) = (vec![result.to_owned()], vec![result_ty.to_owned()]);
+        let (template_args, args) = match call.variadic {
+            false => (
+                [array_types, result_ty, vec![name]].concat(),
+                [arrays, result, constants].concat(),
+            ),
+            true => ([result_ty, vec![name]].concat(), [result, constants, arrays].concat()),
+        };
+        CallView { function, template_args, args }
+    }
+
+    /// How a matrix is folded: the kernel's suffix and the members of its config.
+    fn fold(&mut self, matrix: HlsMatrix, origin: &Origin) -> (&'static str, Vec<Member>) {
+        let HlsMatrix { n_in, n_out, positions } = matrix;
+        let Folding { strategy, reuse: asked } = self.options.folding(&origin.node);
+        let reuse = match strategy {
+            Strategy::Latency => asked.max(1),
+            Strategy::Resource => nearest(n_in, n_out, asked),
+        };
+        if reuse != asked {
+            let what = ReuseChanged { n_in, n_out, asked, used: reuse };
+            self.warnings.push(Problem::at(origin, what));
+        }
+        let mut members = vec![
+            ("unsigned", "n_in", n_in.to_string()),
+            ("unsigned", "n_out", n_out.to_string()),
+            ("unsigned", "positions", positions.to_string()),
+            ("unsigned", "reuse_factor", reuse.to_string()),
+        ];
+        let (suffix, cycles) = match strategy {
+            Strategy::Latency => {
+                let limit = (positions * n_in * n_out).div_ceil(reuse);
+                members.push(("unsigned", "multiplier_limit", limit.to_string()));
+                ("_latency", reuse)
+            }
+            Strategy::Resource => {
+                let block = n_in * n_out / reuse;
+                members.push(("unsigned", "block_factor", block.to_string()));
+                ("_resource", reuse * positions)
+            }
+        };
+        self.view.interval = self.view.interval.max(cycles);
+        (suffix, members)
+    }
+
+    /// A constant argument; returns its name.
+    fn constant(
+        &mut self,
+        of: &str,
+        note: &str,
+        constant: &HlsConstant,
+        types: &ConfigTypes,
+    ) -> String {
+        let name = self.names.part(of, constant.name);
+        let find = |ty: &str| {
+            let (_, name, format) = types.iter().find(|it| it.0 == ty).expect("a config type");
+            (name.clone(), *format)
+        };
+        match &constant.numbers {
+            HlsNumbers::Array { ty, values } => {
+                let (ty, format) = find(ty);
+                self.constant_value(&name, &ty, note, format, values);
+            }
+            HlsNumbers::Scalar { ty, value } => {
+                let (ty, format) = find(ty);
+                let rows = vec![expression(*value, format.frac(), &ty)];
+                let note = note.to_owned();
+                let form = "scalar";
+                let view = ConstantView { name: name.clone(), ty, note, form, n: 1, rows };
+                self.view.constants.push(view);
+            }
+            HlsNumbers::Indices(values) => {
+                let (n, rows) = (values.len(), rows(values.iter().map(u32::to_string)));
+                let (ty, note) = ("unsigned".to_owned(), note.to_owned());
+                let view = ConstantView { name: name.clone(), ty, note, form: "items", n, rows };
+                self.view.constants.push(view);
+            }
+        }
+        name
+    }
+
+    /// An array of mantissas: doubles if they hold all of them, else bits.
+    pub(super) fn constant_value(
+        &mut self,
+        name: &str,
+        ty: &str,
+        note: &str,
+        format: Format,
+        values: &[i128],
+    ) {
+        let doubles: Option<Vec<String>> =
+            values.iter().map(|it| decimal(*it, format.frac())).collect();
+        let (form, rows) = match doubles {
+            Some(doubles) => ("doubles", rows(doubles.into_iter())),
+            None => ("items", rows(values.iter().map(|it| from_bits(*it, ty)))),
+        };
+        let note = format!("{note}, {}", type_text(format));
+        let (name, ty, n) = (name.to_owned(), ty.to_owned(), values.len());
+        self.view.constants.push(ConstantView { name, ty, note, form, n, rows });
+    }
+}
+
+/// The different formats among those of the elements, and which each element has.
+fn casts(formats: &[Format]) -> CastsView {
+    let mut types: Vec<Format> = formats.to_vec();
+    types.sort();
+    types.dedup();
+    let place = |it: &Format| types.partition_point(|other| other < it).to_string();
+    CastsView {
+        n: formats.len(),
+        rows: rows(formats.iter().map(place)),
+        types: types.iter().map(|it| type_text(*it)).collect(),
+    }
+}

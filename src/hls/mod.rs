@@ -1,0 +1,84 @@
+//! The HLS path: an integer graph as a project for the vendor's HLS compiler, and as a program that
+//! g++ makes of the same sources.
+//!
+//! Units say which kernel of `hls-templates/common` they are; [`view`] gives everything a name and
+//! arranges the calls; the templates of `hls-templates/vitis` print. What the C++ computes is
+//! [`Emulate`](crate::units::Emulate) bit for bit, which the tests of [`host`] show.
+
+mod calls;
+mod emit;
+pub mod host;
+mod names;
+mod numbers;
+mod options;
+mod reuse;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::path::PathBuf;
+
+pub use options::{Folding, HlsOptions, Strategy, Tool};
+pub use reuse::{ReuseChanged, is_legal, nearest};
+
+use crate::error::{Problem, Result};
+use crate::fixed::{Graph, MAX_WIDTH};
+
+/// A project in memory.
+#[derive(Debug)]
+pub struct HlsProject {
+    /// Files, relative to the project's directory, sorted.
+    pub files: Vec<(PathBuf, String)>,
+    /// What was not done as asked.
+    pub warnings: Vec<Problem>,
+    /// Name of the top function.
+    pub top: String,
+    /// Cycles between two samples that the pragmas ask for.
+    pub interval: u64,
+    /// Source of the program that runs mantissas through the top function; see [`host`].
+    pub host: String,
+}
+
+/// Elements of a tensor have formats so different that no type of [`MAX_WIDTH`] bits holds them all.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the elements of {name} need a common type of {bits} bits; at most {MAX_WIDTH} are supported"
+)]
+pub struct NoCommonType {
+    /// Name of the unit.
+    pub name: String,
+    /// Bits of the common type.
+    pub bits: u32,
+}
+
+/// Makes the project. The graph must have passed [`crate::fixed::verify`].
+///
+/// # Errors
+/// [`NoCommonType`] for every tensor whose elements' formats lie too far apart for one C++ type.
+pub fn project(graph: &Graph, options: &HlsOptions) -> Result<HlsProject> {
+    let (view, warnings) = view::View::new(graph, options)?;
+    Ok(HlsProject {
+        files: emit::files(&view),
+        warnings,
+        top: view.top.clone(),
+        interval: view.interval,
+        host: emit::host(&view),
+    })
+}
+
+/// The data files that the project's test bench reads: rows of numbers, a sample each.
+///
+/// `inputs` and `outputs` hold one row a sample, all ports of the model one after another.
+pub fn test_data(inputs: &[Vec<f64>], outputs: &[Vec<f64>]) -> Vec<(PathBuf, String)> {
+    let text = |rows: &[Vec<f64>]| {
+        let line = |row: &Vec<f64>| {
+            let numbers: Vec<String> = row.iter().map(|it| format!("{it:?}")).collect();
+            numbers.join(" ") + "\n"
+        };
+        rows.iter().map(line).collect::<String>()
+    };
+    vec![
+        ("tb_data/tb_input_features.dat".into(), text(inputs)),
+        ("tb_data/tb_output_predictions.dat".into(), text(outputs)),
+    ]
+}

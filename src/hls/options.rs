@@ -1,0 +1,102 @@
+//! What a user may choose about the HLS project.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The HLS compiler the project is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tool {
+    /// Vitis HLS.
+    #[default]
+    Vitis,
+    /// Vivado HLS, its predecessor.
+    Vivado,
+}
+
+impl Tool {
+    /// Its name in scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tool::Vitis => "vitis",
+            Tool::Vivado => "vivado",
+        }
+    }
+
+    /// hls4ml's default for [`HlsOptions::clock_uncertainty`].
+    pub fn clock_uncertainty(self) -> f64 {
+        match self {
+            Tool::Vitis => 27.0,
+            Tool::Vivado => 12.5,
+        }
+    }
+}
+
+/// How products with constant matrices are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Everything unrolled.
+    #[default]
+    Latency,
+    /// A loop over blocks of the matrix, weights in memories.
+    Resource,
+}
+
+/// How one layer is folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folding {
+    /// Layout of products.
+    pub strategy: Strategy,
+    /// Products that share a multiplier.
+    pub reuse: u64,
+}
+
+impl Default for Folding {
+    fn default() -> Folding {
+        Folding { strategy: Strategy::Latency, reuse: 1 }
+    }
+}
+
+/// Everything about the project that is not in the graph. Data goes in and out in parallel.
+#[derive(Clone, Debug)]
+pub struct HlsOptions {
+    /// For which compiler.
+    pub tool: Tool,
+    /// Project, file and function name.
+    pub name: String,
+    /// The device, as the vendor names it.
+    pub part: String,
+    /// Clock period in nanoseconds.
+    pub clock_ns: f64,
+    /// Part of the period kept as a margin, in percent.
+    pub clock_uncertainty: f64,
+    /// Folding of layers that `layers` does not name.
+    pub folding: Folding,
+    /// Folding by name of the model's layer.
+    pub layers: BTreeMap<String, Folding>,
+    /// What the model is, in a line, for comments.
+    pub description: String,
+}
+
+impl HlsOptions {
+    /// hls4ml's defaults.
+    pub fn new(tool: Tool, name: impl Into<String>) -> HlsOptions {
+        HlsOptions {
+            tool,
+            name: name.into(),
+            part: "xcvu13p-flga2577-2-e".to_owned(),
+            clock_ns: 5.0,
+            clock_uncertainty: tool.clock_uncertainty(),
+            folding: Folding::default(),
+            layers: BTreeMap::new(),
+            description: String::new(),
+        }
+    }
+
+    /// Folding of a layer.
+    pub fn folding(&self, layer: &str) -> Folding {
+        self.layers.get(layer).copied().unwrap_or(self.folding)
+    }
+}

@@ -1,0 +1,43 @@
+//! Rewrites of the float graph, in the order in which they run.
+//!
+//! A pass cannot fail: whatever a user can get wrong was found at import. File name, pass name and
+//! test name are the same.
+
+mod fuse_batch_norm;
+mod remove_dead;
+mod remove_identity;
+
+use std::collections::BTreeSet;
+
+use crate::nn::Graph;
+
+/// A rewrite; `run` says whether it changed anything.
+#[derive(Debug)]
+pub struct Pass {
+    /// Name, as in the file name.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// Does it.
+    pub run: fn(&mut Graph, &Options) -> bool,
+}
+
+/// What passes must respect.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Layers to which the user gave a result type of their own: they stay.
+    pub pinned: BTreeSet<String>,
+}
+
+/// The pipeline. It is repeated until nothing changes.
+pub const NN: &[&Pass] = &[&remove_identity::PASS, &fuse_batch_norm::PASS, &remove_dead::PASS];
+
+/// Runs the pipeline; returns the names of layers that are gone, in order of their going.
+pub fn run(graph: &mut Graph, options: &Options) -> Vec<String> {
+    let names =
+        |graph: &Graph| graph.topo().into_iter().map(|id| graph.node(id).name.clone()).collect();
+    let before: Vec<String> = names(graph);
+    while NN.iter().fold(false, |changed, pass| (pass.run)(graph, options) || changed) {}
+    let after: BTreeSet<String> = names(graph).into_iter().collect();
+    before.into_iter().filter(|it| !after.contains(it)).collect()
+}

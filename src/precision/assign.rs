@@ -1,0 +1,174 @@
+//! The precision stage: every type of every layer gets its format, in one walk over the graph.
+//!
+//! What the user gave comes first. What is left open is the layer's own business
+//! ([`LayerSpec::resolve`]) under our rules; under hls4ml's only what the configuration says is
+//! `auto` is inferred, and the rest is the model's default.
+//!
+//! [`LayerSpec::resolve`]: crate::layers::LayerSpec::resolve
+
+use std::collections::BTreeMap;
+
+use super::{Calibration, Formats, LayerFormats, Precision, Produced, Resolve, Role, Typed};
+use crate::config::{Config, DEFAULT_WIDTH, attribute_only};
+use crate::error::{Problem, Problems, Result};
+use crate::fixed::Format;
+use crate::graph::NodeId;
+use crate::layers::LayerSpec;
+use crate::nn;
+
+/// A type that no hardware of ours can have.
+#[derive(Debug, thiserror::Error)]
+#[error("{role} would be {format} ({reason}): at most 128 bits, 127 if unsigned, are possible")]
+struct Impossible {
+    role: Role,
+    format: Format,
+    reason: String,
+}
+
+/// Decides the formats of a graph.
+///
+/// # Errors
+/// Every layer with a type too wide to exist; layers behind it are not judged.
+pub fn assign(graph: &nn::Graph, config: &Config, ranges: Option<&Calibration>) -> Result<Formats> {
+    let mut formats = Formats { layers: vec![None; graph.bound()], compat: config.is_compat() };
+    let mut problems = Problems::default();
+    for id in graph.topo() {
+        // An operand that failed has been reported: nothing certain can be said from here on.
+        let Some(cx) = context(graph, id, config, ranges, &formats) else { continue };
+        if let Some(layer) = problems.note(layer(graph, id, config, cx)) {
+            formats.layers[id.index()] = Some(layer);
+        }
+    }
+    problems.into_result(formats)
+}
+
+/// What the layer may look at; `None` if an operand has no formats.
+fn context<'a>(
+    graph: &nn::Graph,
+    id: NodeId,
+    config: &Config,
+    ranges: Option<&Calibration>,
+    formats: &'a Formats,
+) -> Option<Resolve<'a>> {
+    let produced = |from: &NodeId| {
+        let layer = formats.layers[from.index()].as_ref()?;
+        Some(Produced { format: layer.format(Role::Result), spans: &layer.spans })
+    };
+    let node = graph.node(id);
+    let users = graph.users(id);
+    let activation = |user: &NodeId| graph.node(*user).op.spec().is_activation();
+    Some(Resolve {
+        inputs: graph.operands(id).iter().map(produced).collect::<Option<_>>()?,
+        types: BTreeMap::new(),
+        settings: config.settings(&node.name, node.op.spec().kind()),
+        compat: config.is_compat(),
+        default: config.fallback(),
+        width: config.width.unwrap_or(DEFAULT_WIDTH),
+        feeds_activation: !users.is_empty()
+            && !graph.outputs.contains(&id)
+            && users.iter().all(activation),
+        calibrated: ranges.and_then(|it| it.of(&node.name)),
+    })
+}
+
+/// Resolves every type of a layer, then what its output can be.
+fn layer(
+    graph: &nn::Graph,
+    id: NodeId,
+    config: &Config,
+    mut cx: Resolve<'_>,
+) -> Result<LayerFormats> {
+    let node = graph.node(id);
+    let spec = node.op.spec();
+    let chooser = Chooser { config, spec, name: &node.name };
+    for role in spec.roles() {
+        let typed = chooser.choose(*role, &mut cx);
+        if !typed.format.is_legal() {
+            let Typed { format, reason } = typed;
+            let problem = Problem::at(&node.origin, Impossible { role: *role, format, reason });
+            return Err(problem.help(chooser.advice(*role)).into());
+        }
+        cx.types.insert(*role, typed);
+    }
+    let result = cx.format(Role::Result);
+    let spans = spec.spans(&cx).into_iter().map(|it| it.cast(result)).collect();
+    Ok(LayerFormats { types: cx.types, settings: cx.settings, spans })
+}
+
+/// Finds the format of one type after the other.
+struct Chooser<'a> {
+    config: &'a Config,
+    spec: &'a dyn LayerSpec,
+    name: &'a str,
+}
+
+impl Chooser<'_> {
+    fn choose(&self, role: Role, cx: &mut Resolve<'_>) -> Typed {
+        let kind = self.spec.kind();
+        if role == Role::Bias && self.has_no_bias() {
+            // What nothing is stored in is hls4ml's one-bit zero, whatever the user says.
+            return self.spec.resolve(role, cx);
+        }
+        let found = self.config.precision(self.name, kind, role);
+        match found.map(|it| (it.precision, it)) {
+            Some((Precision::Fixed(format), found)) => Typed::new(format, found.to_string()),
+            // hls4ml infers only what the configuration calls auto.
+            None if cx.compat && !attribute_only(role) => {
+                Typed::new(cx.default, "hls4ml: model default")
+            }
+            _ => self.infer(role, cx),
+        }
+    }
+
+    fn infer(&self, role: Role, cx: &mut Resolve<'_>) -> Typed {
+        // hls4ml infers a result as if the accumulator were inferred too, even if it is not.
+        let given = cx.types.get(&Role::Accum).cloned();
+        let typed = match given {
+            Some(given) if cx.compat && role == Role::Result => {
+                let inferred = self.cap(Role::Accum, self.spec.resolve(Role::Accum, cx), cx);
+                if !inferred.format.is_legal() {
+                    return inferred;
+                }
+                cx.types.insert(Role::Accum, inferred);
+                let typed = self.spec.resolve(role, cx);
+                cx.types.insert(Role::Accum, given);
+                typed
+            }
+            _ => self.spec.resolve(role, cx),
+        };
+        self.cap(role, typed, cx)
+    }
+
+    /// Limits an inferred sum to `Model.Precision.maximum`, width and integer part each on its own.
+    fn cap(&self, role: Role, typed: Typed, cx: &Resolve<'_>) -> Typed {
+        let Some(maximum) = self.config.maximum else { return typed };
+        let sums = matches!(role, Role::Accum | Role::Result);
+        if !sums || (cx.compat && !hls4ml_caps(self.spec)) || self.spec.kind() == "Input" {
+            return typed;
+        }
+        let Typed { format, reason } = typed;
+        let width = format.width.min(maximum.width);
+        let int_bits = format.int_bits.min(maximum.int_bits);
+        if (width, int_bits) == (format.width, format.int_bits) {
+            return Typed { format, reason };
+        }
+        let reason = format!("{reason}; limited by maximum {maximum}");
+        Typed { format: Format { width, int_bits, ..format }, reason }
+    }
+
+    fn has_no_bias(&self) -> bool {
+        !self.spec.weights().iter().any(|(role, _)| *role == Role::Bias)
+    }
+
+    fn advice(&self, role: Role) -> String {
+        let name = self.name;
+        format!("give LayerName.{name}.Precision.{role} a format, or limit all with maximum")
+    }
+}
+
+/// Whether hls4ml applies its maximum to the layer: to those that multiply or add.
+fn hls4ml_caps(spec: &dyn LayerSpec) -> bool {
+    let kind = spec.kind();
+    matches!(kind, "Dense" | "BatchNormalization" | "ApplyAlpha" | "Merge" | "Conv2DBatchnorm")
+        || ["Conv1D", "Conv2D"].iter().any(|it| kind.ends_with(it))
+}

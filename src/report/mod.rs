@@ -1,0 +1,3 @@
+//! Reports: what others' tools say about a design, read back into our terms.
+
+pub mod vendor;

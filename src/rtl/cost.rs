@@ -1,0 +1,50 @@
+//! What the operations of a scalar program take of a fabric, layer by layer.
+//!
+//! White box: an addition costs the bits of its carry chain (the free low bits of a shifted operand
+//! pass through), a table what its address and data bits take in lookup tables, and so on. Synthesis
+//! shares some of it between operations, which this does not know.
+
+use super::datapath::{Datapath, Interval, Op, Term, ValueId};
+use crate::device::{Resources, adder_luts, compare_luts, multiplier_luts, mux_luts, table_luts};
+
+/// Lookup tables of every layer's live operations, by scope.
+pub fn luts_by_scope(datapath: &Datapath, lut_inputs: u32) -> Vec<Resources> {
+    let mut costs = vec![Resources::default(); datapath.scopes.len().max(1)];
+    let live = datapath.live();
+    for id in datapath.values().filter(|id| live[id.index()]) {
+        costs[datapath.scope_of(id).index()] += Resources::luts(luts(datapath, id, lut_inputs));
+    }
+    costs
+}
+
+/// Lookup tables of one operation.
+pub fn luts(datapath: &Datapath, id: ValueId, lut_inputs: u32) -> u64 {
+    let width = |it: ValueId| datapath.width(it);
+    match datapath.op(id) {
+        Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0,
+        Op::Add(a, b) => adder_luts(carry_bits(datapath, a, b, datapath.interval(id))),
+        Op::Mul(a, b) => multiplier_luts(width(a), width(b), lut_inputs),
+        Op::Any { width, .. } => u64::from((width - 1).div_ceil(lut_inputs - 1)),
+        // A constant alternative folds into the lookup table of each bit.
+        Op::Mux(_, a, b) if [a, b].iter().any(|it| datapath.interval(*it).constant().is_some()) => {
+            mux_luts(2, width(id), lut_inputs).div_ceil(2)
+        }
+        Op::Mux(..) => mux_luts(2, width(id), lut_inputs),
+        Op::Compare(_, a, b) => compare_luts(width(a).max(width(b)), lut_inputs),
+        Op::Logic(..) => 1,
+        Op::Table(_, index) => table_luts(width(index), width(id), lut_inputs),
+    }
+}
+
+/// Length of the carry chain of a sum: from its highest bit down to the lowest at which both operands
+/// are present. Below it the lower operand passes through, unless it is the subtracted one.
+pub fn carry_bits(datapath: &Datapath, a: Term, b: Term, sum: Interval) -> u32 {
+    let constant_zero = |it: Term| datapath.interval(it.value).constant() == Some(0);
+    let (low, high) = if a.shift <= b.shift { (a, b) } else { (b, a) };
+    if low.negate || constant_zero(high) {
+        return sum.width().saturating_sub(low.shift);
+    }
+    let lower = datapath.term_interval(low);
+    let apart = lower.lo >= 0 && lower.width() <= high.shift && !high.negate;
+    if apart { 0 } else { sum.width().saturating_sub(high.shift) }
+}
