@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::*;
-use crate::rtl::pipeline::{UltraScalePlus, schedule};
-use crate::rtl::testing::{self, Random};
+use crate::rtl::pipeline::schedule;
+use crate::rtl::testing::{self, Figures, Random};
 
 /// Drives the AXI4-Stream wrapper of any design; see the file.
 const HARNESS: &str = include_str!("tests.cc");
@@ -54,7 +54,7 @@ fn write(project: &RtlProject, folder: &Path) {
 }
 
 fn design(datapath: &Datapath, name: &str, clock_ns: f64) -> RtlProject {
-    let schedule = schedule(datapath, &UltraScalePlus, clock_ns).unwrap();
+    let schedule = schedule(datapath, &Figures, clock_ns).unwrap();
     let part = "xcvu9p-flga2104-2-e".to_owned();
     let options = RtlOptions { name: name.to_owned(), part, clock_ns, family: Family::Vivado };
     project(datapath, &schedule, &options)
@@ -146,9 +146,15 @@ fn random_programs_are_exact() {
     let Some(verilator) = verilator() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut designs = Vec::new();
-    for (seed, clock_ns) in [(11, 1.8), (12, 3.0), (13, 3.0), (14, 6.0), (15, 1000.0)] {
+    for (seed, clock_ns) in [(11, 1.8), (12, 3.0), (13, 3.0), (14, 6.0), (15, 1000.0), (16, 4.0)] {
         let mut random = Random(seed);
-        let datapath = testing::program(&mut random, 6, 70);
+        let datapath = match seed {
+            16 => {
+                let graph = testing::network(&mut random, &[10, 12, 6, 3], 9);
+                crate::rtl::datapath::lower(&graph).datapath
+            }
+            _ => testing::program(&mut random, 6, 70),
+        };
         let name = format!("d{seed}");
         let project = design(&datapath, &name, clock_ns);
         let at = folder.path().join(&name);
@@ -239,4 +245,52 @@ fn a_project_is_complete_and_tidy() {
             assert!(line.len() <= 100 && !line.ends_with(' '), "{path:?}: {line}");
         }
     }
+}
+
+#[test]
+fn measure_tmp() {
+    let mut random = Random(1);
+    let t = std::time::Instant::now();
+    let graph = testing::network(&mut random, &[16, 64, 32, 32, 5], 16);
+    let datapath = crate::rtl::datapath::lower(&graph).datapath;
+    println!(
+        "lower {:?}: {} values",
+        t.elapsed(),
+        datapath.live().iter().filter(|it| **it).count()
+    );
+    let t = std::time::Instant::now();
+    let schedule = schedule(&datapath, &Figures, 5.0).unwrap();
+    println!(
+        "schedule {:?}: {} stages, {} bits, slack {}",
+        t.elapsed(),
+        schedule.stages,
+        schedule.register_bits,
+        schedule.worst_slack_ns
+    );
+    let t = std::time::Instant::now();
+    let project = design(&datapath, "p02", 5.0);
+    println!("emit {:?}", t.elapsed());
+    let folder = Path::new("/tmp/w/rtlx/p02");
+    let _ = std::fs::remove_dir_all(folder);
+    write(&project, &folder.join("p02"));
+    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+    let at = folder.join("p02");
+    for _ in 0..1000 {
+        let sample = testing::sample(&mut random, &datapath);
+        inputs.push(beat(&project.interface, true, &sample));
+        let expected = testing::expected(&datapath, &sample);
+        outputs.push(beat(&project.interface, false, &expected));
+    }
+    std::fs::write(at.join("in.bin"), words(&inputs)).unwrap();
+    std::fs::write(at.join("out.bin"), words(&outputs)).unwrap();
+    std::fs::write(folder.join("tests.cc"), HARNESS).unwrap();
+    std::fs::write(folder.join("latency"), format!("{}", project.interface.latency)).unwrap();
+}
+
+#[test]
+fn measure_area_tmp() {
+    let graph = testing::network(&mut Random(1), &[8, 12, 4], 10);
+    let datapath = crate::rtl::datapath::lower(&graph).datapath;
+    let project = design(&datapath, "net", 5.0);
+    write(&project, Path::new(&std::env::var("OUT").unwrap()));
 }
