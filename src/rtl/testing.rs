@@ -51,11 +51,11 @@ pub(crate) fn program(random: &mut Random, layers: usize, ops: usize) -> Datapat
         enter(&mut datapath, &name);
         let mut fresh = Vec::new();
         for _ in 0..ops {
-            if let Some(value) = operation(random, &mut datapath, &pool) {
-                if datapath.width(value) <= WIDEST {
-                    pool.push(value);
-                    fresh.push(value);
-                }
+            if let Some(value) = operation(random, &mut datapath, &pool)
+                && datapath.width(value) <= WIDEST
+            {
+                pool.push(value);
+                fresh.push(value);
             }
         }
         let elements: Vec<ValueId> = fresh.into_iter().rev().take(6).collect();

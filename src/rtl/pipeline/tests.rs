@@ -168,6 +168,23 @@ fn what_is_too_slow_is_named() {
     );
 }
 
+/// The device tables as delays: everything but wiring takes time, and a real clock can be met.
+#[test]
+fn devices_have_delays_for_every_operation() {
+    let datapath = testing::program(&mut Random(9), 4, 60);
+    for device in crate::device::all() {
+        let delays = device.delay();
+        let free = |id: &ValueId| match datapath.op(*id) {
+            // Operands that do not overlap are joined by wires.
+            Op::Add(..) => false,
+            op => !op.is_wiring() && delays.delay(&datapath, *id) <= 0.0,
+        };
+        assert!(!datapath.values().any(|id| free(&id)), "{}", device.name);
+        let schedule = schedule(&datapath, delays, 1000.0).unwrap();
+        assert!(schedule.violations.is_empty() && schedule.stages == 1, "{}", device.name);
+    }
+}
+
 #[test]
 fn a_million_operations_take_seconds() {
     let mut datapath = Datapath::default();
