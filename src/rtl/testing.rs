@@ -4,7 +4,10 @@ use super::datapath::{
     Datapath, Interval, Logic, Op, Port, Relation, Scope, Term, ValueId, evaluate,
 };
 use crate::error::Origin;
-use crate::fixed::{Format, Overflow, Rounding};
+use crate::fixed::{self, Format, Overflow, Rounding, Type};
+use crate::nn::Shape;
+use crate::rtl::pipeline::Delays;
+use crate::units::{Input, Mac, Rectify};
 
 /// SplitMix64.
 #[derive(Clone, Debug)]
@@ -48,11 +51,11 @@ pub(crate) fn program(random: &mut Random, layers: usize, ops: usize) -> Datapat
         enter(&mut datapath, &name);
         let mut fresh = Vec::new();
         for _ in 0..ops {
-            if let Some(value) = operation(random, &mut datapath, &pool) {
-                if datapath.width(value) <= WIDEST {
-                    pool.push(value);
-                    fresh.push(value);
-                }
+            if let Some(value) = operation(random, &mut datapath, &pool)
+                && datapath.width(value) <= WIDEST
+            {
+                pool.push(value);
+                fresh.push(value);
             }
         }
         let elements: Vec<ValueId> = fresh.into_iter().rev().take(6).collect();
@@ -116,7 +119,7 @@ fn operation(random: &mut Random, datapath: &mut Datapath, pool: &[ValueId]) -> 
         shift: if random.flip() { 0 } else { random.below(7) as u32 },
         negate: random.below(3) == 0,
     };
-    Some(match random.below(16) {
+    Some(match random.below(17) {
         0..5 => {
             let (a, b) = (term(random, a), term(random, b));
             // "The first is only negated if both are", as the builder of sums has it.
@@ -166,6 +169,15 @@ fn operation(random: &mut Random, datapath: &mut Datapath, pool: &[ValueId]) -> 
                 if random.flip() { Format::signed(width, 1) } else { Format::unsigned(width, 1) };
             let from = format.frac() + random.below(5) as i32 - 1;
             datapath.cast(a, from, format.with(rounding, overflow))
+        }
+        16 => {
+            // A choice of a slice inside a wider choice.
+            let kept = datapath.slice(a, 0, 1 + random.below(9) as u32, true);
+            let c = datapath.constant(random.within(-5, 5));
+            let inner = condition(random, datapath, a);
+            let inner = datapath.mux(inner, c, kept);
+            let outer = condition(random, datapath, b);
+            datapath.mux(outer, b, inner)
         }
         _ => return None,
     })
@@ -219,4 +231,57 @@ pub(crate) fn expected(datapath: &Datapath, inputs: &[Vec<i128>]) -> Vec<Vec<i12
     let values = evaluate(datapath, inputs);
     let port = |port: &Port| port.elements.iter().map(|it| values[it.index()]).collect();
     datapath.outputs.iter().map(port).collect()
+}
+
+/// A dense network with rectifiers between its layers; `sizes` counts the elements of each tensor.
+/// Inputs and activations are `fixed<16,6>`, weights use all their bits.
+pub(crate) fn network(random: &mut Random, sizes: &[usize], weight_bits: u32) -> fixed::Graph {
+    let format = Format::signed(16, 6);
+    let weight = Format::signed(weight_bits, 1);
+    let accum = Format::signed(48, 48 - format.frac() - weight.frac());
+    let mut builder = fixed::Builder::new();
+    builder.enter(Origin::new("net.onnx", "x"));
+    let ty = Type::uniform(Shape(vec![sizes[0]]), format);
+    let mut value = builder.add("", Input { ty }, &[]);
+    builder.graph.inputs.push(value);
+    for (layer, size) in sizes.windows(2).enumerate() {
+        let (n_in, n_out) = (size[0], size[1]);
+        let mut draw = |count: usize| -> fixed::Mantissas {
+            (0..count).map(|_| random.within(weight.min(), weight.max())).collect()
+        };
+        builder.enter(Origin::new("net.onnx", format!("fc{}", layer + 1)));
+        let (weights, biases) = (draw(n_in * n_out), draw(n_out));
+        let result = format.with(Rounding::Rnd, Overflow::Sat);
+        let mac = Mac { n_in, n_out, weights, weight, biases, bias: weight, accum, result };
+        value = builder.add("", mac, &[value]);
+        if layer + 2 < sizes.len() {
+            builder.enter(Origin::new("net.onnx", format!("relu{}", layer + 1)));
+            value = builder.add("", Rectify::relu(Format::unsigned(15, 5)), &[value]);
+        }
+    }
+    builder.graph.outputs.push(value);
+    builder.graph
+}
+
+/// Round figures like those of an UltraScale+ part, which do not change when the device tables do.
+pub(crate) struct Figures;
+
+impl Delays for Figures {
+    fn delay(&self, datapath: &Datapath, id: ValueId) -> f64 {
+        let width = |it: ValueId| datapath.width(it);
+        let adder = |bits: u32| 1.09 + 0.025 * f64::from(bits);
+        match datapath.op(id) {
+            Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0.0,
+            Op::Add(..) => adder(width(id)),
+            Op::Mul(a, b) => 2.0 + 0.05 * f64::from(width(a) + width(b)),
+            Op::Compare(_, a, b) => adder(width(a).max(width(b))),
+            Op::Any { width, .. } => 0.5 * f64::from(1 + width / 7),
+            Op::Mux(..) | Op::Logic(..) => 0.5,
+            Op::Table(_, index) => 0.5 + 0.35 * f64::from(width(index).saturating_sub(6)),
+        }
+    }
+
+    fn register(&self) -> f64 {
+        0.25
+    }
 }

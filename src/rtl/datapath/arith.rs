@@ -113,6 +113,9 @@ impl Datapath {
     /// Bits `low .. low + width`; wiring.
     pub fn slice(&mut self, value: ValueId, low: u32, width: u32, signed: bool) -> ValueId {
         let from = self.interval(value);
+        if let Some(constant) = from.constant() {
+            return self.constant(super::eval::slice(constant, low, width, signed));
+        }
         // Only what lies beyond the taken bits matters for whether they are the whole story.
         let interval = if width >= 127 {
             Interval::new(from.lo >> low.min(127), from.hi >> low.min(127))

@@ -41,7 +41,8 @@ pub fn evaluate(datapath: &Datapath, inputs: &[Vec<i128>]) -> Vec<i128> {
     values
 }
 
-fn slice(value: i128, low: u32, width: u32, signed: bool) -> i128 {
+/// Bits `low .. low + width` of a value.
+pub(super) fn slice(value: i128, low: u32, width: u32, signed: bool) -> i128 {
     let bits = value >> low.min(127);
     if width >= 128 {
         bits

@@ -21,11 +21,12 @@ pub(super) fn core(writer: &Writer<'_>, name: &str) -> String {
     ports(netlist, &mut out);
     valid(netlist, &mut out);
     inputs(writer, &mut out);
-    let wires = netlist.layers.iter().flat_map(|it| &it.outputs);
-    out.push_str("\n  // What the layers say to each other and to the outputs.\n\n");
-    for signal in wires {
-        let interval = netlist.datapath.interval(signal.value);
-        let _ = writeln!(out, "  logic{} {};", range(interval), netlist.name(*signal));
+    for (module, layer) in netlist.layers.iter().zip(&netlist.names.layers) {
+        let _ = writeln!(out, "\n  // From {layer}.\n");
+        for signal in &module.outputs {
+            let interval = netlist.datapath.interval(signal.value);
+            let _ = writeln!(out, "  logic{} {};", range(interval), netlist.name(*signal));
+        }
     }
     for (module, layer) in netlist.layers.iter().zip(&netlist.names.layers) {
         instance(netlist, &mut out, module, layer);

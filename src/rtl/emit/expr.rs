@@ -43,11 +43,14 @@ impl Expr {
     }
 
     fn is_atom(&self) -> bool {
-        match self {
-            Expr::Name(_) | Expr::Literal { .. } | Expr::Lookup { .. } => true,
-            Expr::Extend { .. } | Expr::AsSigned(_) => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Expr::Name(_)
+                | Expr::Literal { .. }
+                | Expr::Lookup { .. }
+                | Expr::Extend { .. }
+                | Expr::AsSigned(_)
+        )
     }
 }
 

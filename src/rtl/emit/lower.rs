@@ -69,17 +69,22 @@ impl<'a> Writer<'a> {
             return self.compute(value, width);
         }
         let inner = self.read(value, stage);
-        match self.datapath().width(value) == width {
-            true => inner,
-            false => Expr::Extend { width, inner: Box::new(inner) },
+        if self.datapath().width(value) == width {
+            return inner;
         }
+        // Part of a signal has no sign by itself.
+        let part = matches!(op, Op::Slice { .. }) && self.is_cut_here(value, stage);
+        let inner = match part && self.datapath().interval(value).signed() {
+            true => Expr::AsSigned(Box::new(inner)),
+            false => inner,
+        };
+        Expr::Extend { width, inner: Box::new(inner) }
     }
 
     /// What computes a value, in the stage in which it is scheduled, at a width of at least its own.
     pub(super) fn compute(&self, id: ValueId, width: u32) -> Expr {
         let datapath = self.datapath();
         let stage = self.netlist.schedule.stage(id);
-        let bit = |it: ValueId| self.condition(it, stage);
         match datapath.op(id) {
             Op::Add(a, b) => {
                 let terms = [a, b].into_iter().filter(|it| !self.is_zero(it.value));
@@ -89,11 +94,18 @@ impl<'a> Writer<'a> {
                 Expr::binary("*", self.extended(a, stage, width), self.extended(b, stage, width))
             }
             Op::Any { value, width } => self.any(value, stage, width),
-            Op::Mux(condition, a, b) => Expr::Choose {
-                condition: Box::new(bit(condition)),
-                a: Box::new(self.extended(a, stage, width)),
-                b: Box::new(self.extended(b, stage, width)),
-            },
+            Op::Mux(condition, a, b) => {
+                // `!c ? a : b` reads better as `c ? b : a`.
+                let (condition, a, b) = match self.negated(condition) {
+                    Some(positive) => (positive, b, a),
+                    None => (condition, a, b),
+                };
+                Expr::Choose {
+                    condition: Box::new(self.condition(condition, stage)),
+                    a: Box::new(self.extended(a, stage, width)),
+                    b: Box::new(self.extended(b, stage, width)),
+                }
+            }
             Op::Compare(relation, a, b) => self.compare(relation, a, b, stage),
             Op::Logic(logic, a, b) => self.logic(logic, a, b, stage),
             Op::Table(table, index) => self.lookup(table, index, stage, width),
@@ -139,10 +151,21 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// What an unnamed negation negates.
+    fn negated(&self, value: ValueId) -> Option<ValueId> {
+        let one = |it: ValueId| self.datapath().op(it) == Op::Const(1);
+        match self.datapath().op(value) {
+            _ if !self.inline[value.index()] => None,
+            Op::Logic(Logic::Xor, a, b) if one(b) => Some(a),
+            Op::Logic(Logic::Xor, a, b) if one(a) => Some(b),
+            _ => None,
+        }
+    }
+
     fn logic(&self, logic: Logic, a: ValueId, b: ValueId, stage: u32) -> Expr {
         let one = |it: ValueId| self.datapath().op(it) == Op::Const(1);
         if logic == Logic::Xor && (one(a) || one(b)) {
-            return Expr::unary("!", self.condition(if one(a) { b } else { a }, stage));
+            return Expr::unary("!", self.condition(if one(b) { a } else { b }, stage));
         }
         let op = match logic {
             Logic::And => "&",
@@ -168,10 +191,15 @@ impl<'a> Writer<'a> {
             }
             (inner, _) => inner,
         };
-        let op = match relation {
-            Relation::Less => "<",
-            Relation::LessEqual => "<=",
-            Relation::Equal => "==",
+        // A constant stands on the right.
+        let turned = matches!(datapath.op(a), Op::Const(_));
+        let (a, b) = if turned { (b, a) } else { (a, b) };
+        let op = match (relation, turned) {
+            (Relation::Less, false) => "<",
+            (Relation::Less, true) => ">",
+            (Relation::LessEqual, false) => "<=",
+            (Relation::LessEqual, true) => ">=",
+            (Relation::Equal, _) => "==",
         };
         Expr::binary(op, side(a), side(b))
     }
@@ -179,7 +207,7 @@ impl<'a> Writer<'a> {
     fn any(&self, value: ValueId, stage: u32, width: u32) -> Expr {
         let inner = match width >= self.datapath().width(value) {
             true => self.read(value, stage),
-            false => Expr::Name(select(&self.name(Signal { stage, value }), 0, width)),
+            false => Expr::Name(select(&self.read(value, stage).to_string(), 0, width)),
         };
         Expr::unary("|", inner)
     }
@@ -191,7 +219,8 @@ impl<'a> Writer<'a> {
             return self.read(id, stage);
         };
         let (from, to) = (datapath.interval(value), datapath.width(id));
-        let name = self.name(Signal { stage, value });
+        // A name, because what is sliced is never written as text itself.
+        let name = self.read(value, stage).to_string();
         let there = from.width();
         // Bits beyond the signal are copies of its sign.
         let (low, at_sign) = (low.min(there - 1), low >= there);
@@ -200,7 +229,8 @@ impl<'a> Writer<'a> {
         }
         let taken = width.min(to).min(there - low);
         // A signed name would be extended by its sign where an unsigned slice is not.
-        let whole = taken == there && (there == 1 || !from.signed());
+        let same_sign = from.signed() == datapath.interval(id).signed();
+        let whole = taken == there && (there == 1 || !from.signed() || same_sign);
         let bits = Expr::Name(if whole { name } else { select(&name, low, taken) });
         match (taken < to, from.signed()) {
             (false, _) => bits,

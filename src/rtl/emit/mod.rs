@@ -25,6 +25,7 @@ use self::lower::Writer;
 use super::datapath::Datapath;
 use super::netlist::Netlist;
 use super::pipeline::Schedule;
+use crate::device::Tool;
 
 /// Which vendor's tool gets constraints and a script.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,16 @@ pub enum Family {
     Quartus,
     /// Anything else: SDC alone.
     Other,
+}
+
+impl From<Tool> for Family {
+    fn from(tool: Tool) -> Family {
+        match tool {
+            Tool::Vivado => Family::Vivado,
+            Tool::Quartus => Family::Quartus,
+            Tool::Trellis | Tool::IceStorm | Tool::Gowin => Family::Other,
+        }
+    }
 }
 
 /// What a user chooses about a project.

@@ -87,22 +87,21 @@ fn ports(writer: &Writer<'_>, out: &mut String) {
     if writer.module.is_clocked() {
         lines.push((port("input ", Interval::new(0, 1), "clk_i"), None));
     }
-    let mut group = None;
-    for signal in &writer.module.inputs {
-        let from = producer(writer, *signal);
-        let about = group_comment(writer, *signal, &from);
-        let fresh = group.replace(about.clone()) != Some(about.clone());
-        let interval = writer.netlist.datapath.interval(signal.value);
-        let name = format!("{}_i", writer.netlist.name(*signal));
-        lines.push((port("input ", interval, &name), fresh.then_some(about)));
-    }
-    let mut group = None;
-    for signal in &writer.module.outputs {
-        let about = group_comment(writer, *signal, "");
-        let fresh = group.replace(about.clone()) != Some(about.clone());
-        let interval = writer.netlist.datapath.interval(signal.value);
-        let name = format!("{}_o", writer.netlist.name(*signal));
-        lines.push((port("output", interval, &name), fresh.then_some(about)));
+    for (signals, input) in [(&writer.module.inputs, true), (&writer.module.outputs, false)] {
+        let mut signals = signals.clone();
+        signals.sort_by_key(|it| {
+            let registered = writer.netlist.is_registered(*it);
+            (it.stage, producer(writer, *it).0, !registered, it.value)
+        });
+        let mut group = None;
+        for signal in signals {
+            let about = group_comment(writer, signal, input);
+            let fresh = group.replace(about.clone()) != Some(about.clone());
+            let interval = writer.netlist.datapath.interval(signal.value);
+            let (direction, suffix) = if input { ("input ", "_i") } else { ("output", "_o") };
+            let name = format!("{}{suffix}", writer.netlist.name(signal));
+            lines.push((port(direction, interval, &name), fresh.then_some(about)));
+        }
     }
     let last = lines.len();
     for (idx, (line, about)) in lines.into_iter().enumerate() {
@@ -114,23 +113,24 @@ fn ports(writer: &Writer<'_>, out: &mut String) {
     }
 }
 
-/// The layer that a signal belongs to.
-fn producer(writer: &Writer<'_>, signal: Signal) -> String {
+/// The layer that a signal belongs to: its position, and its name for a comment.
+fn producer(writer: &Writer<'_>, signal: Signal) -> (usize, String) {
     let datapath = writer.netlist.datapath;
-    match (datapath.op(signal.value), datapath.scopes.get(datapath.scope_of(signal.value).index()))
-    {
-        (Op::Input(..), _) | (_, None) => "the inputs".to_owned(),
-        (_, Some(scope)) => plain(&scope.name),
+    let scope = datapath.scope_of(signal.value).index();
+    match (datapath.op(signal.value), datapath.scopes.get(scope)) {
+        (Op::Input(..), _) | (_, None) => (0, "the inputs".to_owned()),
+        (_, Some(layer)) => (scope + 1, plain(&layer.name)),
     }
 }
 
-fn group_comment(writer: &Writer<'_>, signal: Signal, from: &str) -> String {
+fn group_comment(writer: &Writer<'_>, signal: Signal, input: bool) -> String {
     let register =
         if writer.netlist.is_registered(signal) { "registered" } else { "combinational" };
-    match from {
-        "" => format!("Stage {}, {register}.", signal.stage),
-        from => format!("Stage {}, from {from}, {register}.", signal.stage),
-    }
+    let from = match input {
+        true => format!(" from {},", producer(writer, signal).1),
+        false => String::new(),
+    };
+    format!("Stage {},{from} {register}.", signal.stage)
 }
 
 fn port(direction: &str, interval: Interval, name: &str) -> String {
@@ -195,28 +195,30 @@ fn define(writer: &Writer<'_>, out: &mut String, signal: Signal, source: Source,
 
 /// What an element of a tensor is, in a few words.
 fn what(datapath: &Datapath, id: ValueId, terms: &[u32]) -> String {
-    match datapath.op(id) {
-        Op::Add(..) => format!("sum of {} terms", terms[id.index()]),
-        Op::Slice { value, low, .. } => match datapath.op(value) {
-            Op::Add(..) => format!("bits from {low} of a sum of {} terms", terms[value.index()]),
-            _ => format!("bits from {low}"),
-        },
-        op => op.name().to_owned(),
+    match (datapath.op(id), terms[id.index()]) {
+        (Op::Add(..), n) => format!("sum of {}", count(n as usize, "term")),
+        (op, 0 | 1) => op.name().to_owned(),
+        (_, n) => format!("cast of a sum of {n} terms"),
     }
 }
 
-/// How many values of other layers (or products, choices ...) each sum adds up.
+/// How many values of other layers (or products, tables ...) each sum adds up. Casts hand the number
+/// on, and the bit that rounds is not a term.
 pub(super) fn terms(datapath: &Datapath) -> Vec<u32> {
     let mut terms = vec![1u32; datapath.len()];
     for id in datapath.values() {
-        if let Op::Add(a, b) = datapath.op(id) {
-            let of = |it: ValueId| match datapath.op(it) {
-                Op::Add(..) if datapath.scope_of(it) == datapath.scope_of(id) => terms[it.index()],
-                Op::Const(0) => 0,
-                _ => 1,
-            };
-            terms[id.index()] = of(a.value).saturating_add(of(b.value));
-        }
+        let of = |it: ValueId| match datapath.op(it) {
+            Op::Const(0) => 0,
+            _ if datapath.scope_of(it) != datapath.scope_of(id) => 1,
+            Op::Slice { .. } | Op::Logic(..) | Op::Any { .. } if datapath.width(it) == 1 => 0,
+            _ => terms[it.index()],
+        };
+        terms[id.index()] = match datapath.op(id) {
+            Op::Add(a, b) => of(a.value).saturating_add(of(b.value)),
+            Op::Slice { value, .. } => of(value),
+            Op::Mux(_, a, b) => of(a).max(of(b)),
+            _ => 1,
+        };
     }
     terms
 }

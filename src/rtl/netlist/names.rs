@@ -34,12 +34,13 @@ impl Names {
         let layer = scopes.map(|it| datapath.scopes[it.index()].name.as_str());
         let port = |it: &Port| it.name.clone();
         Names {
-            design: sanitize(design),
+            design: unique([design], &RESERVED.split(' ').collect::<Vec<_>>()).remove(0),
             // The core and the wrappers have names of their own.
             layers: unique(layer, &["core", "axis", "tables"]),
             inputs: unique(datapath.inputs.iter().map(port), &["valid", "ready"]),
             outputs: unique(datapath.outputs.iter().map(port), &["valid", "ready"]),
-            tensors: unique(datapath.tensors.iter().map(port), &[]),
+            // An instance is called `i_layer`, which a signal must not be.
+            tensors: unique(datapath.tensors.iter().map(|it| tensor(&it.name)), &[]),
             element,
         }
     }
@@ -74,8 +75,39 @@ fn unique(names: impl IntoIterator<Item = impl AsRef<str>>, taken: &[&str]) -> V
     names.into_iter().map(|it| fresh(it.as_ref())).collect()
 }
 
-/// A name in lower_snake_case: letters, digits and single underscores, a letter first. What is made
-/// of it always gets a prefix or a suffix, so keywords need no care.
+fn tensor(name: &str) -> String {
+    let name = sanitize(name);
+    if name.starts_with("i_") { format!("t{name}") } else { name }
+}
+
+/// What a top module cannot be called: keywords of IEEE 1800-2023, and our own modules. Everything
+/// else gets a prefix or a suffix, so that it cannot be one of these.
+const RESERVED: &str = "\
+    accept_on alias always always_comb always_ff always_latch and assert assign assume \
+    automatic before begin bind bins binsof bit break buf bufif0 bufif1 byte case casex casez \
+    cell chandle checker class clocking cmos config const constraint context continue cover \
+    covergroup coverpoint cross deassign default defparam design disable dist do edge else end \
+    endcase endchecker endclass endclocking endconfig endfunction endgenerate endgroup \
+    endinterface endmodule endpackage endprimitive endprogram endproperty endsequence \
+    endspecify endtable endtask enum event eventually expect export extends extern final \
+    first_match for force foreach forever fork forkjoin function generate genvar global highz0 \
+    highz1 if iff ifnone ignore_bins illegal_bins implements implies import incdir include \
+    initial inout input inside instance int integer interconnect interface intersect join \
+    join_any join_none large let liblist library local localparam logic longint macromodule \
+    matches medium modport module nand negedge nettype new nexttime nmos nor noshowcancelled \
+    not notif0 notif1 null or output package packed parameter pmos posedge primitive priority \
+    program property protected pull0 pull1 pulldown pullup pulsestyle_ondetect \
+    pulsestyle_onevent pure rand randc randcase randsequence rcmos real realtime ref reg \
+    reject_on release repeat restrict return rnmos rpmos rtran rtranif0 rtranif1 s_always \
+    s_eventually s_nexttime s_until s_until_with scalared sequence shortint shortreal \
+    showcancelled signed small soft solve specify specparam static string strong strong0 \
+    strong1 struct super supply0 supply1 sync_accept_on sync_reject_on table tagged task this \
+    throughout time timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior \
+    trireg type typedef union unique unique0 unsigned until until_with untyped use uwire var \
+    vectored virtual void wait wait_order wand weak weak0 weak1 while wildcard wire with \
+    within wor xnor xor nn_credit nn_fifo";
+
+/// A name in lower_snake_case: letters, digits and single underscores, a letter first.
 pub fn sanitize(name: &str) -> String {
     let mut text = String::new();
     for c in name.chars() {

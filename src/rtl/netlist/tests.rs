@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::rtl::pipeline::{UltraScalePlus, schedule};
-use crate::rtl::testing::{self, Random};
+use crate::rtl::pipeline::schedule;
+use crate::rtl::testing::{self, Figures, Random};
 
 /// Every signal that something reads is there, made in one way, and no register is built twice.
 #[test]
@@ -14,7 +14,7 @@ fn modules_are_complete_and_registers_unique() {
         let (layers, ops) = (1 + random.below(6), 10 + random.below(40));
         let datapath = testing::program(&mut random, layers, ops);
         for clock in [2.0, 3.0, 100.0] {
-            let schedule = schedule(&datapath, &UltraScalePlus, clock).unwrap();
+            let schedule = schedule(&datapath, &Figures, clock).unwrap();
             let netlist = Netlist::new(&datapath, &schedule, "dut");
             check(&netlist).unwrap_or_else(|why| panic!("seed {seed}, clock {clock}: {why}"));
         }
@@ -101,7 +101,11 @@ fn names_are_legal_and_unique() {
         assert_eq!(sanitize(name), want);
     }
     let datapath = testing::program(&mut Random(3), 6, 30);
-    let schedule = schedule(&datapath, &UltraScalePlus, 3.0).unwrap();
+    for (design, want) in [("table", "table_v2"), ("nn_fifo", "nn_fifo_v2"), ("Jets", "jets")] {
+        let schedule = schedule(&datapath, &Figures, 3.0).unwrap();
+        assert_eq!(Netlist::new(&datapath, &schedule, design).names.design, want);
+    }
+    let schedule = schedule(&datapath, &Figures, 3.0).unwrap();
     let netlist = Netlist::new(&datapath, &schedule, "dut");
     let mut seen = BTreeMap::new();
     for module in netlist.layers.iter().chain([&netlist.core]) {

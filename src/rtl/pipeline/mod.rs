@@ -17,7 +17,7 @@ mod delays;
 mod lifetimes;
 mod mobility;
 
-pub use delays::{Delays, UltraScalePlus};
+pub use delays::Delays;
 pub use lifetimes::Lifetimes;
 use thiserror::Error;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rtl::datapath::{Interval, Port, Term};
-use crate::rtl::testing::{self, Random};
+use crate::rtl::testing::{self, Figures, Random};
 
 /// Every path within a stage, walked one by one from its end.
 fn longest(timing: &Timing<'_>, stage: &[u32], id: ValueId) -> f64 {
@@ -15,8 +15,8 @@ fn longest(timing: &Timing<'_>, stage: &[u32], id: ValueId) -> f64 {
 }
 
 fn check(datapath: &Datapath, clock_ns: f64) -> Schedule {
-    let schedule = schedule(datapath, &UltraScalePlus, clock_ns).expect("the clock is long enough");
-    let timing = Timing::new(datapath, &UltraScalePlus, clock_ns - UltraScalePlus.register());
+    let schedule = schedule(datapath, &Figures, clock_ns).expect("the clock is long enough");
+    let timing = Timing::new(datapath, &Figures, clock_ns - Figures.register());
     let mut worst: f64 = 0.0;
     for id in timing.signals() {
         let alone = schedule.violations.is_empty();
@@ -97,7 +97,7 @@ fn as_few_stages_as_possible() {
         datapath.outputs.push(port);
         let clock = 2.0 + random.below(30) as f64 * 0.1;
         let schedule = check(&datapath, clock);
-        let timing = Timing::new(&datapath, &UltraScalePlus, clock - UltraScalePlus.register());
+        let timing = Timing::new(&datapath, &Figures, clock - Figures.register());
         let ids: Vec<ValueId> =
             timing.signals().filter(|it| !datapath.op(*it).is_wiring()).collect();
         let best = fewest(&timing, &ids, schedule.stages);
@@ -109,7 +109,7 @@ fn as_few_stages_as_possible() {
 fn moving_operations_saves_registers() {
     for seed in 0..30 {
         let datapath = testing::program(&mut Random(seed), 5, 60);
-        let timing = Timing::new(&datapath, &UltraScalePlus, 2.2);
+        let timing = Timing::new(&datapath, &Figures, 2.2);
         let early = asap::stages(&timing);
         let before = Schedule::of(&timing, 2.45, early.clone());
         let after = Schedule::of(&timing, 2.45, mobility::settle(&timing, early));
@@ -163,9 +163,26 @@ fn what_is_too_slow_is_named() {
     let enough = check(&datapath, violation.needed_ns);
     assert!(enough.violations.is_empty() && enough.worst_slack_ns.abs() < 1e-6);
     assert_eq!(
-        schedule(&datapath, &UltraScalePlus, 0.2).unwrap_err().to_string(),
+        schedule(&datapath, &Figures, 0.2).unwrap_err().to_string(),
         "a clock of 0.2 ns leaves no time for logic: registers alone take 0.25 ns"
     );
+}
+
+/// The device tables as delays: everything but wiring takes time, and a real clock can be met.
+#[test]
+fn devices_have_delays_for_every_operation() {
+    let datapath = testing::program(&mut Random(9), 4, 60);
+    for device in crate::device::all() {
+        let delays = device.delay();
+        let free = |id: &ValueId| match datapath.op(*id) {
+            // Operands that do not overlap are joined by wires.
+            Op::Add(..) => false,
+            op => !op.is_wiring() && delays.delay(&datapath, *id) <= 0.0,
+        };
+        assert!(!datapath.values().any(|id| free(&id)), "{}", device.name);
+        let schedule = schedule(&datapath, delays, 1000.0).unwrap();
+        assert!(schedule.violations.is_empty() && schedule.stages == 1, "{}", device.name);
+    }
 }
 
 #[test]
@@ -184,7 +201,7 @@ fn a_million_operations_take_seconds() {
     let slots = vec![(8, true); 1000];
     datapath.outputs.push(Port { name: "y".to_owned(), elements: pool, slots });
     let start = std::time::Instant::now();
-    let schedule = schedule(&datapath, &UltraScalePlus, 5.0).unwrap();
+    let schedule = schedule(&datapath, &Figures, 5.0).unwrap();
     let time = start.elapsed();
     assert!(schedule.stages > 100 && time.as_secs() < 20, "{} stages, {time:?}", schedule.stages);
 }
