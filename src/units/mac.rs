@@ -100,33 +100,31 @@ impl UnitSpec for Mac {
         let product = inputs[0].max_width() + self.weight.width;
         let frac = format.frac() + self.weight.frac();
         let cast = Cast { from_frac: frac, to: self.accum };
+        // A product by a signed weight has its sign in its width, and truncation carries nothing.
+        let cut = self.accum.rounding == Rounding::Trn && self.wraps() && self.weight.signed;
+        let cast = match cut {
+            true => product + (self.accum.frac() - frac).max(0) as u32,
+            false => cast.working_bits(product),
+        };
         let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
+        let biased = match self.biases.iter().all(|it| *it == 0) {
+            true => 0,
+            false => bias.working_bits(self.bias.width),
+        };
         // A wrapping sum may run over in the word as long as the word is not narrower than the
         // accumulator; one bit more holds any single sum before it is saturated.
-        let sum = self.accum.width + 1;
         let result = Cast { from_frac: self.accum.frac(), to: self.result };
-        let biased = if self.biases.iter().all(|it| *it == 0) {
-            0
-        } else {
-            bias.working_bits(self.bias.width)
-        };
-        cast.working_bits(product).max(biased).max(sum).max(result.working_bits(self.accum.width))
+        cast.max(biased).max(self.accum.width + 1).max(result.working_bits(self.accum.width))
     }
 }
 
 impl Emulate for Mac {
     #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
-        let exact = self.is_exact(run.types[0]);
-        // Bits of the shifted weights; operands that both fit 32 bits multiply faster.
-        let fracs = (0..run.types[0].elements()).map(|it| run.types[0].format(it).frac()).min();
-        let shift = self.accum.frac() - self.weight.frac() - fracs.unwrap_or(0);
-        let weight_bits = self.weight.width + shift.max(0) as u32;
-        let short = run.types[0].max_width() < 32 && weight_bits < 32;
         for position in 0..run.types[0].elements() / self.n_in.max(1) {
-            match (exact, short) {
-                (true, true) => self.exact(run, position, T::mul_short),
-                (true, false) => self.exact(run, position, T::mul),
+            match (self.is_exact(run.types[0]) || self.wraps(), run.lanes % LANES) {
+                (true, 0) => self.modular::<T, LANES>(run, position),
+                (true, _) => self.modular::<T, 1>(run, position),
                 (false, _) => self.stepwise(run, position),
             }
         }
@@ -134,41 +132,33 @@ impl Emulate for Mac {
 }
 
 impl Mac {
-    /// The sum without casts in between; it is brought into the accumulator once, at the end.
-    #[inline(always)]
-    fn exact<T: Word>(
-        &self,
-        run: &mut Run<'_, T>,
-        position: usize,
-        mul: impl Fn(T, T) -> T + Copy,
-    ) {
-        match run.lanes % LANES {
-            0 => self.exact_lanes::<T, LANES>(run, position, mul),
-            _ => self.exact_lanes::<T, 1>(run, position, mul),
-        }
+    /// Whether sums are taken modulo the accumulator's size, so that one cast at the end suffices.
+    fn wraps(&self) -> bool {
+        self.accum.overflow == Overflow::Wrap
     }
 
-    /// As [`Mac::exact`], `N` samples at a time: a constant, so that their sums stay in registers.
+    /// The sum modulo the word, `N` samples at a time: a constant, so that sums stay in registers.
+    /// Products are rounded to the accumulator's grid where they are finer.
     #[inline(always)]
-    fn exact_lanes<T: Word, const N: usize>(
-        &self,
-        run: &mut Run<'_, T>,
-        position: usize,
-        mul: impl Fn(T, T) -> T + Copy,
-    ) {
+    fn modular<T: Word, const N: usize>(&self, run: &mut Run<'_, T>, position: usize) {
         let grid = self.accum.with(Rounding::Trn, Overflow::Wrap);
         let grid = Cast { from_frac: self.accum.frac(), to: grid };
         let result = Cast { from_frac: self.accum.frac(), to: self.result };
         let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
         let lanes = run.lanes;
         let rows = &run.inputs[0][position * self.n_in * lanes..][..self.n_in * lanes];
-        // Wrapping arithmetic: the shift to the accumulator's grid can be applied to the weight.
-        let weight = |i: usize, j: usize| {
-            let frac = run.types[0].format(position * self.n_in + i).frac() + self.weight.frac();
-            T::narrow(self.at(i, j)).shl((self.accum.frac() - frac) as u32)
-        };
+        // By how much each input's products are finer than the accumulator.
+        let finer: Vec<i32> = (0..self.n_in)
+            .map(|i| run.types[0].format(position * self.n_in + i).frac())
+            .map(|frac| frac + self.weight.frac() - self.accum.frac())
+            .collect();
+        let widths =
+            self.weight.width + finer.iter().map(|it| (-it).max(0)).max().unwrap_or(0) as u32;
+        let short = T::BITS > 32 && run.types[0].max_width() < 32 && widths < 32;
         for j in 0..self.n_out {
-            let column: Vec<T> = (0..self.n_in).map(|i| weight(i, j)).collect();
+            // Wrapping arithmetic: a shift up to the grid can be applied to the weight.
+            let weight = |i: usize| T::narrow(self.at(i, j)).shl((-finer[i]).max(0) as u32);
+            let column: Vec<T> = (0..self.n_in).map(weight).collect();
             let start = match self.biases[j] {
                 0 => T::ZERO,
                 b => bias.apply(T::narrow(b)),
@@ -176,15 +166,34 @@ impl Mac {
             let out = &mut run.output[(position * self.n_out + j) * lanes..][..lanes];
             for (chunk, y) in out.as_chunks_mut::<N>().0.iter_mut().enumerate() {
                 let mut sum = [start; N];
-                for (row, w) in rows.chunks_exact(lanes).zip(&column) {
+                for ((row, w), finer) in rows.chunks_exact(lanes).zip(&column).zip(&finer) {
                     let x = &row.as_chunks::<N>().0[chunk];
-                    for lane in 0..N {
-                        sum[lane] = sum[lane].add(mul(x[lane], *w));
-                    }
+                    self.add_products(&mut sum, x, *w, *finer, short);
                 }
                 for lane in 0..N {
                     y[lane] = result.apply(grid.apply(sum[lane]));
                 }
+            }
+        }
+    }
+
+    /// Adds the products of one input: the choices here do not depend on the sample.
+    #[inline(always)]
+    fn add_products<T: Word, const N: usize>(
+        &self,
+        sum: &mut [T; N],
+        x: &[T; N],
+        weight: T,
+        finer: i32,
+        short: bool,
+    ) {
+        match self.accum.rounding {
+            _ if finer <= 0 && short => accumulate(sum, x, |x| x.mul_short(weight)),
+            _ if finer <= 0 => accumulate(sum, x, |x| x.mul(weight)),
+            Rounding::Trn => accumulate(sum, x, |x| x.mul(weight).shr(finer as u32)),
+            _ => {
+                let cast = Cast { from_frac: self.accum.frac() + finer, to: self.accum };
+                accumulate(sum, x, |x| cast.apply(x.mul(weight)));
             }
         }
     }
@@ -213,6 +222,13 @@ impl Mac {
                 *y = result.apply(*a);
             }
         }
+    }
+}
+
+#[inline(always)]
+fn accumulate<T: Word, const N: usize>(sum: &mut [T; N], x: &[T; N], product: impl Fn(T) -> T) {
+    for (sum, x) in sum.iter_mut().zip(x) {
+        *sum = sum.add(product(*x));
     }
 }
 
