@@ -51,7 +51,9 @@ enum Unsupported {
     Stream,
     #[error("clock period {found} ns is not usable (supported: 0.1 to 1000 ns)")]
     Clock { found: f64 },
-    #[error("ReuseFactor {found} has no effect on the RTL path, which multiplies everything at once")]
+    #[error(
+        "ReuseFactor {found} has no effect on the RTL path, which multiplies everything at once"
+    )]
     Reuse { found: u32 },
     #[error("stored weights that no layer reads: {}", .names.join(", "))]
     Unused { names: Vec<String> },

@@ -1,10 +1,16 @@
 //! nn2rtl: a trained neural network becomes FPGA firmware by two paths from one fixed-point model.
+pub mod app;
+pub mod cli;
+pub mod compile;
 pub mod config;
+pub mod cosim;
 pub mod data;
+pub mod design;
 pub mod device;
 pub mod emulate;
 pub mod error;
 pub mod estimate;
+pub mod firmware;
 pub mod fixed;
 pub mod frontend;
 pub mod graph;
@@ -18,4 +24,5 @@ pub mod project;
 pub mod report;
 pub mod rtl;
 pub mod source;
+pub mod tools;
 pub mod units;

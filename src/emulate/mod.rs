@@ -106,10 +106,26 @@ impl<'g> Emulator<'g> {
         }
         for step in &self.steps {
             if values[step.id.index()].is_none() {
-                values[step.id.index()] = Some(self.arch.dispatch(|| step.run(&values, LANES)));
+                values[step.id.index()] = Some(self.arch.dispatch(Task { step, values: &values }));
             }
         }
         values
+    }
+}
+
+/// One unit on one block. Not a closure: only an `inline(always)` call is compiled for the vector
+/// instructions that were found.
+struct Task<'t, 'g> {
+    step: &'t Step<'g>,
+    values: &'t [Option<Buffer>],
+}
+
+impl pulp::NullaryFnOnce for Task<'_, '_> {
+    type Output = Buffer;
+
+    #[inline(always)]
+    fn call(self) -> Buffer {
+        self.step.run(self.values, LANES)
     }
 }
 

@@ -12,7 +12,9 @@ use crate::fixed::{Graph, Type};
 use crate::graph::NodeId;
 
 /// Flags that make the program. Warnings are on, except for the vendor's pragmas, which g++ does not
-/// know, and for the default constructor of ap_fixed, which masks bits that it never set.
+/// know, and for the default constructor of ap_fixed, which masks bits that it never set. `-O1`
+/// costs a net of 4000 weights half a second more to compile than `-O0` (3 s) and runs it fifteen
+/// times as fast (0.2 ms a sample); `-O2` gains nothing.
 pub const FLAGS: &[&str] = &[
     "-std=c++14",
     "-O1",

@@ -155,7 +155,7 @@ impl View {
         let top = names.claim(&options.name);
         let view = View {
             top,
-            description: comment(&options.description),
+            description: description(options),
             tool: options.tool.name(),
             part: tcl(&options.part),
             clock_ns: format!("{:?}", options.clock_ns),
@@ -177,6 +177,13 @@ impl View {
         builder.ports();
         order.iter().for_each(|id| builder.step(*id));
         Ok((builder.view, builder.warnings))
+    }
+}
+
+fn description(options: &HlsOptions) -> String {
+    match options.description.trim() {
+        "" => comment(&format!("{}, made by nn2rtl", options.name)),
+        description => comment(description),
     }
 }
 

@@ -35,8 +35,7 @@ fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
         Ok(if value.abs() >= activation::UNLIMITED { open } else { value })
     };
     let (min, max) = (side(1, "min", f64::NEG_INFINITY)?, side(2, "max", f64::INFINITY)?);
-    // Also false for NaN.
-    if !(min <= max) {
+    if min.is_nan() || max.is_nan() || min > max {
         return Err(cx.value_error("min", min, "a number not above max"));
     }
     match min == 0.0 {

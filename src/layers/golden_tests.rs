@@ -9,7 +9,7 @@ use std::io::BufReader;
 use npyz::npz::NpzArchive;
 use serde_json::Value;
 
-use super::testing::{Bench, format};
+use super::testing::{Bench, check_datapath, format, run};
 use super::{
     BinaryTanh, Dense, Elu, Function, HardSigmoid, HardTanh, Identity, Layer, LeakyRelu, PRelu,
     Relu, Selu, Softmax, Table, TernaryTanh, ThresholdedRelu,
@@ -126,7 +126,7 @@ fn layer(golden: &mut Golden, case: &Value, shape: &[usize]) -> Layer {
     }
 }
 
-/// Runs every case of a file; `fails` are known differences.
+/// Runs every case of a file.
 fn check(name: &'static str) -> Report {
     let mut golden = Golden::open(name);
     let meta = golden.meta.clone();
@@ -159,16 +159,18 @@ fn check(name: &'static str) -> Report {
         let (_, expected) = golden.ints(&format!("y_{}", case["name"].as_str().unwrap()));
         let elements = bench.shape.elements();
         let outputs = expected.len() / (samples.len() / elements);
-        let rows = samples.chunks(elements).zip(expected.chunks(outputs));
-        for (sample, (x, y)) in rows.enumerate() {
-            let found = bench.run(&graph, x);
+        let samples: Vec<Vec<i128>> = samples.chunks(elements).map(<[i128]>::to_vec).collect();
+        let found = run(&graph, &samples);
+        for (sample, (found, expected)) in found.iter().zip(expected.chunks(outputs)).enumerate() {
             report.values += found.len();
-            if found != y {
-                let text = format!("{case}: sample {sample} {x:?}: {found:?}, hls4ml {y:?}");
+            if found != expected {
+                let x = &samples[sample];
+                let text = format!("{case}: sample {sample} {x:?}: {found:?}, hls4ml {expected:?}");
                 report.wrong.push(text);
                 break;
             }
         }
+        check_datapath(&graph, &samples[0], &found[0]);
         report.cases += 1;
     }
     assert!(golden.name == name);

@@ -28,6 +28,8 @@ mod ternary_tanh;
 mod thresholded_relu;
 
 #[cfg(test)]
+mod activation_import_tests;
+#[cfg(test)]
 mod activation_tests;
 #[cfg(test)]
 mod golden_tests;

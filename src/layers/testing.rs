@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{Layer, Lower};
+use crate::emulate::Emulator;
 use crate::error::Origin;
 use crate::fixed::{self, Builder, Format, Overflow, Rounding, Type, verify};
 use crate::nn::Shape;
 use crate::precision::{LayerFormats, Produced, Resolve, Role, Settings, Span, Typed};
-use crate::units::{self, Run, Unit};
+use crate::rtl::datapath;
+use crate::source::Tensor;
+use crate::units;
 
 /// A format as hls4ml spells it: `fixed<16,6,RND,SAT,0>`, `uint<4>`.
 ///
@@ -67,13 +70,28 @@ impl Bench {
         let spec = self.layer.spec();
         for role in spec.roles() {
             if !cx.types.contains_key(role) {
-                let typed = spec.resolve(*role, &cx);
+                let typed = self.resolve(*role, &mut cx);
                 assert!(typed.format.is_legal(), "{role} of {spec:?} is {}", typed.format);
                 cx.types.insert(*role, typed);
             }
         }
-        let spans = spec.spans(&cx);
+        let result = cx.format(Role::Result);
+        let spans = spec.spans(&cx).into_iter().map(|it| it.cast(result)).collect();
         LayerFormats { types: cx.types, settings: self.settings.clone(), spans }
+    }
+
+    /// As [`crate::precision::assign`] does: hls4ml infers a result as if the accumulator were open.
+    fn resolve(&self, role: Role, cx: &mut Resolve<'_>) -> Typed {
+        let spec = self.layer.spec();
+        let given = cx.types.get(&Role::Accum).cloned();
+        let (Some(given), true, Role::Result) = (given, self.compat, role) else {
+            return spec.resolve(role, cx);
+        };
+        let open = spec.resolve(Role::Accum, cx);
+        cx.types.insert(Role::Accum, open);
+        let typed = spec.resolve(role, cx);
+        cx.types.insert(Role::Accum, given);
+        typed
     }
 
     /// The layer as units, behind an input unit.
@@ -91,44 +109,82 @@ impl Bench {
         builder.graph
     }
 
-    /// Output mantissas of one sample, checked against the result type and spans.
-    pub(super) fn run(&self, graph: &fixed::Graph, sample: &[i128]) -> Vec<i128> {
-        run(graph, sample)
-    }
-
-    /// Float outputs of one sample of floats on the input's grid.
-    pub(super) fn floats(&self, sample: &[f64]) -> Vec<f64> {
+    /// Float outputs for samples of floats on the input's grid.
+    pub(super) fn floats(&self, samples: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let formats = self.formats();
         let graph = self.graph(&formats);
-        let mantissas: Vec<i128> = sample.iter().map(|it| self.input.quantize(*it)).collect();
+        let mantissas = |it: &Vec<f64>| it.iter().map(|it| self.input.quantize(*it)).collect();
+        let samples: Vec<Vec<i128>> = samples.iter().map(mantissas).collect();
         let result = graph.node(graph.outputs[0]).ty.union();
-        self.run(&graph, &mantissas).iter().map(|it| result.value(*it)).collect()
+        let floats = |it: Vec<i128>| it.iter().map(|it| result.value(*it)).collect();
+        run(&graph, &samples).into_iter().map(floats).collect()
+    }
+
+    /// What the layer should give for a sample.
+    pub(super) fn exact(&self, sample: &[f64]) -> Vec<f64> {
+        let sample = Tensor::from_shape_vec(self.shape.0.as_slice(), sample.to_vec()).unwrap();
+        self.layer.spec().eval(&[&sample]).iter().copied().collect()
+    }
+
+    /// Largest difference from the float layer; every output must lie in its span.
+    pub(super) fn error(&self, samples: &[Vec<f64>]) -> f64 {
+        let formats = self.formats();
+        let half = formats.format(Role::Result).value(1) / 2.0;
+        let mut worst = 0f64;
+        for (sample, found) in samples.iter().zip(self.floats(samples)) {
+            let exact = self.exact(sample);
+            for (element, (y, exact)) in found.iter().zip(&exact).enumerate() {
+                let span = formats.spans[element];
+                let inside = span.lo - half <= *y && *y <= span.hi + half;
+                assert!(inside, "{y} for {sample:?} is not in {span:?}: {:?}", self.layer);
+                worst = worst.max((y - exact).abs());
+            }
+        }
+        worst
     }
 }
 
-/// One sample through a graph with one input and one output.
-pub(super) fn run(graph: &fixed::Graph, sample: &[i128]) -> Vec<i128> {
-    let mut values: BTreeMap<usize, Vec<i128>> = BTreeMap::new();
-    for id in graph.topo() {
-        let node = graph.node(id);
-        let mut output = vec![0i128; node.ty.elements()];
-        if let Unit::Input(_) = node.op {
-            output.copy_from_slice(sample);
-        } else {
-            let operands = graph.operands(id);
-            let types: Vec<&Type> = operands.iter().map(|it| &graph.node(*it).ty).collect();
-            let inputs: Vec<&[i128]> =
-                operands.iter().map(|it| values[&it.index()].as_slice()).collect();
-            let (inputs, types) = (inputs.as_slice(), types.as_slice());
-            let ty = &node.ty;
-            node.op.emulate(&mut Run { lanes: 1, inputs, types, output: &mut output, ty });
-        }
-        for (element, mantissa) in output.iter().enumerate() {
-            let format = node.ty.format(element);
-            let fits = format.min() <= *mantissa && *mantissa <= format.max();
-            assert!(fits, "{} makes {mantissa} in {format}", node.name);
-        }
-        values.insert(id.index(), output);
+/// Output mantissas of samples through a graph with one input and one output.
+pub(super) fn run(graph: &fixed::Graph, samples: &[Vec<i128>]) -> Vec<Vec<i128>> {
+    Emulator::new(graph).run(samples)
+}
+
+/// Asserts that the scalar program of the direct RTL gives the same for one sample.
+pub(super) fn check_datapath(graph: &fixed::Graph, sample: &[i128], emulated: &[i128]) {
+    let lowered = datapath::lower(graph);
+    let values = datapath::evaluate(&lowered.datapath, &[sample.to_vec()]);
+    let outputs = &lowered.datapath.outputs[0].elements;
+    let found: Vec<i128> = outputs.iter().map(|it| values[it.index()]).collect();
+    assert_eq!(found, emulated, "the scalar program for {sample:?}");
+}
+
+/// Numbers in `[0, 1)` that follow from a seed.
+pub(super) struct Noise(u64);
+
+impl Noise {
+    pub(super) fn new(seed: u64) -> Noise {
+        Noise(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
-    values.remove(&graph.outputs[0].index()).unwrap()
+
+    pub(super) fn next(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Samples within `[-scale, scale]`, on the grid of a format.
+    pub(super) fn samples(
+        &mut self,
+        count: usize,
+        elements: usize,
+        scale: f64,
+        grid: Format,
+    ) -> Vec<Vec<f64>> {
+        let mut value = || {
+            let grid = grid.rounded();
+            grid.value(grid.quantize((2.0 * self.next() - 1.0) * scale))
+        };
+        (0..count).map(|_| (0..elements).map(|_| value()).collect()).collect()
+    }
 }

@@ -25,6 +25,11 @@ struct Impossible {
     reason: String,
 }
 
+/// Formats near the ends of what the binary point allows, multiplied.
+#[derive(Debug, thiserror::Error)]
+#[error("values can leave the range of 64-bit floats, in which ranges are computed")]
+struct Unbounded;
+
 /// Decides the formats of a graph.
 ///
 /// # Errors
@@ -91,7 +96,11 @@ fn layer(
         cx.types.insert(*role, typed);
     }
     let result = cx.format(Role::Result);
-    let spans = spec.spans(&cx).into_iter().map(|it| it.cast(result)).collect();
+    let spans = spec.spans(&cx);
+    if !spans.iter().all(|it| it.lo.is_finite() && it.hi.is_finite()) {
+        return Err(Problem::at(&node.origin, Unbounded).help(chooser.advice(Role::Result)).into());
+    }
+    let spans = spans.into_iter().map(|it| it.cast(result)).collect();
     Ok(LayerFormats { types: cx.types, settings: cx.settings, spans })
 }
 

@@ -65,7 +65,7 @@ impl Checker<'_> {
         self.warnings.push(Warning::at(&Origin::new(&self.config.file, path), what));
     }
 
-    fn misfit<'n>(&mut self, path: &str, what: Misfit, near: Option<&'n str>) {
+    fn misfit(&mut self, path: &str, what: Misfit, near: Option<&str>) {
         let problem = Problem::at(&Origin::new(&self.config.file, path), what);
         let problem = match near {
             Some(near) => problem.help(format!("did you mean {near}?")),
@@ -116,9 +116,9 @@ impl Checker<'_> {
             let path = format!("LayerType.{class}");
             let is = |it: &&str| it.eq_ignore_ascii_case(class);
             let input = class == "InputLayer" && !config.is_compat();
-            if classes.iter().any(|it| is(it)) || input {
+            if classes.iter().any(is) || input {
                 self.hls4ml_keys(&path, entry);
-            } else if !CLASSES.iter().any(|it| is(it)) {
+            } else if !CLASSES.iter().any(is) {
                 let known = classes.iter().chain(CLASSES).copied();
                 self.misfit(&path, Misfit::Class, nearest(class, known));
             } else if sets_anything(entry) {
@@ -203,103 +203,25 @@ fn sets_anything(entry: &LayerConfig) -> bool {
 }
 
 /// hls4ml's classes and the frameworks' names for them, which its generators use as keys.
+#[rustfmt::skip]
 const CLASSES: &[&str] = &[
-    "Input",
-    "InputLayer",
-    "Constant",
-    "Activation",
-    "QActivation",
-    "ReLU",
-    "LeakyReLU",
-    "ThresholdedReLU",
-    "ELU",
-    "PReLU",
-    "Softmax",
-    "ParametrizedActivation",
-    "TernaryTanh",
-    "HardActivation",
-    "Reshape",
-    "Flatten",
-    "Dropout",
-    "Dense",
-    "BinaryDense",
-    "TernaryDense",
-    "QDense",
-    "Conv",
-    "Conv1D",
-    "QConv1D",
-    "Conv2D",
-    "BinaryConv2D",
-    "QConv2D",
-    "QConv2DBatchnorm",
-    "Conv2DBatchnorm",
-    "SeparableConv1D",
-    "QSeparableConv1D",
-    "DepthwiseConv1D",
-    "SeparableConv2D",
-    "QSeparableConv2D",
-    "DepthwiseConv2D",
-    "QDepthwiseConv2D",
-    "PointwiseConv1D",
-    "PointwiseConv2D",
-    "BatchNormalization",
-    "QBatchNormalization",
-    "ApplyAlpha",
-    "MaxPooling1D",
-    "AveragePooling1D",
-    "MaxPooling2D",
-    "AveragePooling2D",
-    "Pooling1D",
-    "Pooling2D",
-    "GlobalMaxPooling1D",
-    "GlobalAveragePooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalAveragePooling2D",
-    "GlobalPooling1D",
-    "GlobalPooling2D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "Cropping1D",
-    "Cropping2D",
-    "Merge",
-    "Add",
-    "Subtract",
-    "Multiply",
-    "Average",
-    "Maximum",
-    "Minimum",
-    "MatMul",
-    "Dot",
-    "Concatenate",
-    "Resize",
-    "UpSampling1D",
-    "UpSampling2D",
-    "Transpose",
-    "Permute",
-    "Embedding",
-    "SimpleRNN",
-    "LSTM",
-    "GRU",
-    "Bidirectional",
-    "QSimpleRNN",
-    "QLSTM",
-    "QGRU",
-    "TimeDistributed",
-    "GarNet",
-    "GarNetStack",
-    "Quant",
-    "IntQuant",
-    "BipolarQuant",
-    "LayerGroup",
-    "SymbolicExpression",
-    "LayerNormalization",
-    "EinsumDense",
-    "Einsum",
-    "BiasAdd",
-    "UnaryLUT",
-    "FixedPointQuantizer",
-    "BatchNormOnnx",
-    "DACombinational",
+    "Input", "InputLayer", "Constant", "Activation", "QActivation", "ReLU", "LeakyReLU",
+    "ThresholdedReLU", "ELU", "PReLU", "Softmax", "ParametrizedActivation", "TernaryTanh",
+    "HardActivation", "Reshape", "Flatten", "Dropout", "Dense", "BinaryDense", "TernaryDense",
+    "QDense", "Conv", "Conv1D", "QConv1D", "Conv2D", "BinaryConv2D", "QConv2D",
+    "QConv2DBatchnorm", "Conv2DBatchnorm", "SeparableConv1D", "QSeparableConv1D",
+    "DepthwiseConv1D", "SeparableConv2D", "QSeparableConv2D", "DepthwiseConv2D",
+    "QDepthwiseConv2D", "PointwiseConv1D", "PointwiseConv2D", "BatchNormalization",
+    "QBatchNormalization", "ApplyAlpha", "MaxPooling1D", "AveragePooling1D", "MaxPooling2D",
+    "AveragePooling2D", "Pooling1D", "Pooling2D", "GlobalMaxPooling1D", "GlobalAveragePooling1D",
+    "GlobalMaxPooling2D", "GlobalAveragePooling2D", "GlobalPooling1D", "GlobalPooling2D",
+    "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D", "Merge", "Add", "Subtract",
+    "Multiply", "Average", "Maximum", "Minimum", "MatMul", "Dot", "Concatenate", "Resize",
+    "UpSampling1D", "UpSampling2D", "Transpose", "Permute", "Embedding", "SimpleRNN", "LSTM",
+    "GRU", "Bidirectional", "QSimpleRNN", "QLSTM", "QGRU", "TimeDistributed", "GarNet",
+    "GarNetStack", "Quant", "IntQuant", "BipolarQuant", "LayerGroup", "SymbolicExpression",
+    "LayerNormalization", "EinsumDense", "Einsum", "BiasAdd", "UnaryLUT", "FixedPointQuantizer",
+    "BatchNormOnnx", "DACombinational",
 ];
 
 #[cfg(test)]

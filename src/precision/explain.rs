@@ -98,6 +98,9 @@ enum Key {
 /// The keys of an entry, in the order in which they are written.
 type Entry = BTreeMap<Key, Value>;
 
+/// Name, class and entry of a layer.
+type Layer<'a> = (&'a str, &'static str, Entry);
+
 /// The whole configuration with every format in it; [`Config::read`] understands it.
 pub fn resolved(
     graph: &nn::Graph,
@@ -105,7 +108,7 @@ pub fn resolved(
     config: &Config,
     granularity: Granularity,
 ) -> Value {
-    let mut layers: Vec<(&str, &'static str, Entry)> = graph
+    let mut layers: Vec<Layer<'_>> = graph
         .topo()
         .into_iter()
         .map(|id| {
@@ -116,14 +119,13 @@ pub fn resolved(
         .collect();
     let mut model = Entry::new();
     if granularity == Granularity::Model {
-        model = shared(&mut layers, |_| true);
-        model.retain(|_, value| !value.is_null());
+        model = shared(&mut layers, None);
     }
     let mut types = Map::new();
     if granularity != Granularity::Name {
         let kinds: BTreeSet<&'static str> = layers.iter().map(|it| it.1).collect();
         for kind in kinds {
-            let entry = shared(&mut layers, |it| it == kind);
+            let entry = shared(&mut layers, Some(kind));
             if !entry.is_empty() {
                 types.insert(kind.to_owned(), written(entry, Map::new()));
             }
@@ -145,8 +147,9 @@ pub fn resolved(
     Value::Object(out)
 }
 
-/// Takes out of the entries of some classes what all that have the key agree on.
-fn shared(layers: &mut [(&str, &'static str, Entry)], of: impl Fn(&'static str) -> bool) -> Entry {
+/// Takes out of the entries of one class, or of all, what all that have the key agree on.
+fn shared(layers: &mut [Layer<'_>], class: Option<&str>) -> Entry {
+    let of = |kind: &str| class.is_none_or(|it| it == kind);
     let mut values: BTreeMap<Key, Option<Value>> = BTreeMap::new();
     for (_, kind, entry) in layers.iter() {
         for (key, value) in entry.iter().filter(|_| of(kind)) {
@@ -156,11 +159,11 @@ fn shared(layers: &mut [(&str, &'static str, Entry)], of: impl Fn(&'static str) 
             }
         }
     }
-    // One layer's word for its class is no shorter, but attributes of a class must not reach others.
-    let all = layers.iter().any(|(_, kind, _)| !of(kind));
+    // hls4ml reads attributes from layers and classes, never from the model.
+    let shareable = |key: &Key| class.is_some() || !matches!(key, Key::Attribute(_));
     let agreed: Entry = values
         .into_iter()
-        .filter(|(key, _)| all || !matches!(key, Key::Attribute(_)))
+        .filter(|(key, _)| shareable(key))
         .filter_map(|(key, value)| Some((key, value?)))
         .collect();
     for (_, kind, entry) in layers.iter_mut() {
@@ -178,13 +181,12 @@ fn entry(graph: &nn::Graph, id: crate::graph::NodeId, formats: &Formats, config:
     let kind = spec.kind();
     let mut entry = Entry::new();
     for (role, typed) in &formats.of(id).types {
-        let text = json!(typed.format.to_string());
-        match config.is_compat() && attribute_only(*role) {
-            _ if *role == Role::Bias && !has_bias(spec) => {}
-            // hls4ml has no key for these two.
-            true if matches!(role, Role::Slope | Role::Shift) => {}
-            true => drop(entry.insert(Key::Attribute(*role), text)),
-            false => drop(entry.insert(Key::Precision(*role), text)),
+        let attribute = config.is_compat() && attribute_only(*role);
+        // hls4ml has no key for the constants of hard activations; a missing bias needs none.
+        let fixed = attribute && matches!(role, Role::Slope | Role::Shift);
+        if !fixed && (*role != Role::Bias || has_bias(spec)) {
+            let key = if attribute { Key::Attribute(*role) } else { Key::Precision(*role) };
+            entry.insert(key, json!(typed.format.to_string()));
         }
     }
     let settings = &formats.of(id).settings;
@@ -228,11 +230,11 @@ fn written(entry: Entry, mut precision: Map<String, Value>) -> Value {
     let mut out = Map::new();
     for (key, value) in entry {
         match key {
-            Key::Precision(role) => drop(precision.insert(role.to_string(), value)),
-            Key::Attribute(role) => drop(out.insert(format!("{role}_t"), value)),
-            Key::Number(_) if value.is_null() => {}
-            Key::Number(name) => drop(out.insert(name.to_owned(), value)),
-        }
+            Key::Precision(role) => precision.insert(role.to_string(), value),
+            Key::Attribute(role) => out.insert(format!("{role}_t"), value),
+            Key::Number(_) if value.is_null() => None,
+            Key::Number(name) => out.insert(name.to_owned(), value),
+        };
     }
     let mut all = Map::new();
     if !precision.is_empty() {

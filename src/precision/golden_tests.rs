@@ -65,6 +65,9 @@ impl Case {
         let (mut config, _) = Config::read(what, &text).unwrap_or_else(|it| panic!("{it}"));
         config.compat = crate::config::Compat::Hls4ml;
         let formats = assign(graph, &config, None).unwrap_or_else(|it| panic!("{what}: {it}"));
+        for softmax in self.layers.iter().filter(|it| it.class == "Softmax") {
+            check_softmax(what, &config, softmax);
+        }
         let mut compared = 0;
         for id in graph.topo() {
             let node = graph.node(id);
@@ -86,6 +89,20 @@ impl Case {
             }
         }
         compared
+    }
+}
+
+/// hls4ml's rule for a softmax: what the configuration says, else its own formats, else the default.
+fn check_softmax(what: &str, config: &Config, softmax: &GoldenLayer) {
+    for role in [Role::Table, Role::ExpTable, Role::InvTable, Role::InvInp, Role::Accum] {
+        let own = match role {
+            Role::Accum => config.fallback(),
+            Role::Table => Format::signed(18, 8),
+            _ => Format::signed(18, 8).rounded(),
+        };
+        let given = config.precision(&softmax.name, "Softmax", role).map(|it| it.precision);
+        let found = given.unwrap_or(Precision::Fixed(own));
+        assert_eq!(found, softmax.types[&format!("{role}_t")], "{what}: {role}");
     }
 }
 

@@ -7,6 +7,8 @@
 
 pub mod activation;
 mod assign;
+#[cfg(test)]
+mod assign_tests;
 pub mod auto;
 mod calibrate;
 mod check;

@@ -77,16 +77,18 @@ impl Span {
         Span { lo: f(self.lo), hi: f(self.hi) }
     }
 
-    /// Bits before the binary point that hold both ends, sign included; at least `-64`.
+    /// Bits before the binary point that hold both ends, sign included; at least `-64`, and more
+    /// than any format may have if an end is infinite.
     ///
     /// A value within 1e-12 below a power of two counts as that power, so that the rounding of the
     /// floats here can never make a format too small.
     pub fn int_bits(self) -> i32 {
+        let whole = |bits: f64| bits.clamp(-64.0, 4096.0) as i32;
         let bits =
-            |v: f64| if v <= 0.0 { -64 } else { (v * (1.0 + 1e-12)).log2().floor() as i32 + 1 };
+            |v: f64| if v <= 0.0 { -64 } else { whole((v * (1.0 + 1e-12)).log2().floor() + 1.0) };
         // The negative end may be exactly minus a power of two.
         let low = |v: f64| {
-            if v >= 0.0 { -64 } else { ((-v) * (1.0 - 1e-12)).log2().ceil().max(-64.0) as i32 }
+            if v >= 0.0 { -64 } else { whole(((-v) * (1.0 - 1e-12)).log2().ceil()) }
         };
         let magnitude = bits(self.hi).max(low(self.lo)).max(-64);
         magnitude + i32::from(self.lo < 0.0)

@@ -1,3 +1,19 @@
-//! Reports: what others' tools say about a design, read back into our terms.
+//! Reports: what others' tools say about a design, read back into our terms, and what we show.
+//!
+//! [`compare`] holds the figures of both paths; [`listing`] prints them to a terminal, [`html`] to a
+//! page, [`svg`] draws the network.
 
+mod chart;
+mod charts;
+pub mod compare;
+mod figure;
+pub mod html;
+mod layout;
+pub mod listing;
+mod number;
+#[cfg(test)]
+mod sample;
+pub mod svg;
+pub mod table;
+mod templates;
 pub mod vendor;

@@ -1,7 +1,7 @@
 //! The direct path: scalar programs, adder graphs, pipelines, SystemVerilog.
 
 pub mod cmvm;
-mod cost;
+pub mod cost;
 pub mod datapath;
 pub mod emit;
 pub mod netlist;
@@ -9,4 +9,4 @@ pub mod pipeline;
 #[cfg(test)]
 mod testing;
 
-pub use cost::{carry_bits, luts, luts_by_scope};
+pub use cost::carry_bits;

@@ -6,8 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{Term, ValueId, Wiring};
 
 /// Constant factors and offsets.
@@ -98,5 +100,13 @@ impl Hls for Affine {
             .array("scales", "scale", self.scale, &self.scales)
             .array("biases", "bias", self.bias, &self.biases)
             .into()
+    }
+}
+
+impl Estimated for Affine {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let elements = types[0].elements() as u64;
+        let bits = types[0].max_width();
+        Some(HlsKernel::Elementwise { elements, bits, operation: Operation::Multiply })
     }
 }

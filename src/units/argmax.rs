@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{Logic, Relation, ValueId, Wiring};
 
 /// A one-hot maximum over the last axis.
@@ -103,5 +105,13 @@ impl Hls for Argmax {
             .count("group", self.group as u64)
             .count("n_groups", ports.n() / self.group as u64)
             .into()
+    }
+}
+
+impl Estimated for Argmax {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let elements = types[0].elements() as u64;
+        let bits = types[0].max_width();
+        Some(HlsKernel::Elementwise { elements, bits, operation: Operation::Max })
     }
 }

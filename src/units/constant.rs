@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Format, Mantissas, Type, Word};
+use crate::hls::Folding;
 use crate::nn::Shape;
 use crate::rtl::datapath::{ValueId, Wiring};
 
@@ -49,5 +51,11 @@ impl Datapathed for Constant {
 impl Hls for Constant {
     fn hls(&self, _: &Ports<'_>) -> HlsUnit {
         HlsUnit::Constant(self.values.clone())
+    }
+}
+
+impl Estimated for Constant {
+    fn kernel(&self, _: &[&Type], _: Folding) -> Option<HlsKernel> {
+        None
     }
 }

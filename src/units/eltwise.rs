@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::hls::Folding;
 use crate::nn::Shape;
 use crate::rtl::datapath::{Term, ValueId, Wiring};
 
@@ -166,5 +168,18 @@ impl Hls for Eltwise {
             .count("b_every", every(1))
             .count("b_cycle", cycle(1))
             .into()
+    }
+}
+
+impl Estimated for Eltwise {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let operation = match self.op {
+            Binary::Add | Binary::Sub => Operation::Add,
+            Binary::Mul => Operation::Multiply,
+            Binary::Max | Binary::Min => Operation::Max,
+        };
+        let elements = self.shape.elements() as u64;
+        let bits = types[0].max_width().max(types[1].max_width());
+        Some(HlsKernel::Elementwise { elements, bits, operation })
     }
 }

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{ValueId, Wiring};
 
 /// A port of the design.
@@ -41,5 +43,11 @@ impl Datapathed for Input {
 impl Hls for Input {
     fn hls(&self, _: &Ports<'_>) -> HlsUnit {
         HlsUnit::Port
+    }
+}
+
+impl Estimated for Input {
+    fn kernel(&self, _: &[&Type], _: Folding) -> Option<HlsKernel> {
+        None
     }
 }

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsNumbers, HlsUnit, HlsValue, Ports};
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word, bits_of};
+use crate::hls::Folding;
 use crate::rtl::datapath::{Datapath, Interval, Term, ValueId, Wiring};
 
 /// How an input addresses the table.
@@ -195,5 +197,12 @@ impl Lut {
         let odd = entries >> zeros;
         let value = if negative { -odd } else { odd };
         (value, Format::holding(value, value, log2_range as i32 - zeros as i32))
+    }
+}
+
+impl Estimated for Lut {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let (elements, entries) = (types[0].elements() as u64, self.table.len() as u64);
+        Some(HlsKernel::Activation { elements, entries, table_bits: self.entry.width })
     }
 }

@@ -9,8 +9,10 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsMatrix, HlsUnit, Ports};
-use super::{Datapathed, Emulate, LANES, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, LANES, Run, UnitSpec};
+use crate::estimate::hls::{Constants, Dense, HlsKernel, Strategy};
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
+use crate::hls::Folding;
 use crate::nn::Shape;
 use crate::rtl::datapath::{Term, ValueId, Wiring};
 
@@ -300,5 +302,26 @@ impl Hls for Mac {
             .array("weights", "weight", self.weight, &self.weights)
             .array("biases", "bias", self.bias, &self.biases);
         HlsCall { matrix: Some(matrix), ..call }.into()
+    }
+}
+
+impl Estimated for Mac {
+    fn kernel(&self, types: &[&Type], folding: Folding) -> Option<HlsKernel> {
+        let weights: Vec<i64> = self.weights.iter().map(|it| *it as i64).collect();
+        Some(HlsKernel::Dense(Dense {
+            inputs: self.n_in as u64,
+            outputs: self.n_out as u64,
+            data_bits: types[0].max_width(),
+            weight_bits: self.weight.width,
+            accum_bits: self.accum.width,
+            weights: Constants::of(&weights, self.n_out),
+            strategy: match folding.strategy {
+                crate::hls::Strategy::Latency => Strategy::Latency,
+                crate::hls::Strategy::Resource => Strategy::Resource,
+            },
+            reuse: folding.reuse,
+            positions: (types[0].elements() / self.n_in.max(1)) as u64,
+            copies: (types[0].elements() / self.n_in.max(1)) as u64,
+        }))
     }
 }

@@ -39,7 +39,9 @@ pub use reorder::Reorder;
 pub use requantize::Requantize;
 pub use select::{Compare, Select};
 
+use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{ValueId, Wiring};
 
 /// What every unit says about itself; no method has a default, so none can be forgotten.
@@ -65,6 +67,12 @@ pub trait Emulate {
 pub trait Datapathed {
     /// The elements of the output.
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId>;
+}
+
+/// What the unit is to the estimate of the HLS path.
+pub trait Estimated {
+    /// The kernel; `None` for wiring.
+    fn kernel(&self, types: &[&Type], folding: Folding) -> Option<HlsKernel>;
 }
 
 /// Samples that kernels like to have in a block: a few vector registers full.
@@ -126,6 +134,11 @@ macro_rules! units {
             /// The unit as scalar operations.
             pub fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
                 match self { $(Unit::$unit(it) => it.datapath(cx)),+ }
+            }
+
+            /// What the unit is to the estimate of the HLS path.
+            pub fn kernel(&self, types: &[&Type], folding: Folding) -> Option<HlsKernel> {
+                match self { $(Unit::$unit(it) => it.kernel(types, folding)),+ }
             }
 
             /// The unit in HLS C++.

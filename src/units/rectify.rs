@@ -6,8 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{Relation, ValueId, Wiring};
 
 /// A rectifier.
@@ -163,5 +165,16 @@ impl Hls for Rectify {
         call.count("n_slopes", self.slopes.len() as u64)
             .array("slopes", "slope", self.slope, &self.slopes)
             .into()
+    }
+}
+
+impl Estimated for Rectify {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let operation = match self.slopes.is_empty() {
+            true => Operation::Relu,
+            false => Operation::Multiply,
+        };
+        let elements = types[0].elements() as u64;
+        Some(HlsKernel::Elementwise { elements, bits: types[0].max_width(), operation })
     }
 }

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::hls::Folding;
 use crate::nn::Shape;
 use crate::rtl::datapath::{Term, ValueId, Wiring};
 
@@ -206,5 +208,16 @@ impl Hls for Reduce {
             Reduction::Max => call.into(),
             _ => call.ty("accum", self.accum).into(),
         }
+    }
+}
+
+impl Estimated for Reduce {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let operation = match self.reduction {
+            Reduction::Max => Operation::Max,
+            _ => Operation::Add,
+        };
+        let elements = types[0].elements() as u64;
+        Some(HlsKernel::Elementwise { elements, bits: types[0].max_width(), operation })
     }
 }

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, ElementFormats, Format, Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{ValueId, Wiring};
 
 /// A cast.
@@ -65,5 +67,13 @@ impl Hls for Requantize {
         let function = if casts.is_some() { "requantize_each" } else { "requantize" };
         let call = HlsCall::new("nn_requantize.h", function).count("n", ports.n());
         HlsCall { casts, ..call }.into()
+    }
+}
+
+impl Estimated for Requantize {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let elements = types[0].elements() as u64;
+        let bits = types[0].max_width();
+        Some(HlsKernel::Elementwise { elements, bits, operation: Operation::Relu })
     }
 }

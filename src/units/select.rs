@@ -5,8 +5,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{self, Hls, HlsCall, HlsUnit, HlsValue, Ports};
-use super::{Datapathed, Emulate, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
+use crate::hls::Folding;
 use crate::rtl::datapath::{Relation, ValueId, Wiring};
 
 /// The comparison that chooses the first alternative.
@@ -122,5 +124,13 @@ impl Hls for Select {
             .member("or_equal", or_equal)
             .scalar("threshold", format, self.threshold)
             .into()
+    }
+}
+
+impl Estimated for Select {
+    fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
+        let elements = types[0].elements() as u64;
+        let bits = types[0].max_width();
+        Some(HlsKernel::Elementwise { elements, bits, operation: Operation::Max })
     }
 }

@@ -155,7 +155,7 @@ fn agree(compiler: &Compiler, graph: &Graph, options: &HlsOptions, seed: u64) ->
             .iter()
             .map(|it| {
                 let ty = &graph.node(*it).ty;
-                let row = &csim_row(&inputs, graph, *it, at / n, ty.elements());
+                let row = &input_row(&inputs, graph, *it, at / n, ty.elements());
                 format!("{} {row:?}", ty.format(0))
             })
             .collect();
@@ -177,7 +177,13 @@ fn agree(compiler: &Compiler, graph: &Graph, options: &HlsOptions, seed: u64) ->
     found
 }
 
-fn csim_row(inputs: &[Vec<i128>], graph: &Graph, id: NodeId, sample: usize, n: usize) -> Vec<i128> {
+fn input_row(
+    inputs: &[Vec<i128>],
+    graph: &Graph,
+    id: NodeId,
+    sample: usize,
+    n: usize,
+) -> Vec<i128> {
     match graph.inputs.iter().position(|it| *it == id) {
         Some(at) => inputs[at][sample * n..][..n].to_vec(),
         None => Vec::new(),

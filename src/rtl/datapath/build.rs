@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Datapath, Interval, Op, Port, Scope, ValueId};
+use crate::error::{Problem, Problems, Result};
 use crate::fixed::{self, Type};
 use crate::graph::NodeId;
 use crate::rtl::cmvm::{self, AdderGraph};
@@ -66,6 +67,38 @@ pub struct Lowered {
     pub datapath: Datapath,
     /// Elements of every node's output.
     pub values: BTreeMap<NodeId, Vec<ValueId>>,
+}
+
+/// Widest intermediate value of the direct path, bits: one less than a word has, for the carry.
+pub const MAX_BITS: u32 = 126;
+
+/// A unit whose values the direct path cannot hold.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} needs {bits} bits for an intermediate value; the RTL path supports {MAX_BITS}")]
+pub struct TooWide {
+    /// The unit.
+    pub name: String,
+    /// Bits needed.
+    pub bits: u32,
+}
+
+/// Checks that a graph can be unrolled.
+///
+/// # Errors
+/// [`TooWide`] for every unit that needs more than [`MAX_BITS`].
+pub fn check(graph: &fixed::Graph) -> Result<()> {
+    let mut problems = Problems::default();
+    for id in graph.topo() {
+        let node = graph.node(id);
+        let operands = graph.operands(id);
+        let types: Vec<&Type> = operands.iter().map(|it| &graph.node(*it).ty).collect();
+        let bits = node.op.spec().working_bits(&types, &node.ty);
+        if bits > MAX_BITS {
+            let what = TooWide { name: node.name.clone(), bits };
+            problems.push(Problem::at(&node.origin, what).help("narrow the layer's precision"));
+        }
+    }
+    problems.into_result(())
 }
 
 /// Unrolls a graph whose widths have been verified.

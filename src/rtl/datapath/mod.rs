@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use arith::csd;
-pub use build::{Lowered, Wiring, lower};
+pub use build::{Lowered, MAX_BITS, TooWide, Wiring, check, lower};
 pub use eval::evaluate;
 
 use crate::error::Origin;

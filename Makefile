@@ -1,0 +1,32 @@
+# The commands of the README. Cargo does the work; this only says in which order.
+
+CARGO ?= cargo
+
+.PHONY: setup build test demo lint clean
+
+# Installs the simulator and the type headers into .tools; returns at once if they are there.
+setup:
+	scripts/setup.sh
+
+build:
+	$(CARGO) build --release
+
+# All that must hold before a commit. The tools are there after `setup`, so a test that finds
+# none fails instead of skipping. The dev profile is optimized enough to be the faster one.
+test: export NN2RTL_REQUIRE_TOOLS = 1
+test: setup
+	$(CARGO) test
+	$(MAKE) lint
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --no-deps
+
+demo: setup build
+	scripts/demo.sh
+
+# The tools stay: they take longer to fetch than to keep.
+clean:
+	$(CARGO) clean
+	rm -rf out

@@ -1,0 +1,170 @@
+//! `build`: a model becomes a project of both paths.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::manifest::{HlsInfo, Manifest, ModelInfo, PortInfo, RtlInfo, SlotInfo, VERSION};
+use super::{Outcome, comparison, model};
+use crate::cli::{Build, Flow};
+use crate::compile::Compiled;
+use crate::config::{self, Config, Warning};
+use crate::design;
+use crate::error::{Located, Result};
+use crate::firmware::{self, Rtl};
+use crate::hls::{HlsProject, Tool};
+use crate::project::{MANIFEST, Project};
+use crate::report::{compare::Comparison, listing};
+
+/// The command.
+pub(super) fn run(args: &Build) -> Result<Outcome> {
+    let (mut compiled, config) = model::compile(&args.model, args.hls)?;
+    let rtl = match args.flow {
+        Flow::Hls => None,
+        Flow::Both | Flow::Rtl => Some(firmware::rtl(&compiled.design, compiled.device)?),
+    };
+    let tool = hls_tool(&config)?;
+    let hls = match args.flow {
+        Flow::Rtl => None,
+        Flow::Both | Flow::Hls => Some(firmware::hls(&compiled.design, tool)?),
+    };
+    let mut warnings = std::mem::take(&mut compiled.warnings);
+    if let Some(rtl) = &rtl {
+        let late = rtl.schedule.violations.iter();
+        warnings.extend(late.map(|it| Warning::at(&it.origin, it.clone())));
+    }
+    let mut hls = hls;
+    for problem in hls.iter_mut().flat_map(|it| it.warnings.drain(..)) {
+        warnings.push(Warning { at: problem.at, what: problem.what });
+    }
+    let comparison = comparison::estimated(&compiled, rtl.as_ref(), hls.as_ref())?;
+    let (project, manifest) =
+        assemble(&compiled, &config, rtl.as_ref(), hls.as_ref().map(|it| (tool, it)), comparison)?;
+    let dir = args.output.clone().unwrap_or_else(|| PathBuf::from(&compiled.design.plan.name));
+    project.write(&dir, args.force)?;
+    let mut text = listing::network(&manifest.comparison.layers);
+    text.push_str(&summary(&dir, &manifest));
+    let json = json!({
+        "project": dir.display().to_string(),
+        "rtl": manifest.rtl,
+        "hls": manifest.hls,
+        "files": manifest.files,
+    });
+    Ok(Outcome { text, json, warnings, failed: false })
+}
+
+/// An HLS tool that nothing is written for yet.
+#[derive(Debug, thiserror::Error)]
+#[error("HLS tool {found:?} is not supported yet (supported: Vitis, Vivado)")]
+struct NoTool {
+    found: config::HlsTool,
+}
+
+fn hls_tool(config: &Config) -> Result<Tool> {
+    match config.hls {
+        None | Some(config::HlsTool::Vitis) => Ok(Tool::Vitis),
+        Some(config::HlsTool::Vivado) => Ok(Tool::Vivado),
+        Some(found) => Err(NoTool { found }).anywhere(),
+    }
+}
+
+fn assemble(
+    compiled: &Compiled,
+    config: &Config,
+    rtl: Option<&Rtl>,
+    hls: Option<(Tool, &HlsProject)>,
+    comparison: Comparison,
+) -> Result<(Project, Manifest)> {
+    let mut project = Project::default();
+    if let Some(rtl) = rtl {
+        project.extend("", rtl.project.files.iter().cloned());
+    }
+    if let Some((tool, hls)) = hls {
+        project.extend(&format!("hls/{}", tool.name()), hls.files.iter().cloned());
+        project.text("sim/csim_main.cpp", hls.host.clone());
+    }
+    project.text(design::FILE, pretty(&compiled.design)?);
+    project.text("report.json", pretty(&comparison)?);
+    let manifest = Manifest {
+        version: VERSION,
+        nn2rtl: env!("CARGO_PKG_VERSION").to_owned(),
+        model: ModelInfo {
+            file: compiled.source.file.clone(),
+            format: compiled.source.format.to_owned(),
+            sha256: compiled.source.sha256.clone(),
+        },
+        config: config.clone(),
+        formats: comparison::formats(compiled),
+        rtl: rtl.map(rtl_info),
+        hls: hls.map(|(tool, hls)| HlsInfo {
+            tool: tool.name().to_owned(),
+            top: hls.top.clone(),
+            interval: hls.interval,
+            settings: BTreeMap::new(),
+        }),
+        comparison,
+        files: project.files.keys().map(|it| slashes(it)).collect(),
+    };
+    project.text(MANIFEST, pretty(&manifest)?);
+    Ok((project, manifest))
+}
+
+fn slashes(path: &Path) -> String {
+    path.components().map(|it| it.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+fn pretty(value: &impl serde::Serialize) -> Result<String> {
+    let mut text = serde_json::to_string_pretty(value).anywhere()?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn rtl_info(rtl: &Rtl) -> RtlInfo {
+    let interface = &rtl.project.interface;
+    let is_source = |it: &&(PathBuf, String)| {
+        it.0.starts_with("rtl") && it.0.extension().is_some_and(|it| it == "sv" || it == "svh")
+    };
+    let port = |it: &crate::rtl::emit::PortShape| PortInfo {
+        name: it.name.clone(),
+        tensor: it.tensor.clone(),
+        input: it.input,
+        slots: it
+            .slots
+            .iter()
+            .map(|slot| SlotInfo {
+                offset: slot.offset,
+                width: slot.width,
+                signed: slot.signed,
+                axis_offset: slot.axis_offset,
+                axis_width: slot.axis_width(),
+            })
+            .collect(),
+    };
+    RtlInfo {
+        top: interface.top.clone(),
+        axis: interface.axis.clone(),
+        latency: interface.latency,
+        interval: 1,
+        stages: rtl.schedule.stages,
+        slack_ns: rtl.schedule.worst_slack_ns,
+        register_bits: rtl.schedule.register_bits,
+        sources: rtl.project.files.iter().filter(is_source).map(|it| slashes(&it.0)).collect(),
+        ports: interface.ports.iter().map(port).collect(),
+    }
+}
+
+fn summary(dir: &Path, manifest: &Manifest) -> String {
+    let mut text = format!("\nproject {} for {}\n", dir.display(), manifest.comparison.part);
+    if let Some(rtl) = &manifest.rtl {
+        let ns = f64::from(rtl.latency) * manifest.comparison.clock_ns;
+        text.push_str(&format!(
+            "  rtl  {}: latency {} cycles = {ns:.1} ns, II {}, {} register bits, slack {:.2} ns by the delay model\n",
+            rtl.top, rtl.latency, rtl.interval, rtl.register_bits, rtl.slack_ns
+        ));
+    }
+    if let Some(hls) = &manifest.hls {
+        text.push_str(&format!("  hls  {}: {} project, II {}\n", hls.top, hls.tool, hls.interval));
+    }
+    text
+}

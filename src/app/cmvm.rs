@@ -1,0 +1,68 @@
+//! `cmvm`: an adder graph for one constant matrix, as JSON for benchmarks.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::Outcome;
+use crate::cli::Cmvm;
+use crate::data;
+use crate::error::{Located, Origin, Result};
+use crate::precision::parse_precision;
+use crate::rtl::cmvm::{Add, Output, solve};
+
+/// Why a matrix cannot be solved.
+#[derive(Debug, thiserror::Error)]
+enum MatrixError {
+    #[error("shape {found:?} is not a matrix (inputs by outputs)")]
+    Shape { found: Vec<usize> },
+    #[error("{value} at [{row}, {column}] is not an integer below 2^53")]
+    Integer { value: f64, row: usize, column: usize },
+}
+
+/// The command.
+pub(super) fn run(args: &Cmvm) -> Result<Outcome> {
+    let at = Origin::new(args.matrix.display().to_string(), "");
+    parse_precision(&args.input).anywhere()?;
+    let batch = data::read(&args.matrix, 0)?;
+    let [n_in, n_out] = batch.shape[..] else {
+        return Err(MatrixError::Shape { found: batch.shape }).locate(&at);
+    };
+    let integer =
+        |(idx, value): (usize, &f64)| match value.fract() == 0.0 && value.abs() < 2f64.powi(53) {
+            true => Ok(*value as i128),
+            false => {
+                let (row, column) = (idx / n_out, idx % n_out);
+                Err(MatrixError::Integer { value: *value, row, column })
+            }
+        };
+    let matrix: Vec<i128> = batch
+        .values
+        .iter()
+        .enumerate()
+        .map(integer)
+        .collect::<std::result::Result<_, _>>()
+        .locate(&at)?;
+    let start = Instant::now();
+    let graph = solve(&matrix, n_in, n_out);
+    let seconds = start.elapsed().as_secs_f64();
+    let op = |it: &Add| {
+        json!([it.a, it.shift_a, u8::from(it.negate_a), it.b, it.shift_b, u8::from(it.negate_b)])
+    };
+    let output = |it: &Option<Output>| match it {
+        None => Value::Null,
+        Some(it) => json!([it.value, it.shift, u8::from(it.negate)]),
+    };
+    let json = json!({
+        "seconds": seconds,
+        "inputs": n_in,
+        "ops": graph.adds.iter().map(op).collect::<Vec<_>>(),
+        "outputs": graph.outputs.iter().map(output).collect::<Vec<_>>(),
+    });
+    let text = format!(
+        "{n_in} inputs, {n_out} outputs: {} additions, depth {}\n",
+        graph.adds.len(),
+        graph.depth()
+    );
+    Ok(Outcome { text, json, ..Outcome::default() })
+}

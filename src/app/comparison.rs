@@ -1,0 +1,240 @@
+//! `compare`: both paths of a project side by side; also the estimates that `build` stores.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{Manifest, Outcome};
+use crate::cli::Compare;
+use crate::compile::Compiled;
+use crate::device::{Device, Resources};
+use crate::error::{Located, Result};
+use crate::estimate::hls::{self as estimate, HlsClock, HlsKernel};
+use crate::firmware::{self, Rtl};
+use crate::hls::HlsProject;
+use crate::precision;
+use crate::project::{self, MANIFEST};
+use crate::report::compare::{
+    Comparison, Figures, FormatRow, LayerRow, Metric, Side, Sides, Source, Stages,
+};
+use crate::report::{html, listing, svg, vendor};
+use crate::rtl::datapath::Op;
+
+/// Error of the estimate of the direct path's lookup tables, stated wherever it is shown.
+const RTL_BASIS: &str = "RTL latency and II follow from the pipeline; LUT and FF are counted from \
+                         its operations and registers, before synthesis shares or removes any";
+
+/// The command.
+pub(super) fn run(args: &Compare) -> Result<Outcome> {
+    let mut manifest: Manifest = project::read_json(&args.dir, MANIFEST)?;
+    let mut comparison = std::mem::take(&mut manifest.comparison);
+    let simulated = args.dir.join(super::cosim::RESULT);
+    if simulated.is_file() {
+        let result: super::cosim::Stored = project::read_json(&args.dir, super::cosim::RESULT)?;
+        result.apply(&mut comparison);
+    }
+    for report in vendor::find_reports(&args.dir) {
+        let report = report.anywhere()?;
+        comparison.report(side_of(&report), &report);
+    }
+    comparison.settle();
+    let page = html::page(&comparison, &manifest.formats);
+    let picture = svg::network(&comparison.layers);
+    let json = serde_json::to_value(&comparison).anywhere()?;
+    let report = serde_json::to_vec_pretty(&comparison).anywhere()?;
+    let mut files =
+        vec![("report.json".into(), report), ("network.svg".into(), picture.into_bytes())];
+    let mut text = listing::comparison(&comparison);
+    match &args.html {
+        None => {
+            files.push((PathBuf::from("report.html"), page.into_bytes()));
+            text.push_str(&format!("\npage: {}\n", args.dir.join("report.html").display()));
+        }
+        Some(path) => {
+            project::update(Path::new(""), &[(path.clone(), page.into_bytes())])?;
+            text.push_str(&format!("\npage: {}\n", path.display()));
+        }
+    }
+    project::update(&args.dir, &files)?;
+    Ok(Outcome { text, json, ..Outcome::default() })
+}
+
+/// Reports below `hls/` are of the HLS path, all others of the direct one.
+fn side_of(report: &vendor::Reported) -> Side {
+    let hls =
+        report.path.as_ref().is_some_and(|it| it.components().any(|it| it.as_os_str() == "hls"));
+    if hls { Side::Hls } else { Side::Rtl }
+}
+
+/// Types of every layer, with reasons.
+pub(super) fn formats(compiled: &Compiled) -> Vec<FormatRow> {
+    let rows = precision::rows(&compiled.graph, &compiled.formats);
+    let row = |it: precision::Row<'_>| FormatRow {
+        layer: it.layer.to_owned(),
+        role: it.role.name().to_owned(),
+        format: it.format.to_string(),
+        reason: it.reason.to_owned(),
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// The layers of a model, without figures.
+pub(super) fn layers(compiled: &Compiled) -> Vec<LayerRow> {
+    let graph = &compiled.graph;
+    let row = |id: crate::graph::NodeId| {
+        let node = graph.node(id);
+        let spec = node.op.spec();
+        let types = &compiled.formats.of(id).types;
+        LayerRow {
+            name: node.name.clone(),
+            kind: spec.kind().to_owned(),
+            shape: node.ty.to_string(),
+            inputs: graph.operands(id).iter().map(|it| graph.node(*it).name.clone()).collect(),
+            output: graph.outputs.contains(&id),
+            parameters: spec.weights().iter().map(|it| it.1.len() as u64).sum(),
+            formats: types
+                .iter()
+                .map(|(role, it)| (role.name().to_owned(), it.format.to_string()))
+                .collect(),
+            ..LayerRow::default()
+        }
+    };
+    graph.topo().into_iter().map(row).collect()
+}
+
+/// Everything that is known without running a tool.
+pub(super) fn estimated(
+    compiled: &Compiled,
+    rtl: Option<&Rtl>,
+    hls: Option<&HlsProject>,
+) -> Result<Comparison> {
+    let plan = &compiled.design.plan;
+    let device = compiled.device;
+    let io = ("io".to_owned(), "parallel".to_owned());
+    let mut comparison = Comparison {
+        model: Path::new(&compiled.source.file)
+            .file_name()
+            .map_or(compiled.source.file.clone(), |it| it.to_string_lossy().into_owned()),
+        part: plan.part.clone(),
+        clock_ns: plan.clock_ns,
+        settings: BTreeMap::from([io]),
+        device: Some(device.total),
+        total: Sides::default(),
+        layers: layers(compiled),
+        cosim: None,
+        notes: vec![format!("delays of {}: {}", device.fabric.name, device.fabric.source)],
+    };
+    if let Some(rtl) = rtl {
+        add_rtl(&mut comparison, rtl, device);
+    }
+    if hls.is_some() {
+        let clock = HlsClock {
+            period_ns: plan.clock_ns,
+            uncertainty: plan.clock_uncertainty.unwrap_or(HlsClock::vitis(1.0).uncertainty),
+        };
+        add_hls(&mut comparison, firmware::kernels(&compiled.design)?, device, clock);
+    }
+    comparison.settle();
+    Ok(comparison)
+}
+
+fn add_rtl(comparison: &mut Comparison, rtl: &Rtl, device: &Device) {
+    let luts = firmware::rtl_luts(rtl, device);
+    let registers = registers_by_scope(rtl);
+    let stages = stages_by_scope(rtl);
+    for (idx, scope) in rtl.datapath.scopes.iter().enumerate() {
+        let figures = Figures::of(
+            Source::Estimated,
+            [
+                (Metric::Lut, luts[idx].lut as f64),
+                (Metric::Ff, registers[idx] as f64),
+                (Metric::Dsp, 0.0),
+                (Metric::BramKbit, 0.0),
+                (Metric::Ii, 1.0),
+            ],
+        );
+        comparison.layer(&scope.name, Side::Rtl, &figures);
+        let row = comparison.layers.iter_mut().find(|it| it.name == scope.name && !it.is_input());
+        if let (Some(row), Some(stages)) = (row, stages[idx]) {
+            row.stages = Some(stages);
+        }
+    }
+    let lut: u64 = luts.iter().map(|it| it.lut).sum();
+    comparison.total.rtl.merge(&Figures::of(
+        Source::Estimated,
+        [
+            (Metric::LatencyCycles, f64::from(rtl.schedule.latency)),
+            (Metric::Ii, 1.0),
+            (Metric::Lut, lut as f64),
+            (Metric::Ff, rtl.schedule.register_bits as f64),
+            (Metric::Dsp, 0.0),
+            (Metric::BramKbit, 0.0),
+            (Metric::FmaxMhz, 1000.0 / (rtl.schedule.clock_ns - rtl.schedule.worst_slack_ns)),
+        ],
+    ));
+    comparison.notes.push(RTL_BASIS.to_owned());
+}
+
+/// Register bits of every layer's values.
+fn registers_by_scope(rtl: &Rtl) -> Vec<u64> {
+    let datapath = &rtl.datapath;
+    let mut bits = vec![0; datapath.scopes.len()];
+    for id in datapath.values() {
+        let lifetimes = &rtl.schedule.lifetimes;
+        let ranks = lifetimes.until(id).saturating_sub(lifetimes.from(id));
+        bits[datapath.scope_of(id).index()] += u64::from(ranks) * u64::from(datapath.width(id));
+    }
+    bits
+}
+
+/// First and last stage of every layer's live operations.
+fn stages_by_scope(rtl: &Rtl) -> Vec<Option<Stages>> {
+    let datapath = &rtl.datapath;
+    let live = datapath.live();
+    let mut stages: Vec<Option<Stages>> = vec![None; datapath.scopes.len()];
+    for id in datapath.values().filter(|id| live[id.index()]) {
+        if matches!(datapath.op(id), Op::Const(_) | Op::Input(..)) {
+            continue;
+        }
+        let at = rtl.schedule.stage(id);
+        let known = &mut stages[datapath.scope_of(id).index()];
+        *known = Some(match *known {
+            None => Stages { from: at, to: at },
+            Some(it) => Stages { from: it.from.min(at), to: it.to.max(at) },
+        });
+    }
+    stages
+}
+
+fn add_hls(
+    comparison: &mut Comparison,
+    kernels: Vec<(String, HlsKernel)>,
+    device: &Device,
+    clock: HlsClock,
+) {
+    let figures = |it: &estimate::HlsEstimate| {
+        let Resources { lut, ff, dsp, bram_kbit, .. } = it.resources;
+        Figures::of(
+            Source::Estimated,
+            [
+                (Metric::LatencyCycles, it.latency_cycles as f64),
+                (Metric::Ii, it.interval as f64),
+                (Metric::Lut, lut as f64),
+                (Metric::Ff, ff as f64),
+                (Metric::Dsp, dsp as f64),
+                (Metric::BramKbit, bram_kbit as f64),
+            ],
+        )
+    };
+    let all: Vec<HlsKernel> = kernels.iter().map(|it| it.1).collect();
+    let mut by_layer: BTreeMap<&str, Vec<HlsKernel>> = BTreeMap::new();
+    for (layer, kernel) in &kernels {
+        by_layer.entry(layer).or_default().push(*kernel);
+    }
+    for (layer, kernels) in by_layer {
+        let total = estimate::network(&kernels, device, clock);
+        comparison.layer(layer, Side::Hls, &figures(&total));
+    }
+    let total = estimate::network(&all, device, clock);
+    comparison.total.hls.merge(&figures(&total));
+    comparison.notes.push(format!("HLS path: {}", total.basis));
+}

@@ -1,0 +1,213 @@
+//! `cosim`: emulator = RTL = HLS on random, extreme and the user's samples, or the first difference.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::engines::{self, Rows, RtlRun};
+use super::{Manifest, Outcome};
+use crate::cli::{Cosim, Simulated};
+use crate::cosim::prng::Prng;
+use crate::cosim::{Report, Stimulus};
+use crate::data;
+use crate::design::Design;
+use crate::emulate::Emulator;
+use crate::error::{Located, Result};
+use crate::fixed::Format;
+use crate::project::{self, MANIFEST};
+use crate::report::compare::{self, Comparison, Figures, Metric, Source};
+use crate::report::listing;
+
+/// Where the result is kept in a project.
+pub(super) const RESULT: &str = "cosim.json";
+
+/// A value of an option outside its range.
+#[derive(Debug, thiserror::Error)]
+#[error("--stall {found} is not a probability below 1")]
+struct BadStall {
+    found: f64,
+}
+
+/// A finished cosimulation, as the project keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Stored {
+    /// What was compared.
+    cosim: compare::Cosim,
+    /// Measured timing of the RTL, if it ran without stalls.
+    timing: Option<Report>,
+}
+
+impl Stored {
+    /// Puts the result into a comparison: measured figures replace planned ones.
+    pub(super) fn apply(self, comparison: &mut Comparison) {
+        comparison.cosim = Some(self.cosim);
+        let Some(timing) = self.timing else { return };
+        let latency = (Metric::LatencyCycles, timing.latency.max as f64);
+        let interval = timing.interval.map(|it| (Metric::Ii, it.max as f64));
+        let figures = Figures::of(Source::Simulated, std::iter::once(latency).chain(interval));
+        comparison.total.rtl.merge(&figures);
+    }
+}
+
+/// The command.
+pub(super) fn run(args: &Cosim) -> Result<Outcome> {
+    if !(0.0..1.0).contains(&args.stall) {
+        return Err(BadStall { found: args.stall }).anywhere();
+    }
+    let manifest: Manifest = project::read_json(&args.dir, MANIFEST)?;
+    let design = Design::of_project(&args.dir)?;
+    let rows = samples(args, &design)?;
+    let want = Emulator::new(&design.graph).run(&rows);
+    let mut cosim = compare::Cosim { samples: rows.len() as u64, ..compare::Cosim::default() };
+    let mut timing = None;
+    for engine in &args.engines {
+        let (name, got) = match engine {
+            Simulated::Rtl => {
+                let wave = args.wave.as_ref().map(std::path::absolute).transpose().anywhere()?;
+                let stimulus = Stimulus {
+                    seed: args.seed,
+                    bubble: args.stall,
+                    stall: args.stall,
+                    wave,
+                    ..Stimulus::default()
+                };
+                let drive = RtlRun { stimulus, axi: args.axi };
+                let (got, report) = engines::rtl(&args.dir, &manifest, &design, &rows, &drive)?;
+                timing = Some(report);
+                ("RTL (Verilator)", got)
+            }
+            Simulated::Hls => {
+                ("HLS C++ (g++)", engines::hls(&args.dir, &manifest, &design, &rows)?)
+            }
+        };
+        cosim.engines.push(name.to_owned());
+        note_differences(&mut cosim, name, args, &manifest, &design, &rows, &want, &got);
+    }
+    let failed = cosim.mismatches > 0;
+    let undisturbed = timing.clone().filter(|_| args.stall == 0.0 && !args.axi);
+    let stored = Stored { cosim: cosim.clone(), timing: undisturbed };
+    let bytes = serde_json::to_vec_pretty(&stored).anywhere()?;
+    project::update(&args.dir, &[(PathBuf::from(RESULT), bytes)])?;
+    Ok(Outcome {
+        text: text(&cosim, timing.as_ref()),
+        json: json!({ "cosim": cosim, "timing": timing }),
+        failed,
+        ..Outcome::default()
+    })
+}
+
+fn text(cosim: &compare::Cosim, timing: Option<&Report>) -> String {
+    let mut text = format!("{}\n", listing::verdict(cosim));
+    if let Some(timing) = timing {
+        let interval = timing.interval.map_or("unknown".to_owned(), |it| {
+            if it.min == it.max { it.max.to_string() } else { format!("{} to {}", it.min, it.max) }
+        });
+        let latency = timing.latency;
+        let latency = match latency.min == latency.max {
+            true => latency.max.to_string(),
+            false => format!("{} to {}", latency.min, latency.max),
+        };
+        text.push_str(&format!("RTL simulated: latency {latency} cycles, II {interval}\n"));
+    }
+    text
+}
+
+/// The user's samples, the corners (all smallest, all largest, alternating, zero), and random ones.
+fn samples(args: &Cosim, design: &Design) -> Result<Rows> {
+    let formats = design.formats(&design.graph.inputs);
+    let mut rows = match args.input.is_empty() {
+        true => Vec::new(),
+        false => design.quantize(&data::read_inputs(&args.input, &design.inputs())?),
+    };
+    let corner = |f: &dyn Fn(usize, Format) -> i128| -> Vec<i128> {
+        formats.iter().enumerate().map(|(at, format)| f(at, *format)).collect()
+    };
+    rows.push(corner(&|_, it| it.min()));
+    rows.push(corner(&|_, it| it.max()));
+    rows.push(corner(&|at, it| if at % 2 == 0 { it.min() } else { it.max() }));
+    rows.push(corner(&|at, it| if at % 2 == 0 { it.max() } else { it.min() }));
+    rows.push(corner(&|_, _| 0));
+    let mut random = Prng::new(args.seed);
+    for _ in 0..args.samples {
+        rows.push(corner(&|_, _| 0));
+        let row = rows.last_mut().expect("just pushed");
+        for (value, format) in row.iter_mut().zip(&formats) {
+            let bits = random.next_u128() as i128;
+            *value = crate::fixed::Word::wrap(bits, format.width, format.signed);
+        }
+    }
+    Ok(rows)
+}
+
+/// Counts differing values, and describes the first one: by layer where the engine can tell.
+#[allow(clippy::too_many_arguments, reason = "one difference needs all sides of the comparison")]
+fn note_differences(
+    cosim: &mut compare::Cosim,
+    engine: &str,
+    args: &Cosim,
+    manifest: &Manifest,
+    design: &Design,
+    rows: &[Vec<i128>],
+    want: &[Vec<i128>],
+    got: &[Vec<i128>],
+) {
+    let formats = design.formats(&design.graph.outputs);
+    for (sample, (want, got)) in want.iter().zip(got).enumerate() {
+        for (element, (want, got)) in want.iter().zip(got).enumerate() {
+            if want == got {
+                continue;
+            }
+            cosim.mismatches += 1;
+            if cosim.first_difference.is_none() {
+                let format = formats[element];
+                let (tensor, at) = locate(design, element);
+                let place = earliest_layer(args, manifest, design, rows, sample, engine)
+                    .unwrap_or_else(|| format!("{tensor}[{at}]"));
+                cosim.first_difference = Some(format!(
+                    "sample {sample}, {place}: emulator {want} = {}, {engine} {got} = {} ({format})",
+                    format.value(*want),
+                    format.value(*got)
+                ));
+            }
+        }
+    }
+}
+
+/// The output tensor and the position in it of an element of a row.
+fn locate(design: &Design, element: usize) -> (String, usize) {
+    let mut rest = element;
+    for (name, shape) in design.outputs() {
+        let count: usize = shape.iter().product();
+        if rest < count {
+            return (name, rest);
+        }
+        rest -= count;
+    }
+    ("output".to_owned(), element)
+}
+
+/// The first node whose values differ in the HLS C++, which can trace every one.
+fn earliest_layer(
+    args: &Cosim,
+    manifest: &Manifest,
+    design: &Design,
+    rows: &[Vec<i128>],
+    sample: usize,
+    engine: &str,
+) -> Option<String> {
+    if !engine.starts_with("HLS") {
+        return None;
+    }
+    let row = std::slice::from_ref(&rows[sample]);
+    let (_, trace) = engines::hls_traced(&args.dir, manifest, design, row, true).ok()?;
+    let graph = &design.graph;
+    let order = graph.topo();
+    let emulator = Emulator::new(graph);
+    order.into_iter().find_map(|id| {
+        let want = &emulator.run_tracing(row, &[id])[0];
+        let got = trace.get(&id)?;
+        let at = want.iter().zip(got).position(|(a, b)| a != b)?;
+        Some(format!("{}[{at}]", graph.node(id).name))
+    })
+}

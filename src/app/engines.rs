@@ -1,0 +1,135 @@
+//! The engines of a project: each turns mantissas at the inputs into mantissas at the outputs.
+
+use std::path::{Path, PathBuf};
+
+use super::manifest::{HlsInfo, Manifest, PortInfo, RtlInfo};
+use crate::cosim::{self, Dut, Port, Protocol, Report, Slot, Stimulus};
+use crate::design::Design;
+use crate::error::{Located, Result};
+use crate::fixed::Graph;
+use crate::graph::NodeId;
+use crate::hls::host::{Csim, FLAGS};
+use crate::tools::{Build, Tools};
+
+/// A path that the project was made without.
+#[derive(Debug, thiserror::Error)]
+#[error("the project was built without the {path} path (see build --flow)")]
+pub(super) struct NotBuilt {
+    path: &'static str,
+}
+
+/// Rows of mantissas: all tensors of a sample, one after another.
+pub(super) type Rows = Vec<Vec<i128>>;
+
+/// Splits rows into tensors: for each the mantissas of all samples.
+fn by_tensor(graph: &Graph, ids: &[NodeId], rows: &[Vec<i128>]) -> Vec<Vec<i128>> {
+    let mut first = 0;
+    ids.iter()
+        .map(|id| {
+            let count = graph.node(*id).ty.elements();
+            let range = first..first + count;
+            first += count;
+            rows.iter().flat_map(|row| row[range.clone()].iter().copied()).collect()
+        })
+        .collect()
+}
+
+/// The opposite of [`by_tensor`].
+fn by_sample(graph: &Graph, ids: &[NodeId], tensors: &[Vec<i128>], samples: usize) -> Rows {
+    let row = |sample: usize| {
+        ids.iter()
+            .zip(tensors)
+            .flat_map(|(id, values)| {
+                let count = graph.node(*id).ty.elements();
+                values[sample * count..(sample + 1) * count].iter().copied()
+            })
+            .collect()
+    };
+    (0..samples).map(row).collect()
+}
+
+/// The SystemVerilog of a project in Verilator.
+pub(super) fn rtl(
+    dir: &Path,
+    manifest: &Manifest,
+    design: &Design,
+    rows: &[Vec<i128>],
+    run: &RtlRun,
+) -> Result<(Rows, Report)> {
+    let info = manifest.rtl.as_ref().ok_or(NotBuilt { path: "RTL" }).anywhere()?;
+    let tools = Tools::find().anywhere()?;
+    let dut = dut(dir, info, run.axi);
+    let options = cosim::Options { wave: run.stimulus.wave.is_some(), ..cosim::Options::default() };
+    let model = cosim::verilate(&tools, &dut, options).anywhere()?;
+    let inputs = by_tensor(&design.graph, &design.graph.inputs, rows);
+    let done = model.run(&tools, &inputs, &run.stimulus).anywhere()?;
+    let graph = &design.graph;
+    Ok((by_sample(graph, &graph.outputs, &done.outputs, rows.len()), done.report))
+}
+
+/// How the simulator drives the design.
+#[derive(Debug)]
+pub(super) struct RtlRun {
+    /// Bubbles, stalls, waves.
+    pub(super) stimulus: Stimulus,
+    /// The AXI4-Stream wrapper instead of the top module.
+    pub(super) axi: bool,
+}
+
+fn dut(dir: &Path, info: &RtlInfo, axi: bool) -> Dut {
+    let port = |it: &PortInfo| {
+        let slot = |slot: &super::manifest::SlotInfo| match axi {
+            false => Slot { offset: slot.offset, width: slot.width, signed: slot.signed },
+            true => Slot { offset: slot.axis_offset, width: slot.axis_width, signed: slot.signed },
+        };
+        Port { name: it.name.clone(), slots: it.slots.iter().map(slot).collect() }
+    };
+    let ports = |input: bool| info.ports.iter().filter(move |it| it.input == input).map(port);
+    let top = if axi { &info.axis } else { &info.top };
+    Dut {
+        inputs: ports(true).collect(),
+        outputs: ports(false).collect(),
+        has_last: axi,
+        protocol: if axi { Protocol::AxiStream } else { Protocol::ValidReady },
+        ..Dut::new(top.clone(), info.sources.iter().map(|it| dir.join(it)).collect())
+    }
+}
+
+/// The HLS C++ of a project, compiled with the system's compiler.
+pub(super) fn hls(
+    dir: &Path,
+    manifest: &Manifest,
+    design: &Design,
+    rows: &[Vec<i128>],
+) -> Result<Rows> {
+    Ok(hls_traced(dir, manifest, design, rows, false)?.0)
+}
+
+/// As [`hls`], with the value of every node if `trace`.
+pub(super) fn hls_traced(
+    dir: &Path,
+    manifest: &Manifest,
+    design: &Design,
+    rows: &[Vec<i128>],
+    trace: bool,
+) -> Result<(Rows, std::collections::BTreeMap<NodeId, Vec<i128>>)> {
+    let info: &HlsInfo = manifest.hls.as_ref().ok_or(NotBuilt { path: "HLS" }).anywhere()?;
+    let tools = Tools::find().anywhere()?;
+    let folder = dir.join("hls").join(&info.tool);
+    let mut flags: Vec<String> = FLAGS.iter().map(|it| (*it).to_owned()).collect();
+    // System headers: the vendor's own warnings are not ours to mend.
+    flags.extend(["-isystem".to_owned(), tools.ap_types().anywhere()?.display().to_string()]);
+    let build = Build {
+        sources: vec![dir.join("sim/csim_main.cpp")],
+        includes: vec![folder],
+        flags,
+        libs: Vec::new(),
+    };
+    let executable: PathBuf = build.executable(&tools).anywhere()?;
+    let csim = Csim::new(executable, String::new(), &design.graph);
+    let scratch = tools.cache().scratch().anywhere()?;
+    let inputs = by_tensor(&design.graph, &design.graph.inputs, rows);
+    let done = csim.run(&inputs, rows.len(), trace, scratch.path()).anywhere()?;
+    let graph = &design.graph;
+    Ok((by_sample(graph, &graph.outputs, &done.outputs, rows.len()), done.trace))
+}

@@ -1,0 +1,109 @@
+//! `nn2rtl.json`: what a project is, how it was made, and what is in it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::report::compare::{Comparison, FormatRow};
+
+/// Layout of the manifest; raised when it changes.
+pub(super) const VERSION: u32 = 1;
+
+/// The manifest of a project.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Layout of this file.
+    pub version: u32,
+    /// The nn2rtl that made the project.
+    pub nn2rtl: String,
+    /// The model.
+    pub model: ModelInfo,
+    /// The configuration, command line included.
+    pub config: Config,
+    /// Every type of every layer with its reason.
+    pub formats: Vec<FormatRow>,
+    /// The SystemVerilog, if it was made.
+    pub rtl: Option<RtlInfo>,
+    /// The HLS project, if it was made.
+    pub hls: Option<HlsInfo>,
+    /// The layers, and what is estimated of both paths.
+    pub comparison: Comparison,
+    /// Every file of the project but this one.
+    pub files: Vec<String>,
+}
+
+/// The model of a project.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// The file, as it was named.
+    pub file: String,
+    /// Its format.
+    pub format: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// The SystemVerilog of a project.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RtlInfo {
+    /// Top module: valid and ready on both sides.
+    pub top: String,
+    /// AXI4-Stream wrapper.
+    pub axis: String,
+    /// Cycles from input to output.
+    pub latency: u32,
+    /// Cycles from one sample to the next.
+    pub interval: u32,
+    /// Combinational stages.
+    pub stages: u32,
+    /// What the longest path leaves of the clock by the delay model, ns.
+    pub slack_ns: f64,
+    /// Register bits.
+    pub register_bits: u64,
+    /// Sources in the order of compilation.
+    pub sources: Vec<String>,
+    /// Data ports of the top module.
+    pub ports: Vec<PortInfo>,
+}
+
+/// A data port.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PortInfo {
+    /// Its name.
+    pub name: String,
+    /// The tensor.
+    pub tensor: String,
+    /// An input.
+    pub input: bool,
+    /// Its elements.
+    pub slots: Vec<SlotInfo>,
+}
+
+/// An element of a port.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct SlotInfo {
+    /// Lowest bit in the port.
+    pub offset: u32,
+    /// Bits.
+    pub width: u32,
+    /// Two's complement.
+    pub signed: bool,
+    /// Lowest bit in the AXI4-Stream word.
+    pub axis_offset: u32,
+    /// Bits there: whole bytes.
+    pub axis_width: u32,
+}
+
+/// The HLS project.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HlsInfo {
+    /// The tool it is for.
+    pub tool: String,
+    /// Top function.
+    pub top: String,
+    /// Cycles between samples that the pragmas ask for.
+    pub interval: u64,
+    /// Further settings, by name.
+    pub settings: BTreeMap<String, String>,
+}

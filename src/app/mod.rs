@@ -1,0 +1,54 @@
+//! The commands: each takes its arguments and returns what is to be printed. Nothing here prints.
+
+mod build;
+mod cmvm;
+mod comparison;
+mod cosim;
+mod engines;
+mod manifest;
+mod model;
+mod predict;
+mod show;
+
+use serde_json::Value;
+
+use crate::cli::{Cli, Command};
+use crate::config::Warning;
+use crate::error::{Problems, Result};
+
+pub use manifest::Manifest;
+
+/// What a command found, for `main` to print.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// For people.
+    pub text: String,
+    /// For programs (`--json`).
+    pub json: Value,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+    /// Something differs or a target was missed: exit code 1.
+    pub failed: bool,
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Everything that is wrong with what the user gave, and tools that are missing.
+pub fn run(cli: &Cli) -> Result<Outcome> {
+    let outcome = match &cli.command {
+        Command::Build(args) => build::run(args),
+        Command::Predict(args) => predict::run(args),
+        Command::Cosim(args) => cosim::run(args),
+        Command::Compare(args) => comparison::run(args),
+        Command::Estimate(args) => show::estimate(args),
+        Command::Config(args) => show::config(args),
+        Command::Inspect(args) => show::inspect(args),
+        Command::Targets(args) => show::targets(args),
+        Command::Cmvm(args) => cmvm::run(args),
+    }?;
+    match cli.deny_warnings && !outcome.warnings.is_empty() {
+        true => Err(Problems(outcome.warnings.into_iter().map(Into::into).collect())),
+        false => Ok(outcome),
+    }
+}

@@ -1,0 +1,137 @@
+//! From the options of the command line to a configuration and a compiled model.
+
+use std::path::Path;
+
+use crate::cli::{HlsTool, ModelArgs, ModelOptions};
+use crate::compile::{self, Compiled};
+use crate::config::{self, Config, Io, Overrides, Strategy, Warning};
+use crate::error::{Located, Origin, Problems, Result};
+use crate::precision::parse_precision;
+use crate::project::MANIFEST;
+
+/// A value of an option that is none of those it takes.
+#[derive(Debug, thiserror::Error)]
+#[error("{option} {found:?} is not supported (supported: {supported})")]
+struct BadOption {
+    option: &'static str,
+    found: String,
+    supported: &'static str,
+}
+
+/// The configuration file with the command line's options over it.
+pub(super) fn config(
+    options: &ModelOptions,
+    hls: Option<HlsTool>,
+) -> Result<(Config, Vec<Warning>)> {
+    let (mut config, mut warnings) = match &options.config {
+        None => (Config::default(), Vec::new()),
+        Some(path) => {
+            let file = path.display().to_string();
+            let at = Origin::new(&file, "");
+            let text = std::fs::read_to_string(path)
+                .map_err(crate::frontend::LoadError::Read)
+                .locate(&at)?;
+            Config::read(&file, &text)?
+        }
+    };
+    let mut problems = Problems::default();
+    let io =
+        problems.note(choice("--io", options.io.as_deref(), "parallel, stream", |it| match it {
+            "parallel" | "io_parallel" => Some(Io::Parallel),
+            "stream" | "io_stream" => Some(Io::Stream),
+            _ => None,
+        }));
+    let strategies = "latency, resource";
+    let strategy = choice("--strategy", options.strategy.as_deref(), strategies, |it| match it {
+        "latency" => Some(Strategy::Latency),
+        "resource" => Some(Strategy::Resource),
+        _ => None,
+    });
+    let strategy = problems.note(strategy);
+    let precision = options.precision.as_deref().map(|it| parse_precision(it).anywhere());
+    let precision = problems.note(precision.transpose());
+    if options.reuse == Some(0) {
+        let (option, found) = ("--reuse", "0".to_owned());
+        let error = Err(BadOption { option, found, supported: "1 and more" });
+        problems.note::<()>(error.anywhere());
+    }
+    let overrides = Overrides {
+        part: options.target.clone(),
+        clock_ns: options.clock,
+        io: io.flatten(),
+        reuse_factor: options.reuse,
+        strategy: strategy.flatten(),
+        precision: precision.flatten(),
+        hls: hls.map(|it| match it {
+            HlsTool::Vitis => config::HlsTool::Vitis,
+            HlsTool::Vivado => config::HlsTool::Vivado,
+        }),
+        ..Overrides::default()
+    };
+    warnings.extend(config.merge(overrides));
+    problems.into_result((config, warnings))
+}
+
+fn choice<T>(
+    option: &'static str,
+    given: Option<&str>,
+    supported: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>> {
+    let Some(given) = given else { return Ok(None) };
+    let found = given.to_owned();
+    let parsed = parse(&given.to_ascii_lowercase());
+    parsed.map(Some).ok_or(BadOption { option, found, supported }).anywhere()
+}
+
+/// Reads, imports, sizes and lowers a model.
+pub(super) fn compile(args: &ModelArgs, hls: Option<HlsTool>) -> Result<(Compiled, Config)> {
+    let (config, warnings) = config(&args.options, hls)?;
+    let model = compile::load(&args.model, args.options.weights.as_deref())?;
+    let compiled = compile::compile(model, &config, &args.options.calibrate, warnings)?;
+    Ok((compiled, config))
+}
+
+/// Whether the path is a project of ours rather than a model file.
+pub(super) fn is_project(path: &Path) -> bool {
+    path.is_dir() && path.join(MANIFEST).is_file()
+}
+
+/// A model argument that is a folder but no project.
+#[derive(Debug, thiserror::Error)]
+#[error("the folder is no nn2rtl project (it has no {MANIFEST}), and a model is a file")]
+struct Folder;
+
+/// An option that changes a model, given with a project that is made already.
+#[derive(Debug, thiserror::Error)]
+#[error("{option} changes how a project is made; this one is made already")]
+struct Late {
+    option: &'static str,
+}
+
+/// Checks the argument of commands that take a model or a project; true for a project.
+pub(super) fn project_or_model(args: &ModelArgs) -> Result<bool> {
+    let at = Origin::new(args.model.display().to_string(), "");
+    if !is_project(&args.model) {
+        return match args.model.is_dir() {
+            true => Err(Folder).locate(&at),
+            false => Ok(false),
+        };
+    }
+    let options = &args.options;
+    let given = [
+        ("--weights", options.weights.is_some()),
+        ("--config", options.config.is_some()),
+        ("--target", options.target.is_some()),
+        ("--io", options.io.is_some()),
+        ("--clock", options.clock.is_some()),
+        ("--reuse", options.reuse.is_some()),
+        ("--strategy", options.strategy.is_some()),
+        ("--precision", options.precision.is_some()),
+        ("--calibrate", !options.calibrate.is_empty()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(Late { option }).locate(&at),
+        None => Ok(true),
+    }
+}

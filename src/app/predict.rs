@@ -1,0 +1,204 @@
+//! `predict`: bit-accurate outputs of any engine, as float64.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::engines::{self, RtlRun};
+use super::{Manifest, Outcome, model};
+use crate::cli::{Engine, Predict};
+use crate::config::{Config, Warning};
+use crate::cosim::Stimulus;
+use crate::data::{self, Batch};
+use crate::design::Design;
+use crate::emulate::Emulator;
+use crate::error::{Located, Origin, Result};
+use crate::graph::NodeId;
+use crate::project::{self, MANIFEST};
+use crate::{compile, nn};
+
+/// An engine and a source that do not go together.
+#[derive(Debug, thiserror::Error)]
+enum Mismatch {
+    #[error("--engine {engine} needs a project; make one with `nn2rtl build`")]
+    NeedsProject { engine: &'static str },
+    #[error("--engine float needs the model file: a project holds integers only")]
+    NeedsModel,
+    #[error("--trace is supported by the engines emulator, hls and float")]
+    Trace,
+    #[error("{found} labels for {expected} samples")]
+    Labels { found: usize, expected: usize },
+}
+
+/// What an engine gave.
+struct Predicted {
+    /// Names and shapes of the outputs.
+    outputs: Vec<(String, Vec<usize>)>,
+    /// A row a sample: all outputs one after another.
+    rows: Vec<Vec<f64>>,
+    /// Every layer's output, if asked for.
+    trace: Vec<(String, Batch)>,
+    warnings: Vec<Warning>,
+}
+
+/// The command.
+pub(super) fn run(args: &Predict) -> Result<Outcome> {
+    let is_project = model::project_or_model(&args.model)?;
+    let predicted = match (is_project, args.engine) {
+        (true, Engine::Float) => Err(Mismatch::NeedsModel).anywhere(),
+        (true, _) => of_project(args),
+        (false, Engine::Float) => float(args),
+        (false, Engine::Emulator) => of_model(args),
+        (false, Engine::Rtl) => Err(Mismatch::NeedsProject { engine: "rtl" }).anywhere(),
+        (false, Engine::Hls) => Err(Mismatch::NeedsProject { engine: "hls" }).anywhere(),
+    }?;
+    let tensors = tensors(&predicted);
+    if let Some(path) = &args.output {
+        data::write(path, &tensors)?;
+    }
+    if let Some(dir) = &args.trace {
+        std::fs::create_dir_all(dir).locate(&Origin::new(dir.display().to_string(), ""))?;
+        for (layer, batch) in &predicted.trace {
+            let file = format!("{}.npy", compile::identifier(layer));
+            data::write(&dir.join(file), std::slice::from_ref(batch))?;
+        }
+    }
+    outcome(args, predicted, &tensors)
+}
+
+fn outcome(args: &Predict, predicted: Predicted, tensors: &[Batch]) -> Result<Outcome> {
+    let samples = predicted.rows.len();
+    let mut text = format!("{samples} samples\n");
+    for ((name, _), tensor) in predicted.outputs.iter().zip(tensors) {
+        text.push_str(&format!("  {name}: {:?}\n", tensor.shape));
+    }
+    let accuracy = args.labels.as_ref().map(|it| accuracy(it, &predicted)).transpose()?;
+    if let Some(accuracy) = accuracy {
+        text.push_str(&format!("accuracy {:.2} %\n", 100.0 * accuracy));
+    }
+    if args.output.is_none() {
+        for row in predicted.rows.iter().take(5) {
+            let values: Vec<String> = row.iter().take(10).map(|it| format!("{it:.6}")).collect();
+            text.push_str(&format!("  {}\n", values.join(" ")));
+        }
+    }
+    let outputs: BTreeMap<&str, &Vec<usize>> =
+        predicted.outputs.iter().zip(tensors).map(|(it, t)| (it.0.as_str(), &t.shape)).collect();
+    let json = json!({ "samples": samples, "outputs": outputs, "accuracy": accuracy });
+    Ok(Outcome { text, json, warnings: predicted.warnings, failed: false })
+}
+
+/// Share of samples whose first output is largest at the label.
+fn accuracy(labels: &Path, predicted: &Predicted) -> Result<f64> {
+    let batch = data::read(labels, 0)?;
+    let (found, expected) = (batch.values.len(), predicted.rows.len());
+    if found != expected {
+        let at = Origin::new(labels.display().to_string(), "");
+        return Err(Mismatch::Labels { found, expected }).locate(&at);
+    }
+    let width: usize = predicted.outputs.first().map_or(0, |it| it.1.iter().product());
+    let right = predicted.rows.iter().zip(&batch.values).filter(|(row, label)| {
+        let best = (0..width).fold(0, |best, it| if row[it] > row[best] { it } else { best });
+        best as f64 == **label
+    });
+    Ok(right.count() as f64 / expected as f64)
+}
+
+/// The outputs as tensors: the samples' axis in front.
+fn tensors(predicted: &Predicted) -> Vec<Batch> {
+    let mut first = 0;
+    let tensor = |(_, shape): &(String, Vec<usize>)| {
+        let range = first..first + shape.iter().product::<usize>();
+        first = range.end;
+        let values = predicted.rows.iter().flat_map(|row| row[range.clone()].iter().copied());
+        let shape = std::iter::once(predicted.rows.len()).chain(shape.iter().copied()).collect();
+        Batch { shape, values: values.collect() }
+    };
+    predicted.outputs.iter().map(tensor).collect()
+}
+
+fn of_model(args: &Predict) -> Result<Predicted> {
+    let (compiled, _) = model::compile(&args.model, None)?;
+    emulated(args, &compiled.design, compiled.warnings)
+}
+
+fn emulated(args: &Predict, design: &Design, warnings: Vec<Warning>) -> Result<Predicted> {
+    let samples = data::read_inputs(&args.input, &design.inputs())?;
+    let emulator = Emulator::new(&design.graph);
+    let flat: Vec<f64> = samples.concat();
+    let width: usize = design.outputs().iter().map(|it| it.1.iter().product::<usize>()).sum();
+    let rows = emulator.predict(&flat).chunks(width.max(1)).map(<[f64]>::to_vec).collect();
+    let mut trace = Vec::new();
+    if args.trace.is_some() {
+        let mantissas = design.quantize(&samples);
+        for id in design.graph.topo() {
+            let rows = emulator.run_tracing(&mantissas, &[id]);
+            trace.push(traced(design, id, rows.concat()));
+        }
+    }
+    Ok(Predicted { outputs: design.outputs(), rows, trace, warnings })
+}
+
+/// A node's mantissas, sample after sample, as values.
+fn traced(design: &Design, id: NodeId, mantissas: Vec<i128>) -> (String, Batch) {
+    let node = design.graph.node(id);
+    let count = node.ty.elements().max(1);
+    let value = |(at, v): (usize, &i128)| node.ty.format(at % count).value(*v);
+    let values = mantissas.iter().enumerate().map(value).collect();
+    let shape = std::iter::once(mantissas.len() / count).chain(node.ty.shape.0.clone()).collect();
+    (node.name.clone(), Batch { shape, values })
+}
+
+fn of_project(args: &Predict) -> Result<Predicted> {
+    let dir = &args.model.model;
+    let design = Design::of_project(dir)?;
+    if args.engine == Engine::Emulator {
+        return emulated(args, &design, Vec::new());
+    }
+    let manifest: Manifest = project::read_json(dir, MANIFEST)?;
+    let samples = data::read_inputs(&args.input, &design.inputs())?;
+    let mantissas = design.quantize(&samples);
+    let mut trace = Vec::new();
+    let rows = match args.engine {
+        Engine::Rtl if args.trace.is_some() => return Err(Mismatch::Trace).anywhere(),
+        Engine::Rtl => {
+            let drive = RtlRun { stimulus: Stimulus::default(), axi: false };
+            engines::rtl(dir, &manifest, &design, &mantissas, &drive)?.0
+        }
+        _ => {
+            let wanted = args.trace.is_some();
+            let (rows, values) = engines::hls_traced(dir, &manifest, &design, &mantissas, wanted)?;
+            trace = values.into_iter().map(|(id, it)| traced(&design, id, it)).collect();
+            rows
+        }
+    };
+    let rows = design.values(&rows);
+    Ok(Predicted { outputs: design.outputs(), rows, trace, warnings: Vec::new() })
+}
+
+fn float(args: &Predict) -> Result<Predicted> {
+    let (config, mut warnings): (Config, _) = model::config(&args.model.options, None)?;
+    let options = &args.model.options;
+    let (raw, _) = compile::load(&args.model.model, options.weights.as_deref())?;
+    let (graph, _) = compile::import(&raw, &config, &mut warnings)?;
+    let samples = compile::samples(&graph, &args.input)?;
+    let mut trace: BTreeMap<NodeId, Vec<f64>> = BTreeMap::new();
+    let mut rows = Vec::with_capacity(samples.len());
+    for sample in &samples {
+        let outputs = nn::evaluate(&graph, sample, |id, value| {
+            if args.trace.is_some() {
+                trace.entry(id).or_default().extend(value.iter());
+            }
+        });
+        rows.push(outputs.iter().flat_map(|it| it.iter().copied()).collect());
+    }
+    let named = |id: &NodeId| (graph.node(*id).name.clone(), graph.node(*id).ty.0.clone());
+    let batch = |(id, values): (NodeId, Vec<f64>)| {
+        let (name, shape) = named(&id);
+        let shape = std::iter::once(samples.len()).chain(shape).collect();
+        (name, Batch { shape, values })
+    };
+    let outputs = graph.outputs.iter().map(named).collect();
+    Ok(Predicted { outputs, rows, trace: trace.into_iter().map(batch).collect(), warnings })
+}

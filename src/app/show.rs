@@ -1,0 +1,124 @@
+//! The commands that only look: `estimate`, `config`, `inspect`, `targets`.
+
+use serde_json::json;
+
+use super::{Manifest, Outcome, comparison, model};
+use crate::cli::{ConfigArgs, Estimate, Granularity, ModelArgs, Targets};
+use crate::compile;
+use crate::device;
+use crate::error::{Located, Result};
+use crate::firmware;
+use crate::precision;
+use crate::project::{self, MANIFEST};
+use crate::report::compare::{Comparison, LayerRow};
+use crate::report::listing;
+use crate::report::table::Table;
+
+/// `estimate`: what both paths would take.
+pub(super) fn estimate(args: &Estimate) -> Result<Outcome> {
+    let (comparison, warnings): (Comparison, _) = match model::project_or_model(&args.model)? {
+        true => {
+            let manifest: Manifest = project::read_json(&args.model.model, MANIFEST)?;
+            (manifest.comparison, Vec::new())
+        }
+        false => {
+            let (mut compiled, _) = model::compile(&args.model, None)?;
+            let warnings = std::mem::take(&mut compiled.warnings);
+            let rtl = firmware::rtl(&compiled.design, compiled.device)?;
+            let hls = firmware::hls(&compiled.design, crate::hls::Tool::Vitis)?;
+            (comparison::estimated(&compiled, Some(&rtl), Some(&hls))?, warnings)
+        }
+    };
+    let json = serde_json::to_value(&comparison).anywhere()?;
+    Ok(Outcome { text: listing::comparison(&comparison), json, warnings, failed: false })
+}
+
+/// `config`: everything resolved, ready to edit.
+pub(super) fn config(args: &ConfigArgs) -> Result<Outcome> {
+    let (compiled, config) = model::compile(&args.model, None)?;
+    let granularity = match args.granularity {
+        Granularity::Model => precision::Granularity::Model,
+        Granularity::Type => precision::Granularity::Type,
+        Granularity::Name => precision::Granularity::Name,
+    };
+    let tree = precision::resolved(&compiled.graph, &compiled.formats, &config, granularity);
+    let yaml = serde_saphyr::to_string(&tree).anywhere()?;
+    let rows = comparison::formats(&compiled);
+    // The reasons are comments, so that the text as a whole is a configuration file.
+    let comment = |line: &str| format!("# {line}").trim_end().to_owned() + "\n";
+    let reasons: String = listing::formats(&rows).lines().map(comment).collect();
+    let text = format!("{reasons}\n{yaml}");
+    let json = json!({ "config": tree, "formats": rows });
+    Ok(Outcome { text, json, warnings: compiled.warnings, failed: false })
+}
+
+/// `inspect`: layers, shapes, parameters; all that is unsupported is an error that lists it.
+pub(super) fn inspect(args: &ModelArgs) -> Result<Outcome> {
+    let (config, mut warnings) = model::config(&args.options, None)?;
+    let (raw, source) = compile::load(&args.model, args.options.weights.as_deref())?;
+    let (graph, removed) = compile::import(&raw, &config, &mut warnings)?;
+    let row = |id: crate::graph::NodeId| {
+        let node = graph.node(id);
+        LayerRow {
+            name: node.name.clone(),
+            kind: node.op.spec().kind().to_owned(),
+            shape: node.ty.to_string(),
+            inputs: graph.operands(id).iter().map(|it| graph.node(*it).name.clone()).collect(),
+            output: graph.outputs.contains(&id),
+            parameters: node.op.spec().weights().iter().map(|it| it.1.len() as u64).sum(),
+            ..LayerRow::default()
+        }
+    };
+    let rows: Vec<LayerRow> = graph.topo().into_iter().map(row).collect();
+    let mut text = format!("{}: {}\n\n{}", source.file, source.format, listing::network(&rows));
+    if !removed.is_empty() {
+        text.push_str(&format!("folded or left out: {}\n", removed.join(", ")));
+    }
+    let json = json!({
+        "file": source.file,
+        "format": source.format,
+        "sha256": source.sha256,
+        "layers": rows,
+        "removed": removed,
+        "unused": raw.unused,
+    });
+    Ok(Outcome { text, json, warnings, failed: false })
+}
+
+/// `targets`: the devices.
+pub(super) fn targets(args: &Targets) -> Result<Outcome> {
+    let wanted = |it: &&device::Device| {
+        args.filter.as_ref().is_none_or(|text| it.name.contains(&text.to_ascii_lowercase()))
+    };
+    let devices: Vec<&device::Device> = device::all().iter().filter(wanted).collect();
+    let mut table = Table::new().text("device").text("part").text("fabric").number("LUT");
+    table = table.number("FF").number("DSP").number("BRAM kbit").number("clock ns").text("delays");
+    for it in &devices {
+        let total = it.total;
+        let numbers = [total.lut, total.ff, total.dsp, total.bram_kbit].map(|it| it.to_string());
+        let [lut, ff, dsp, bram] = numbers;
+        let basis = format!("{:?}", it.fabric.basis).to_lowercase();
+        table.row([
+            &it.name,
+            &it.part,
+            &it.fabric.name,
+            &lut,
+            &ff,
+            &dsp,
+            &bram,
+            &it.clock_ns.to_string(),
+            &basis,
+        ]);
+    }
+    let json = devices
+        .iter()
+        .map(|it| {
+            json!({
+                "name": it.name, "part": it.part, "parts": it.parts, "fabric": it.fabric.name,
+                "total": it.total, "clock_ns": it.clock_ns, "basis": it.fabric.basis,
+                "source": it.fabric.source,
+            })
+        })
+        .collect();
+    Ok(Outcome { text: table.to_string(), json, ..Outcome::default() })
+}

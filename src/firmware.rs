@@ -1,0 +1,139 @@
+//! From a design to both projects: the HLS C++ and the SystemVerilog.
+
+use std::collections::BTreeMap;
+
+use crate::config;
+use crate::design::Design;
+use crate::device::{DelayModel, Device, Tool};
+use crate::error::{Located, Result};
+use crate::fixed::Type;
+use crate::hls::{self, Folding, HlsOptions, HlsProject};
+use crate::rtl::datapath::{self, Datapath, Op, ValueId};
+use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
+use crate::rtl::pipeline::{self, Delays, Schedule};
+use crate::rtl::{carry_bits, cost};
+
+/// The direct path of a design.
+#[derive(Debug)]
+pub struct Rtl {
+    /// The scalar program.
+    pub datapath: Datapath,
+    /// Its pipeline.
+    pub schedule: Schedule,
+    /// Its files.
+    pub project: RtlProject,
+}
+
+/// A device's delays for the operations of scalar programs.
+struct DeviceDelays<'d>(&'d DelayModel);
+
+impl Delays for DeviceDelays<'_> {
+    fn delay(&self, datapath: &Datapath, id: ValueId) -> f64 {
+        let model = self.0;
+        let width = |it: ValueId| datapath.width(it);
+        match datapath.op(id) {
+            Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0.0,
+            Op::Add(a, b) => model.adder(carry_bits(datapath, a, b, datapath.interval(id))),
+            // Nothing is put into DSP blocks unless asked for: latency comes first.
+            Op::Mul(a, b) => model.logic_multiplier(width(a), width(b)),
+            Op::Any { width, .. } => model.lut(width),
+            Op::Mux(..) => model.mux(2),
+            Op::Compare(_, a, b) => model.compare(width(a).max(width(b))),
+            Op::Logic(..) => model.lut(2),
+            Op::Table(_, index) => model.table(width(index), width(id)),
+        }
+    }
+
+    fn register(&self) -> f64 {
+        self.0.register_overhead()
+    }
+}
+
+/// Unrolls, pipelines and writes a design as SystemVerilog.
+///
+/// # Errors
+/// Values too wide for the direct path, or a clock that registers alone exceed.
+pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
+    datapath::check(&design.graph)?;
+    let lowered = datapath::lower(&design.graph);
+    let plan = &design.plan;
+    let delays = DeviceDelays(device.delay());
+    let schedule = pipeline::schedule(&lowered.datapath, &delays, plan.clock_ns).anywhere()?;
+    let family = match device.tool() {
+        Tool::Vivado => Family::Vivado,
+        Tool::Quartus => Family::Quartus,
+        _ => Family::Other,
+    };
+    let options = RtlOptions {
+        name: plan.name.clone(),
+        part: plan.part.clone(),
+        clock_ns: plan.clock_ns,
+        family,
+    };
+    let project = emit::project(&lowered.datapath, &schedule, &options);
+    Ok(Rtl { datapath: lowered.datapath, schedule, project })
+}
+
+/// A strategy that the HLS path does not have yet.
+#[derive(Debug, thiserror::Error)]
+#[error("strategy {found} is not supported yet (supported: Latency, Resource)")]
+struct NoStrategy {
+    found: config::Strategy,
+}
+
+/// How the HLS path folds each layer of a design.
+///
+/// # Errors
+/// Strategies that are not there yet.
+pub fn foldings(design: &Design) -> Result<BTreeMap<String, Folding>> {
+    let folding = |(name, layer): (&String, &crate::design::LayerPlan)| {
+        let strategy = match layer.strategy {
+            config::Strategy::Latency => hls::Strategy::Latency,
+            config::Strategy::Resource => hls::Strategy::Resource,
+            found => return Err(NoStrategy { found }).anywhere(),
+        };
+        let reuse = u64::from(layer.reuse_factor);
+        Ok((name.clone(), Folding { strategy, reuse }))
+    };
+    design.plan.layers.iter().map(folding).collect()
+}
+
+/// Writes a design as HLS C++.
+///
+/// # Errors
+/// Tensors whose elements have no common type, strategies that are not there yet.
+pub fn hls(design: &Design, tool: hls::Tool) -> Result<HlsProject> {
+    let plan = &design.plan;
+    let options = HlsOptions {
+        part: plan.part.clone(),
+        clock_ns: plan.clock_ns,
+        clock_uncertainty: plan.clock_uncertainty.map_or(tool.clock_uncertainty(), |it| 100.0 * it),
+        layers: foldings(design)?,
+        description: format!("{} for {}", plan.name, plan.part),
+        ..HlsOptions::new(tool, plan.name.clone())
+    };
+    hls::project(&design.graph, &options)
+}
+
+/// What the direct path is estimated to take, layer by layer of the scalar program.
+pub fn rtl_luts(rtl: &Rtl, device: &Device) -> Vec<crate::device::Resources> {
+    cost::luts_by_scope(&rtl.datapath, device.lut_inputs())
+}
+
+/// The kernels of the HLS path by layer, for its estimate.
+///
+/// # Errors
+/// See [`foldings`].
+pub fn kernels(design: &Design) -> Result<Vec<(String, crate::estimate::hls::HlsKernel)>> {
+    let foldings = foldings(design)?;
+    let graph = &design.graph;
+    let kernel = |id: crate::graph::NodeId| {
+        let node = graph.node(id);
+        let operands = graph.operands(id);
+        let types: Vec<&Type> = operands.iter().map(|it| &graph.node(*it).ty).collect();
+        let folding = foldings.get(&*node.origin.node).copied().unwrap_or_default();
+        let kernel = node.op.kernel(&types, folding)?;
+        Some((node.origin.node.to_string(), kernel))
+    };
+    Ok(graph.topo().into_iter().filter_map(kernel).collect())
+}
