@@ -336,9 +336,9 @@ mod tests {
         write(&npy, std::slice::from_ref(&batch)).unwrap();
         assert_eq!(read(&npy, 0).unwrap(), batch);
         let npz = dir.path().join("a.npz");
-        write(&npz, &[batch.clone()]).unwrap();
+        write(&npz, std::slice::from_ref(&batch)).unwrap();
         assert_eq!(read(&npz, 0).unwrap(), batch);
-        let fits = read_inputs(&[npy.clone()], &[("x".into(), vec![3])]).unwrap();
+        let fits = read_inputs(std::slice::from_ref(&npy), &[("x".into(), vec![3])]).unwrap();
         assert_eq!(fits[1], [0.0, 1e-9, 7.0]);
         let error = read_inputs(&[npy], &[("x".into(), vec![4])]).unwrap_err();
         assert!(error.to_string().contains("x takes [4] for each sample"), "{error}");

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::config;
 use crate::design::Design;
-use crate::device::{DelayModel, Device, Tool};
+use crate::device::{Device, Tool};
 use crate::error::{Located, Result};
 use crate::fixed::Type;
 use crate::hls::{self, Folding, HlsOptions, HlsProject};
-use crate::rtl::datapath::{self, Datapath, Op, ValueId};
+use crate::rtl::cost;
+use crate::rtl::datapath::{self, Datapath};
 use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
-use crate::rtl::pipeline::{self, Delays, Schedule};
-use crate::rtl::{carry_bits, cost};
+use crate::rtl::pipeline::{self, Schedule};
 
 /// The direct path of a design.
 #[derive(Debug)]
@@ -24,31 +24,6 @@ pub struct Rtl {
     pub project: RtlProject,
 }
 
-/// A device's delays for the operations of scalar programs.
-struct DeviceDelays<'d>(&'d DelayModel);
-
-impl Delays for DeviceDelays<'_> {
-    fn delay(&self, datapath: &Datapath, id: ValueId) -> f64 {
-        let model = self.0;
-        let width = |it: ValueId| datapath.width(it);
-        match datapath.op(id) {
-            Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0.0,
-            Op::Add(a, b) => model.adder(carry_bits(datapath, a, b, datapath.interval(id))),
-            // Nothing is put into DSP blocks unless asked for: latency comes first.
-            Op::Mul(a, b) => model.logic_multiplier(width(a), width(b)),
-            Op::Any { width, .. } => model.lut(width),
-            Op::Mux(..) => model.mux(2),
-            Op::Compare(_, a, b) => model.compare(width(a).max(width(b))),
-            Op::Logic(..) => model.lut(2),
-            Op::Table(_, index) => model.table(width(index), width(id)),
-        }
-    }
-
-    fn register(&self) -> f64 {
-        self.0.register_overhead()
-    }
-}
-
 /// Unrolls, pipelines and writes a design as SystemVerilog.
 ///
 /// # Errors
@@ -57,8 +32,8 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
     let lowered = datapath::lower(&design.graph);
     let plan = &design.plan;
-    let delays = DeviceDelays(device.delay());
-    let schedule = pipeline::schedule(&lowered.datapath, &delays, plan.clock_ns).anywhere()?;
+    let schedule =
+        pipeline::schedule(&lowered.datapath, device.delay(), plan.clock_ns).anywhere()?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,
         Tool::Quartus => Family::Quartus,

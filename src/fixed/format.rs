@@ -148,6 +148,15 @@ impl Format {
         if self.signed { i128::MAX >> (128 - self.width) } else { i128::MAX >> (127 - self.width) }
     }
 
+    /// Where a cast saturates below. Symmetric formats leave out the smallest mantissa, except that
+    /// one signed bit has nothing but 0 and -1, and `ap_fixed` takes -1.
+    pub const fn saturation_min(self) -> i128 {
+        match self.overflow {
+            Overflow::SatSym if self.signed && self.width > 1 => -self.max(),
+            _ => self.min(),
+        }
+    }
+
     /// Smallest value as a float (rounded outward only beyond 53 bits).
     pub fn min_value(self) -> f64 {
         to_f64(self.min(), self.frac())
@@ -228,11 +237,7 @@ impl Format {
             return i128::from(mantissa);
         }
         if !value.is_finite() {
-            let end = if value > 0.0 { self.max() } else { self.min() };
-            let end = match self.overflow {
-                Overflow::SatSym if self.signed && value < 0.0 => -self.max(),
-                _ => end,
-            };
+            let end = if value > 0.0 { self.max() } else { self.saturation_min() };
             let saturates = matches!(self.overflow, Overflow::Sat | Overflow::SatSym);
             return if value.is_nan() || !saturates { 0 } else { end };
         }
@@ -248,8 +253,9 @@ impl Format {
             return None;
         }
         let scaled = value * f64::from_bits(((1023 + frac) as u64) << 52);
-        // Also false for NaN; a nonzero value this small may have lost bits to the scaling.
-        if !(scaled.abs() < 2f64.powi(51)) || (scaled.abs() < 1e-100 && value != 0.0) {
+        // A nonzero value this small may have lost bits to the scaling.
+        let small = 1e-100..2f64.powi(51);
+        if value != 0.0 && !small.contains(&scaled.abs()) {
             return None;
         }
         let truncated = scaled as i64;
@@ -370,11 +376,7 @@ fn overflow<T: Word>(v: T, to: Format) -> T {
             }
             v.max(T::narrow(to.min())).min(T::narrow_max(to.max()))
         }
-        Overflow::SatSym => {
-            let max = T::narrow_max(to.max());
-            let min = if to.signed { T::ZERO.sub(max) } else { T::ZERO };
-            v.max(min).min(max)
-        }
+        Overflow::SatSym => v.max(T::narrow(to.saturation_min())).min(T::narrow_max(to.max())),
         Overflow::SatZero => {
             if to.signed && to.width >= T::BITS {
                 return v;

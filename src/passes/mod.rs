@@ -37,7 +37,7 @@ pub fn run(graph: &mut Graph, options: &Options) -> Vec<String> {
     let names =
         |graph: &Graph| graph.topo().into_iter().map(|id| graph.node(id).name.clone()).collect();
     let before: Vec<String> = names(graph);
-    while NN.iter().fold(false, |changed, pass| (pass.run)(graph, options) || changed) {}
+    while NN.iter().any(|pass| (pass.run)(graph, options)) {}
     let after: BTreeSet<String> = names(graph).into_iter().collect();
     before.into_iter().filter(|it| !after.contains(it)).collect()
 }

@@ -187,6 +187,8 @@ impl Arguments<'_> {
         let signed = if self.ac { self.signed(required)? } else { signed };
         let rounding = match self.given.get(sizes) {
             Some(mode) => self.mode(mode, &Rounding::ALL, Rounding::name, ROUNDING)?,
+            // A cast to ap_int goes toward zero, as C++ converts to integers.
+            None if !fixed && !self.ac => Rounding::TrnZero,
             None => Rounding::Trn,
         };
         let overflow = match self.given.get(sizes + 1) {
@@ -282,9 +284,9 @@ mod tests {
             ("ap_ufixed<8,-3,AP_RND_CONV,AP_SAT_SYM>", "ufixed<8,-3,RND_CONV,SAT_SYM>"),
             ("fixed<18,8,RND,SAT,0>", "fixed<18,8,RND,SAT>"),
             ("fixed<18,8,rnd_min_inf>", "fixed<18,8,RND_MIN_INF,WRAP>"),
-            ("int<5>", "fixed<5,5>"),
-            ("uint<1>", "ufixed<1,1>"),
-            ("ap_int<8>", "fixed<8,8>"),
+            ("int<5>", "fixed<5,5,TRN_ZERO,WRAP>"),
+            ("uint<1>", "ufixed<1,1,TRN_ZERO,WRAP>"),
+            ("ap_int<8>", "fixed<8,8,TRN_ZERO,WRAP>"),
             ("ac_fixed<9,3,true,AC_RND,AC_SAT_SYM>", "fixed<9,3,RND,SAT_SYM>"),
             ("ac_fixed<9,3,false>", "ufixed<9,3>"),
             ("ac_fixed<9,3>", "fixed<9,3>"),

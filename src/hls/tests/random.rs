@@ -40,9 +40,7 @@ fn format(random: &mut Random) -> Format {
         let overflow = random.pick(&Overflow::ALL);
         let signed = random.below(3) != 0;
         let format = Format { signed, width, int_bits, rounding, overflow };
-        // ap_fixed<1, I, Q, AP_SAT_SYM> saturates to -1, the meaning is 0.
-        let odd = signed && width == 1 && overflow == Overflow::SatSym;
-        if format.is_legal() && !odd {
+        if format.is_legal() {
             return format;
         }
     }

@@ -89,8 +89,7 @@ impl Datapath {
 
     fn overflow(&mut self, value: ValueId, to: Format) -> ValueId {
         let interval = self.interval(value);
-        let min = if to.overflow == Overflow::SatSym && to.signed { -to.max() } else { to.min() };
-        let range = Interval::new(min, to.max());
+        let range = Interval::new(to.saturation_min(), to.max());
         if range.contains(interval) {
             return value;
         }

@@ -19,7 +19,11 @@ impl Delays for DelayModel {
         match datapath.op(id) {
             Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0.0,
             Op::Add(a, b) => self.adder(carry_bits(datapath, a, b, datapath.interval(id))),
-            Op::Mul(a, b) => self.multiplier(width(a), width(b)),
+            // Synthesis may take a DSP block or logic: the slower of the two holds for both.
+            Op::Mul(a, b) => {
+                let (a, b) = (width(a), width(b));
+                self.logic_multiplier(a, b).max(self.multiplier(a, b))
+            }
             Op::Compare(_, a, b) => self.compare(width(a).max(width(b))),
             Op::Any { width, .. } => self.lut(width),
             Op::Mux(..) => self.mux(2),
