@@ -330,6 +330,26 @@ impl Cast {
         overflow(round(mantissa, self.from_frac - self.to.frac(), self.to.rounding), self.to)
     }
 
+    /// Casts many mantissas in place. The modes are looked at once, so that the loops vectorize.
+    #[inline(always)]
+    pub fn all<T: Word>(self, values: &mut [T]) {
+        let shift = self.from_frac - self.to.frac();
+        if shift != 0 {
+            each_mode(self.to.rounding, |mode| {
+                values.iter_mut().for_each(|v| *v = round(*v, shift, mode))
+            });
+        }
+        let to = self.to;
+        match to.overflow {
+            Overflow::Wrap => values.iter_mut().for_each(|v| *v = v.wrap(to.width, to.signed)),
+            Overflow::Sat | Overflow::SatSym if !(to.signed && to.width >= T::BITS) => {
+                let (lo, hi) = (T::narrow(to.saturation_min()), T::narrow_max(to.max()));
+                values.iter_mut().for_each(|v| *v = (*v).max(lo).min(hi));
+            }
+            _ => values.iter_mut().for_each(|v| *v = overflow(*v, to)),
+        }
+    }
+
     /// Casts a mantissa of any size: what is shifted out above 128 bits is accounted for.
     pub fn apply_wide(self, mantissa: i128) -> i128 {
         let left = self.to.frac() - self.from_frac;
@@ -340,6 +360,17 @@ impl Cast {
         let low = if left >= 128 { 0 } else { mantissa.wrapping_shl(left as u32) };
         let end = if mantissa < 0 { i128::MIN } else { i128::MAX };
         overflow(if self.to.overflow == Overflow::Wrap { low } else { end }, self.to)
+    }
+}
+
+/// Calls with the mode as a constant in each arm.
+#[inline(always)]
+fn each_mode(mode: Rounding, mut f: impl FnMut(Rounding)) {
+    match mode {
+        Rounding::Trn => f(Rounding::Trn),
+        Rounding::Rnd => f(Rounding::Rnd),
+        Rounding::RndConv => f(Rounding::RndConv),
+        other => f(other),
     }
 }
 

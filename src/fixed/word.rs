@@ -36,6 +36,8 @@ pub trait Word: Copy + Ord + Debug + Default + Send + Sync + 'static {
     fn shl(self, by: u32) -> Self;
     /// Arithmetic shift right, the sign from the word's size on.
     fn shr(self, by: u32) -> Self;
+    /// Arithmetic shift right by less than the word's size.
+    fn shr_within(self, by: u32) -> Self;
     /// Bitwise and.
     fn and(self, other: Self) -> Self;
     /// Bitwise or.
@@ -123,6 +125,10 @@ macro_rules! word {
             #[inline(always)]
             fn shr(self, by: u32) -> Self {
                 self >> by.min($int::BITS - 1)
+            }
+            #[inline(always)]
+            fn shr_within(self, by: u32) -> Self {
+                self >> (by & ($int::BITS - 1))
             }
             #[inline(always)]
             fn and(self, other: Self) -> Self {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsMatrix, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, LANES, Run, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::{Constants, Dense, HlsKernel, Strategy};
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
 use crate::hls::Folding;
@@ -121,11 +121,11 @@ impl UnitSpec for Mac {
 impl Emulate for Mac {
     #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
+        let modular = self.is_exact(run.types[0]) || self.wraps();
         for position in 0..run.types[0].elements() / self.n_in.max(1) {
-            match (self.is_exact(run.types[0]) || self.wraps(), run.lanes % LANES) {
-                (true, 0) => self.modular::<T, LANES>(run, position),
-                (true, _) => self.modular::<T, 1>(run, position),
-                (false, _) => self.stepwise(run, position),
+            match modular {
+                true => self.modular(run, position),
+                false => self.stepwise(run, position),
             }
         }
     }
@@ -137,10 +137,9 @@ impl Mac {
         self.accum.overflow == Overflow::Wrap
     }
 
-    /// The sum modulo the word, `N` samples at a time: a constant, so that sums stay in registers.
-    /// Products are rounded to the accumulator's grid where they are finer.
+    /// The sum modulo the word. Products are rounded to the accumulator's grid where they are finer.
     #[inline(always)]
-    fn modular<T: Word, const N: usize>(&self, run: &mut Run<'_, T>, position: usize) {
+    fn modular<T: Word>(&self, run: &mut Run<'_, T>, position: usize) {
         let grid = self.accum.with(Rounding::Trn, Overflow::Wrap);
         let grid = Cast { from_frac: self.accum.frac(), to: grid };
         let result = Cast { from_frac: self.accum.frac(), to: self.result };
@@ -148,49 +147,38 @@ impl Mac {
         let lanes = run.lanes;
         let rows = &run.inputs[0][position * self.n_in * lanes..][..self.n_in * lanes];
         // By how much each input's products are finer than the accumulator.
-        let finer: Vec<i32> = (0..self.n_in)
-            .map(|i| run.types[0].format(position * self.n_in + i).frac())
-            .map(|frac| frac + self.weight.frac() - self.accum.frac())
-            .collect();
-        let widths =
-            self.weight.width + finer.iter().map(|it| (-it).max(0)).max().unwrap_or(0) as u32;
-        let short = T::BITS > 32 && run.types[0].max_width() < 32 && widths < 32;
+        let frac = |i: usize| run.types[0].format(position * self.n_in + i).frac();
+        let finer = |i: usize| frac(i) + self.weight.frac() - self.accum.frac();
+        let finer: Vec<i32> = (0..self.n_in).map(finer).collect();
+        let shift = finer.iter().map(|it| (-it).max(0)).max().unwrap_or(0) as u32;
+        let narrow = run.types[0].max_width() < 32 && self.weight.width + shift < 32;
+        let short = T::BITS > 32 && narrow;
         for j in 0..self.n_out {
-            // Wrapping arithmetic: a shift up to the grid can be applied to the weight.
-            let weight = |i: usize| T::narrow(self.at(i, j)).shl((-finer[i]).max(0) as u32);
-            let column: Vec<T> = (0..self.n_in).map(weight).collect();
-            let start = match self.biases[j] {
+            let sum = &mut run.output[(position * self.n_out + j) * lanes..][..lanes];
+            sum.fill(match self.biases[j] {
                 0 => T::ZERO,
                 b => bias.apply(T::narrow(b)),
-            };
-            let out = &mut run.output[(position * self.n_out + j) * lanes..][..lanes];
-            for (chunk, y) in out.as_chunks_mut::<N>().0.iter_mut().enumerate() {
-                let mut sum = [start; N];
-                for ((row, w), finer) in rows.chunks_exact(lanes).zip(&column).zip(&finer) {
-                    let x = &row.as_chunks::<N>().0[chunk];
-                    self.add_products(&mut sum, x, *w, *finer, short);
-                }
-                for lane in 0..N {
-                    y[lane] = result.apply(grid.apply(sum[lane]));
-                }
+            });
+            for (i, (x, finer)) in rows.chunks_exact(lanes).zip(&finer).enumerate() {
+                // Wrapping arithmetic: a shift up to the grid can be applied to the weight.
+                let weight = T::narrow(self.at(i, j)).shl((-finer).max(0) as u32);
+                self.add_products(sum, x, weight, *finer, short);
             }
+            grid.all(sum);
+            result.all(sum);
         }
     }
 
     /// Adds the products of one input: the choices here do not depend on the sample.
     #[inline(always)]
-    fn add_products<T: Word, const N: usize>(
-        &self,
-        sum: &mut [T; N],
-        x: &[T; N],
-        weight: T,
-        finer: i32,
-        short: bool,
-    ) {
+    fn add_products<T: Word>(&self, sum: &mut [T], x: &[T], weight: T, finer: i32, short: bool) {
         match self.accum.rounding {
             _ if finer <= 0 && short => accumulate(sum, x, |x| x.mul_short(weight)),
             _ if finer <= 0 => accumulate(sum, x, |x| x.mul(weight)),
-            Rounding::Trn => accumulate(sum, x, |x| x.mul(weight).shr(finer as u32)),
+            // Below the word's size, or no product could be on a grid so much finer.
+            Rounding::Trn if finer < T::BITS as i32 => {
+                accumulate(sum, x, |x| x.mul(weight).shr_within(finer as u32));
+            }
             _ => {
                 let cast = Cast { from_frac: self.accum.frac() + finer, to: self.accum };
                 accumulate(sum, x, |x| cast.apply(x.mul(weight)));
@@ -225,8 +213,9 @@ impl Mac {
     }
 }
 
+/// Adds a function of every sample: slices, whose length the compiler does not know, vectorize best.
 #[inline(always)]
-fn accumulate<T: Word, const N: usize>(sum: &mut [T; N], x: &[T; N], product: impl Fn(T) -> T) {
+fn accumulate<T: Word>(sum: &mut [T], x: &[T], product: impl Fn(T) -> T) {
     for (sum, x) in sum.iter_mut().zip(x) {
         *sum = sum.add(product(*x));
     }

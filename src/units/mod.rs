@@ -76,7 +76,7 @@ pub trait Estimated {
 }
 
 /// Samples that kernels like to have in a block: a few vector registers full.
-pub const LANES: usize = 32;
+pub const LANES: usize = 64;
 
 /// A block of samples going through a unit. Element `e` of sample `s` is at `e * lanes + s`, so that
 /// inner loops run over samples and vectorize whatever the unit does.
@@ -99,6 +99,12 @@ impl<T: Word> Run<'_, T> {
     #[inline(always)]
     pub fn input(&self, operand: usize, element: usize) -> &[T] {
         &self.inputs[operand][element * self.lanes..][..self.lanes]
+    }
+
+    /// All samples of one element of the output.
+    #[inline(always)]
+    pub fn element(&mut self, element: usize) -> &mut [T] {
+        &mut self.output[element * self.lanes..][..self.lanes]
     }
 
     /// Fills one element of the output from one element of the first operand.
