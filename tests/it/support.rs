@@ -88,7 +88,7 @@ impl Npz {
         let mut members = BTreeMap::new();
         for idx in 0..archive.len() {
             let mut member = archive.by_index(idx).expect("a member");
-            let name = member.name().trim_end_matches(".npy").to_owned();
+            let name = member.name().expect("a name").trim_end_matches(".npy").to_owned();
             let mut bytes = Vec::new();
             member.read_to_end(&mut bytes).expect("a whole member");
             members.insert(name, bytes);
