@@ -310,6 +310,8 @@ fn a_changed_weight_of_the_hls_is_caught_in_its_layer() {
     corrupt(&weights, &["] = {\n#endif\n", "0."]);
     let said = caught(&project, "hls");
     assert!(said.contains("dense_1[") && said.contains("HLS"), "{said}");
+    // Values and format are that layer's, not the softmax's, which is unsigned.
+    assert!(said.contains("(fixed<"), "{said}");
 }
 
 #[test]
