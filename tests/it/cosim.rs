@@ -2,6 +2,12 @@
 //! emulator's bits. Needs the tools of `scripts/setup.sh`; without them every test here says that it
 //! is skipped, or fails if `NN2RTL_REQUIRE_TOOLS` is 1.
 
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail and speak as tests do"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,6 +1,12 @@
 //! Real models against what others computed from them: hls4ml's C simulation, bit by bit, and the
 //! frameworks' floats. No external tool is needed here.
 
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail and speak as tests do"
+)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

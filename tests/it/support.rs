@@ -1,5 +1,7 @@
 //! What several tests need: the binary, the model files, arrays.
 
+#![allow(clippy::print_stderr, reason = "a test that skips must say so")]
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
