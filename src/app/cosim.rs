@@ -140,6 +140,15 @@ fn samples(args: &Cosim, design: &Design) -> Result<Rows> {
     Ok(rows)
 }
 
+/// Two mantissas that should be one.
+struct Difference {
+    /// Tensor and element.
+    place: String,
+    format: Format,
+    want: i128,
+    got: i128,
+}
+
 /// Counts differing values, and describes the first one: by layer where the engine can tell.
 #[allow(clippy::too_many_arguments, reason = "one difference needs all sides of the comparison")]
 fn note_differences(
@@ -160,14 +169,18 @@ fn note_differences(
             }
             cosim.mismatches += 1;
             if cosim.first_difference.is_none() {
-                let format = formats[element];
-                let (tensor, at) = locate(design, element);
-                let place = earliest_layer(args, manifest, design, rows, sample, engine)
-                    .unwrap_or_else(|| format!("{tensor}[{at}]"));
+                let at_output = || {
+                    let (tensor, at) = locate(design, element);
+                    let (format, want, got) = (formats[element], *want, *got);
+                    Difference { place: format!("{tensor}[{at}]"), format, want, got }
+                };
+                let first = earliest_layer(args, manifest, design, rows, sample, engine)
+                    .unwrap_or_else(at_output);
+                let Difference { place, format, want, got } = first;
                 cosim.first_difference = Some(format!(
                     "sample {sample}, {place}: emulator {want} = {}, {engine} {got} = {} ({format})",
-                    format.value(*want),
-                    format.value(*got)
+                    format.value(want),
+                    format.value(got)
                 ));
             }
         }
@@ -195,7 +208,7 @@ fn earliest_layer(
     rows: &[Vec<i128>],
     sample: usize,
     engine: &str,
-) -> Option<String> {
+) -> Option<Difference> {
     if !engine.starts_with("HLS") {
         return None;
     }
@@ -208,6 +221,8 @@ fn earliest_layer(
         let want = &emulator.run_tracing(row, &[id])[0];
         let got = trace.get(&id)?;
         let at = want.iter().zip(got).position(|(a, b)| a != b)?;
-        Some(format!("{}[{at}]", graph.node(id).name))
+        let node = graph.node(id);
+        let (place, format) = (format!("{}[{at}]", node.name), node.ty.format(at));
+        Some(Difference { place, format, want: want[at], got: got[at] })
     })
 }

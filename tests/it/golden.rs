@@ -1,1 +1,335 @@
-//! To be written.
+//! Real models against what others computed from them: hls4ml's C simulation, bit by bit, and the
+//! frameworks' floats. No external tool is needed here.
+
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail and speak as tests do"
+)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Npz, files, own, read_npy, run, run_json, shared, stderr, text};
+
+const P02: &str = "models/p02_jsc_mlp_keras2";
+
+/// A model file, and the weights beside a JSON model.
+struct Model {
+    file: PathBuf,
+    weights: Option<PathBuf>,
+}
+
+impl Model {
+    fn new(file: PathBuf) -> Model {
+        Model { file, weights: None }
+    }
+
+    /// The model and the arguments that go with it.
+    fn arguments(&self) -> Vec<&str> {
+        let mut arguments = vec![text(&self.file)];
+        if let Some(weights) = &self.weights {
+            arguments.extend(["--weights", text(weights)]);
+        }
+        arguments
+    }
+}
+
+/// The first difference between what we computed and what hls4ml did, in words.
+///
+/// hls4ml hands values over as f32, so ours are rounded likewise; its outputs fit anyhow.
+fn difference(ours: &[f64], theirs: &[f64]) -> Option<String> {
+    if ours.len() != theirs.len() {
+        return Some(format!("{} values, hls4ml has {}", ours.len(), theirs.len()));
+    }
+    let count = ours.iter().zip(theirs).filter(|(a, b)| (**a as f32) != (**b as f32)).count();
+    let at = ours.iter().zip(theirs).position(|(a, b)| (*a as f32) != (*b as f32))?;
+    Some(format!("{count} differ, the first at {at}: {} instead of {}", ours[at], theirs[at]))
+}
+
+/// Runs a model under the configuration of a golden file; all outputs and traces must be equal.
+///
+/// `without` names the layers that our graph does not have after its passes.
+fn check_hls4ml(model: &Model, golden: &Path, without: &[&str]) {
+    let at = format!("{} under {}", model.file.display(), golden.display());
+    let npz = Npz::open(golden);
+    let meta: serde_json::Value = serde_json::from_str(&npz.text("meta")).unwrap();
+    let mut config = meta["config"].clone();
+    config["Compat"] = "hls4ml".into();
+    let scratch = tempfile::tempdir().unwrap();
+    let (config_file, output, trace) =
+        (scratch.path().join("config.yml"), scratch.path().join("y.npy"), scratch.path().join("t"));
+    std::fs::write(&config_file, config.to_string()).unwrap();
+    let mut arguments = vec!["predict"];
+    arguments.extend(model.arguments());
+    arguments.extend(["--config", text(&config_file), "--input", text(golden)]);
+    arguments.extend(["--output", text(&output), "--trace", text(&trace)]);
+    run(0, &arguments);
+    let mut wrong = Vec::new();
+    let (shape, ours) = read_npy(&output);
+    let (golden_shape, theirs) = npz.floats("hls0");
+    assert_eq!(shape, golden_shape, "{at}");
+    wrong.extend(difference(&ours, &theirs).map(|it| format!("output: {it}")));
+    let mut missing = Vec::new();
+    for layer in npz.names().filter_map(|it| it.strip_prefix("trace/")) {
+        let file = trace.join(format!("{layer}.npy"));
+        if !file.exists() {
+            missing.push(layer);
+            continue;
+        }
+        let (ours, theirs) = (read_npy(&file).1, npz.floats(&format!("trace/{layer}")).1);
+        wrong.extend(difference(&ours, &theirs).map(|it| format!("{layer}: {it}")));
+    }
+    assert!(wrong.is_empty(), "{at}:\n{}", wrong.join("\n"));
+    assert_eq!(missing, without, "{at}: layers without a trace of ours");
+}
+
+fn k3_mlp() -> Vec<Model> {
+    let file = |it: &str| own("tests/models").join(it);
+    vec![
+        Model::new(file("k3_mlp.keras")),
+        Model::new(file("k3_mlp.h5")),
+        Model { file: file("k3_mlp.json"), weights: Some(file("k3_mlp.weights.h5")) },
+    ]
+}
+
+#[test]
+fn jsc_mlp_equals_hls4ml() {
+    let Some(folder) = shared(P02) else { return };
+    for golden in ["parallel_model", "parallel_name", "stream_name"] {
+        let golden = folder.join(format!("hls4ml_vitis_{golden}.npz"));
+        for file in ["KERAS_check_best_model.h5", "keras_model.keras"] {
+            check_hls4ml(&Model::new(folder.join(file)), &golden, &[]);
+        }
+    }
+}
+
+#[test]
+fn small_mlp_equals_hls4ml() {
+    let Some(golden) = shared("samples/k3_mlp.hls4ml_parallel.npz") else { return };
+    for model in k3_mlp() {
+        check_hls4ml(&model, &golden, &[]);
+    }
+}
+
+/// The float engine must give what the framework gave, within float32's own error.
+fn check_float(model: &Model, golden: &Path) {
+    let at = model.file.display();
+    let scratch = tempfile::tempdir().unwrap();
+    let output = scratch.path().join("y.npy");
+    let mut arguments = vec!["predict"];
+    arguments.extend(model.arguments());
+    arguments.extend(["--engine", "float", "--input", text(golden), "--output", text(&output)]);
+    run(0, &arguments);
+    let (shape, ours) = read_npy(&output);
+    let (golden_shape, theirs) = Npz::open(golden).floats("y0");
+    assert_eq!(shape, golden_shape, "{at}");
+    for (idx, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+        assert!((a - b).abs() <= 1e-5 * b.abs(), "{at}: value {idx} is {a} instead of {b}");
+    }
+}
+
+#[test]
+fn floats_equal_the_frameworks() {
+    let Some(samples) = shared("samples") else { return };
+    let folders = [own("tests/models"), samples.clone()];
+    for folder in &folders {
+        let file = |it: &str| folder.join(it);
+        let model = |it: &str| Model::new(file(it));
+        let json = |it: &str, weights: &str| Model { file: file(it), weights: Some(file(weights)) };
+        let golden = |it: &str| samples.join(it);
+        for ending in ["keras", "h5"] {
+            check_float(&model(&format!("k3_mlp.{ending}")), &golden("k3_mlp.npz"));
+            check_float(&model(&format!("k2_mlp.{ending}")), &golden("k2_mlp.npz"));
+        }
+        check_float(&json("k3_mlp.json", "k3_mlp.weights.h5"), &golden("k3_mlp.npz"));
+        check_float(&json("k2_mlp.json", "k2_mlp_weights.h5"), &golden("k2_mlp.npz"));
+        for exporter in ["legacy", "dynamo"] {
+            check_float(&model(&format!("t_mlp_{exporter}.onnx")), &golden("t_mlp.npz"));
+        }
+    }
+}
+
+#[test]
+fn floats_of_the_jsc_mlp_equal_keras() {
+    let Some(folder) = shared(P02) else { return };
+    for file in ["KERAS_check_best_model.h5", "keras_model.keras"] {
+        check_float(&Model::new(folder.join(file)), &folder.join("golden_0.npz"));
+    }
+}
+
+#[test]
+fn default_formats_keep_the_accuracy_of_the_jsc_mlp() {
+    let Some(folder) = shared(P02) else { return };
+    let data = shared("models/_data").expect("it lies beside the model");
+    let (x, y) = (data.join("jsc_x.npy"), data.join("jsc_y_gqtwz.npy"));
+    let model = folder.join("keras_model.keras");
+    let accuracy = |engine: &str| {
+        let arguments = ["predict", text(&model), "--engine", engine, "--input", text(&x)];
+        let json = run_json(0, &[&arguments[..], &["--labels", text(&y)]].concat());
+        json["accuracy"].as_f64().unwrap()
+    };
+    let (fixed, float) = (accuracy("emulator"), accuracy("float"));
+    eprintln!("accuracy: {:.2} % fixed, {:.2} % float", 100.0 * fixed, 100.0 * float);
+    assert!(float > 0.7, "the float model itself is at {float}");
+    assert!((fixed - float).abs() <= 0.005 + 1e-12, "{fixed} is too far from {float}");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    for model in ["tests/models/k3_mlp.keras", "tests/models/t_mlp_legacy.onnx"] {
+        let (model, scratch) = (own(model), tempfile::tempdir().unwrap());
+        let (first, second) = (scratch.path().join("a"), scratch.path().join("elsewhere/b"));
+        for dir in [&first, &second] {
+            std::fs::create_dir_all(dir.parent().unwrap()).unwrap();
+            run(0, &["build", text(&model), "-o", text(dir)]);
+        }
+        let (first, second) = (files(&first), files(&second));
+        assert!(first.len() > 20, "only {} files", first.len());
+        assert!(first.keys().eq(second.keys()), "the files differ");
+        for (path, bytes) in &first {
+            assert!(*bytes == second[path], "{} differs", path.display());
+        }
+    }
+}
+
+/// Every model file of a folder, weights and data left out.
+fn models(folder: &Path) -> Vec<Model> {
+    let is_weights = |it: &str| it.ends_with("_weights.h5") || it.ends_with(".weights.h5");
+    let mut found = Vec::new();
+    for path in files(folder).into_keys() {
+        let name = text(&path).to_owned();
+        let is_model =
+            [".keras", ".h5", ".onnx", ".json", ".pt2"].iter().any(|it| name.ends_with(it));
+        if !is_model || is_weights(&name) {
+            continue;
+        }
+        let stem = name.trim_end_matches(".json");
+        let beside = ["_weights.h5", ".weights.h5"].map(|it| folder.join(format!("{stem}{it}")));
+        let weights = beside.into_iter().find(|it| name.ends_with(".json") && it.exists());
+        found.push(Model { file: folder.join(path), weights });
+    }
+    found
+}
+
+/// What each refused model holds that is not supported, by file name; quantized layers count as
+/// kinds of their own. `.pt2` is no format of ours at all.
+const REFUSED: &[(&str, &[&str])] = &[
+    ("b_cnn_qonnx.onnx", &["Conv", "MaxPool", "qonnx.custom_op.general::Quant"]),
+    ("b_mlp_qcdq.onnx", &["DequantizeLinear", "QuantizeLinear", "Transpose"]),
+    ("b_mlp_qonnx.onnx", &["Transpose", "qonnx.custom_op.general::Quant"]),
+    (
+        "hgq2_cnn.keras",
+        &[
+            "QAdd",
+            "QAveragePooling2D",
+            "QBatchNormalization",
+            "QConv2D",
+            "QDense",
+            "QMaxPooling2D",
+            "QSoftmax",
+            "QUnaryFunctionLUT",
+        ],
+    ),
+    ("hgq2_mha.keras", &["QAdd", "QDense", "QMultiHeadAttention"]),
+    ("hgq2_mlp.keras", &["QDense"]),
+    ("k2_cnn.h5", K2_CNN),
+    ("k2_cnn.json", K2_CNN),
+    ("k2onnx_cnn.onnx", &["Conv", "MaxPool", "Transpose"]),
+    ("k3_cnn.h5", K3_CNN),
+    ("k3_cnn.keras", K3_CNN),
+    ("k3_conv1d.keras", &["Conv1D", "GlobalAveragePooling1D", "MaxPooling1D", "SeparableConv1D"]),
+    ("k3_rnn.h5", RNN),
+    ("k3_rnn.keras", RNN),
+    (
+        "qk2_cnn.h5",
+        &[
+            "MaxPooling2D",
+            "QActivation",
+            "QConv2D",
+            "QConv2DBatchnorm",
+            "QDense",
+            "QDepthwiseConv2D",
+        ],
+    ),
+    ("qk2_mlp.h5", &["QActivation", "QDense"]),
+    ("qk2_mlp.json", &["QActivation", "QDense"]),
+    ("qk3_mlp.keras", &["QActivation", "QDense"]),
+    ("t_attn.pt2", &[]),
+    ("t_cnn.pt2", &[]),
+    ("t_cnn_core.pt2", &[]),
+    ("t_cnn_dynamo.onnx", T_CNN),
+    ("t_cnn_legacy.onnx", T_CNN),
+    ("t_mlp.pt2", &[]),
+    ("t_rnn.pt2", &[]),
+    ("p01_mnist_cnn_keras3/keras_model.keras", &["Conv2D", "MaxPooling2D"]),
+    ("p01_mnist_cnn_keras3/tiny_mnist_model.h5", &["Conv2D", "MaxPooling2D"]),
+    ("p03_resnet8_cifar_h5_onnx/pretrainedResnet.h5", &["AveragePooling2D", "Conv2D"]),
+    ("p03_resnet8_cifar_h5_onnx/pretrainedResnet.onnx", &["AveragePool", "Conv", "Transpose"]),
+    ("p04_kws_dscnn_h5/kws_model.h5", &["AveragePooling2D", "Conv2D", "DepthwiseConv2D"]),
+    ("p05_ad03_qkeras_ae/model_ToyCar.h5", &["QActivation", "QDense"]),
+    ("p06_rn06_qkeras_conv/model_best.h5", &["QActivation", "QConv2DBatchnorm", "QDense"]),
+    ("p07_jsc_hgq2_einsum/model.keras", &["QDense", "QEinsumDenseBatchnorm"]),
+    ("p08_jsc_hgq2_cernbox/model.keras", &["QDense", "QEinsumDenseBatchnorm"]),
+    ("p09_jsc_hgq_h5_bndense/model.h5", &["QBatchNormDense"]),
+    ("p10_jet_hgq2_mha8/mha8part.keras", &["QAdd", "QDense", "QMultiHeadAttention"]),
+    ("p11_mnist_onnx_cntk/model.onnx", &["Conv", "MaxPool"]),
+    (
+        "p12_resnet8_qdq_onnx/resnet.onnx",
+        &["AveragePool", "Conv", "DequantizeLinear", "QuantizeLinear", "Transpose"],
+    ),
+    (
+        "p13_mnist_qonnx_tfc_w1a2/TFC_1W2A.onnx",
+        &["Transpose", "onnx.brevitas::BipolarQuant", "onnx.brevitas::Quant"],
+    ),
+    ("p14_espcn_qonnx_conv/quant_model.onnx", &["Conv", "DepthToSpace", "onnx.brevitas::Quant"]),
+];
+
+const K2_CNN: &[&str] = &[
+    "Concatenate",
+    "Conv2D",
+    "DepthwiseConv2D",
+    "GlobalAveragePooling2D",
+    "math.add",
+    "math.multiply",
+];
+const K3_CNN: &[&str] = &[
+    "AveragePooling2D",
+    "Concatenate",
+    "Conv2D",
+    "DepthwiseConv2D",
+    "MaxPooling2D",
+    "Maximum",
+    "SeparableConv2D",
+    "ZeroPadding2D",
+];
+const RNN: &[&str] = &["Bidirectional", "GRU", "LSTM", "SimpleRNN"];
+const T_CNN: &[&str] = &["AveragePool", "Concat", "Conv", "ConvTranspose", "MaxPool", "Slice"];
+
+/// Everything a model holds that is not supported is named in one go, and nothing panics.
+#[test]
+fn models_are_read_whole_or_refused_with_all_reasons() {
+    let mut refused = BTreeSet::new();
+    for folder in [shared("samples"), shared("models")].into_iter().flatten() {
+        for model in models(&folder) {
+            let name = text(model.file.strip_prefix(&folder).unwrap()).to_owned();
+            let Some((_, kinds)) = REFUSED.iter().find(|it| it.0 == name) else {
+                run(0, &[&["inspect"], &model.arguments()[..]].concat());
+                continue;
+            };
+            let said = stderr(&run(2, &[&["inspect"], &model.arguments()[..]].concat()));
+            assert!(!said.contains("panicked"), "{name}:\n{said}");
+            let found: BTreeSet<&str> = said
+                .lines()
+                .filter_map(|it| it.strip_suffix(" is not supported")?.rsplit(": ").next())
+                .collect();
+            assert_eq!(found, kinds.iter().copied().collect(), "{name}:\n{said}");
+            assert!(!said.is_empty() && said.lines().all(|it| it.starts_with("error: ")), "{said}");
+            refused.insert(name);
+        }
+    }
+    let expected: BTreeSet<String> = REFUSED.iter().map(|it| it.0.to_owned()).collect();
+    if shared("samples").is_some() && shared("models").is_some() {
+        assert_eq!(refused, expected, "refused files");
+    }
+}

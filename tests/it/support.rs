@@ -1,5 +1,9 @@
 //! What several tests need: the binary, the model files, arrays.
 
+#![allow(clippy::print_stderr, reason = "a test that skips must say so")]
+
+use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -36,4 +40,98 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
         return None;
     }
     Some(at)
+}
+
+/// Everything that the program printed for people to read as complaints.
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs the program with `--json`; it must exit with `code`.
+pub(crate) fn run_json(code: i32, args: &[&str]) -> serde_json::Value {
+    let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+    let output = run(code, &args);
+    serde_json::from_slice(&output.stdout).expect("--json prints one JSON object")
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("paths of tests are UTF-8")
+}
+
+/// An array of floats: its shape and its values.
+pub(crate) type Array = (Vec<usize>, Vec<f64>);
+
+/// Reads an `.npy` of floats.
+pub(crate) fn read_npy(path: &Path) -> Array {
+    let bytes = std::fs::read(path).unwrap_or_else(|it| panic!("{}: {it}", path.display()));
+    npy(&bytes)
+}
+
+fn npy(bytes: &[u8]) -> Array {
+    let file = npyz::NpyFile::new(bytes).expect("an .npy");
+    let shape = file.shape().iter().map(|it| *it as usize).collect();
+    let values = match file.try_data::<f32>() {
+        Ok(data) => data.map(|it| f64::from(it.expect("a value"))).collect(),
+        Err(file) => file.into_vec::<f64>().expect("f4 or f8"),
+    };
+    (shape, values)
+}
+
+/// An `.npz` file, read whole.
+pub(crate) struct Npz(BTreeMap<String, Vec<u8>>);
+
+impl Npz {
+    /// Reads all members.
+    pub(crate) fn open(path: &Path) -> Npz {
+        let file =
+            std::fs::File::open(path).unwrap_or_else(|it| panic!("{}: {it}", path.display()));
+        let mut archive = zip::ZipArchive::new(file).expect("an .npz");
+        let mut members = BTreeMap::new();
+        for idx in 0..archive.len() {
+            let mut member = archive.by_index(idx).expect("a member");
+            let name = member.name().expect("a name").trim_end_matches(".npy").to_owned();
+            let mut bytes = Vec::new();
+            member.read_to_end(&mut bytes).expect("a whole member");
+            members.insert(name, bytes);
+        }
+        Npz(members)
+    }
+
+    /// Names of the arrays.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// An array of floats.
+    pub(crate) fn floats(&self, name: &str) -> Array {
+        npy(&self.0[name])
+    }
+
+    /// A scalar string: NumPy keeps it as UTF-32.
+    pub(crate) fn text(&self, name: &str) -> String {
+        let bytes = &self.0[name];
+        let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+        let word = |it: &[u8]| u32::from_le_bytes([it[0], it[1], it[2], it[3]]);
+        let chars = bytes[10 + header..].chunks_exact(4).map(word);
+        chars.map(|it| char::from_u32(it).expect("UTF-32")).collect()
+    }
+}
+
+/// All files below a folder with their contents, by path.
+pub(crate) fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let bytes = std::fs::read(&path).expect("a file");
+                found.insert(path.strip_prefix(dir).expect("below it").to_owned(), bytes);
+            }
+        }
+    }
+    found
 }
