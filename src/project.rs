@@ -39,6 +39,15 @@ pub enum ProjectError {
         #[source]
         source: std::io::Error,
     },
+    /// A file of the project cannot be read.
+    #[error("cannot read {file}")]
+    Unreadable {
+        /// The file in the project.
+        file: &'static str,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// The manifest or the design does not parse.
     #[error("{file} is damaged")]
     Damaged {
@@ -161,7 +170,9 @@ pub fn read_json<T: serde::de::DeserializeOwned>(dir: &Path, file: &'static str)
     if !dir.join(MANIFEST).is_file() {
         return Err(ProjectError::NoProject).locate(&at);
     }
-    let text = std::fs::read(dir.join(file)).map_err(io("reading")).locate(&at)?;
+    let text = std::fs::read(dir.join(file))
+        .map_err(|source| ProjectError::Unreadable { file, source })
+        .locate(&at)?;
     serde_json::from_slice(&text)
         .map_err(|source| ProjectError::Damaged { file, source })
         .locate(&at)
