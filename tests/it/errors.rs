@@ -227,7 +227,10 @@ fn configurations() {
     let file = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     file("key.yml", "Model:\n  Precison: fixed<16,6>\n  Zebra: 1\n");
     file("name.yml", "LayerName:\n  dens:\n    Precision: fixed<16,6>\n");
-    file("type.yml", "LayerName:\n  dense:\n    Precision: {weight: banana}\nModel:\n  Precision: fixed<0,0>\n");
+    file(
+        "type.yml",
+        "LayerName:\n  dense:\n    Precision: {weight: banana}\nModel:\n  Precision: fixed<0,0>\n",
+    );
     file("yaml.yml", "Model: [\n");
     file("bytes.yml", "");
     std::fs::write(dir.path().join("bytes.yml"), b"\xff\xfe\x00").unwrap();
@@ -343,7 +346,17 @@ fn engines_and_projects() {
     for command in ["cosim e", "compare e"] {
         names(&dir, command, &["e: ", "no nn2rtl.json"]);
     }
-    run(0, &["build", text(&dir.path().join("m.keras")), "--flow", "rtl", "-o", text(&dir.path().join("r"))]);
+    run(
+        0,
+        &[
+            "build",
+            text(&dir.path().join("m.keras")),
+            "--flow",
+            "rtl",
+            "-o",
+            text(&dir.path().join("r")),
+        ],
+    );
     names(&dir, "predict r --input x.npy --engine hls", &["without the HLS path", "--flow"]);
 }
 
@@ -369,8 +382,7 @@ fn changed_designs_do_not_panic() {
     let dir = with_project();
     let path = dir.path().join("p/design.json");
     let good = std::fs::read(&path).unwrap();
-    let digits: Vec<usize> =
-        (0..good.len()).filter(|it| good[*it].is_ascii_digit()).collect();
+    let digits: Vec<usize> = (0..good.len()).filter(|it| good[*it].is_ascii_digit()).collect();
     let mut random = nn2rtl::cosim::prng::Prng::new(5);
     for case in 0..100 {
         let mut bytes = good.clone();
@@ -379,8 +391,9 @@ fn changed_designs_do_not_panic() {
             bytes[at] = b'0' + (random.next_u128() % 10) as u8;
         }
         std::fs::write(&path, &bytes).unwrap();
-        let args = ["predict", text(&dir.path().join("p")), "--input", text(&dir.path().join("x.npy"))]
-            .map(str::to_owned);
+        let args =
+            ["predict", text(&dir.path().join("p")), "--input", text(&dir.path().join("x.npy"))]
+                .map(str::to_owned);
         let output = nn2rtl().args(args).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(matches!(output.status.code(), Some(0 | 2)), "case {case} of seed 5: {message}");

@@ -124,8 +124,7 @@ fn forbid(rule: &str, words: &[&str], within: &[&str], except: &[(&str, &str)]) 
 #[test]
 fn every_file_says_what_it_is() {
     let missing = |it: &&File| it.is_rust() && !it.text.starts_with("//! ");
-    let found: Vec<String> =
-        files().iter().filter(missing).map(|it| it.path.clone()).collect();
+    let found: Vec<String> = files().iter().filter(missing).map(|it| it.path.clone()).collect();
     report("a file opens with `//!`: what it is and what holds", &found);
 }
 
@@ -149,8 +148,18 @@ fn only_main_prints() {
 
 #[test]
 fn only_the_project_is_written() {
-    let words = ["fs::write", "File::create", "File::create_new", "OpenOptions", "create_dir",
-        "create_dir_all", "fs::rename", "fs::copy", "remove_file", "remove_dir_all"];
+    let words = [
+        "fs::write",
+        "File::create",
+        "File::create_new",
+        "OpenOptions",
+        "create_dir",
+        "create_dir_all",
+        "fs::rename",
+        "fs::copy",
+        "remove_file",
+        "remove_dir_all",
+    ];
     let except = [
         ("src/project.rs", "the writer"),
         ("src/data.rs", "outputs that the user asked for by name"),
@@ -253,7 +262,6 @@ fn templates_do_not_compute() {
     report("templates loop and print, Rust computes", &found);
 }
 
-
 /// The table of layers: a row for each, with all its spellings.
 fn layer_table() -> String {
     let mut table = "| Layer | Keras | ONNX |\n| --- | --- | --- |\n".to_owned();
@@ -276,11 +284,10 @@ fn layer_table() -> String {
 fn format_list() -> String {
     let models = ["k2_mlp.h5", "k2_mlp.keras", "k3_mlp.h5", "k3_mlp.keras", "t_mlp_legacy.onnx"];
     let mut formats = BTreeSet::new();
-    for (model, weights) in models
-        .map(|it| (it, None))
-        .into_iter()
-        .chain([("k2_mlp.json", Some("k2_mlp_weights.h5")), ("k3_mlp.json", Some("k3_mlp.weights.h5"))])
-    {
+    for (model, weights) in models.map(|it| (it, None)).into_iter().chain([
+        ("k2_mlp.json", Some("k2_mlp_weights.h5")),
+        ("k3_mlp.json", Some("k3_mlp.weights.h5")),
+    ]) {
         let at = |it: &str| own("tests/models").join(it);
         let raw = frontend::load(&at(model), weights.map(at).as_deref()).unwrap();
         formats.insert(raw.format);
@@ -327,7 +334,9 @@ fn readme_block(name: &str, want: &str, required: bool) {
         std::fs::write(&path, format!("{before}{open}\n{want}\n{close}{after}")).unwrap();
         return;
     }
-    panic!("README.md: {name} is out of date (UPDATE_EXPECT=1 rewrites it); it should be\n\n{want}");
+    panic!(
+        "README.md: {name} is out of date (UPDATE_EXPECT=1 rewrites it); it should be\n\n{want}"
+    );
 }
 
 /// One test for all blocks: they are written into the same file.
