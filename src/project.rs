@@ -57,6 +57,12 @@ pub enum ProjectError {
         #[source]
         source: serde_json::Error,
     },
+    /// A file of the project is not the one that was written.
+    #[error("{file} has been changed since the project was built")]
+    Changed {
+        /// The file in the project.
+        file: &'static str,
+    },
     /// Not a project.
     #[error("there is no project here (no {MANIFEST})")]
     NoProject,
@@ -159,6 +165,28 @@ fn replace(dir: &Path, new: &Path) -> std::result::Result<(), ProjectError> {
         std::fs::remove_dir_all(&old).map_err(io("removing the old project"))?;
     }
     Ok(())
+}
+
+/// SHA-256 in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    <sha2::Sha256 as sha2::Digest>::digest(bytes).iter().map(|it| format!("{it:02x}")).collect()
+}
+
+/// Checks that a file of a project is the one that was written.
+///
+/// # Errors
+/// It cannot be read, or its SHA-256 is another.
+pub fn expect_sha256(dir: &Path, file: &'static str, expected: &str) -> Result<()> {
+    let at = Origin::new(dir.display().to_string(), "");
+    let bytes = std::fs::read(dir.join(file))
+        .map_err(|source| ProjectError::Unreadable { file, source })
+        .locate(&at)?;
+    match sha256(&bytes) == expected {
+        true => Ok(()),
+        false => Err(Problem::at(&at, ProjectError::Changed { file })
+            .help("build the project again")
+            .into()),
+    }
 }
 
 /// Reads a JSON file of a project.

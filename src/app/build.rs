@@ -87,7 +87,9 @@ fn assemble(
         project.extend(&format!("hls/{}", tool.name()), hls.files.iter().cloned());
         project.text("sim/csim_main.cpp", hls.host.clone());
     }
-    project.text(design::FILE, pretty(&compiled.design)?);
+    let design = pretty(&compiled.design)?;
+    let design_sha256 = crate::project::sha256(design.as_bytes());
+    project.text(design::FILE, design);
     project.text("report.json", pretty(&comparison)?);
     let manifest = Manifest {
         version: VERSION,
@@ -107,6 +109,7 @@ fn assemble(
             settings: BTreeMap::new(),
         }),
         comparison,
+        design_sha256,
         files: project.files.keys().map(|it| slashes(it)).collect(),
     };
     project.text(MANIFEST, pretty(&manifest)?);

@@ -176,7 +176,12 @@ fn only_the_project_is_written() {
 fn only_frontends_know_file_formats() {
     let data = ("src/data.rs", "an .npz is a zip archive");
     let frontend = ("src/frontend/", "this is where formats end");
-    forbid("file formats", &["prost", "hdf5_reader", "zip::"], &["src/"], &[data, frontend]);
+    forbid(
+        "file formats",
+        &["prost", "hdf5_reader", "ZipWriter", "ZipArchive"],
+        &["src/"],
+        &[data, frontend],
+    );
     let words = ["Dialect::Onnx", "Dialect::Keras2", "Dialect::Keras3"];
     let layers = ("src/layers/", "spellings, at import");
     forbid("frameworks", &words, &["src/"], &[frontend, layers]);
@@ -197,13 +202,14 @@ fn integers_only() {
 
 /// Modules and what they must not know.
 const WALLS: [(&str, &[&str]); 9] = [
-    ("src/fixed/", &["crate::layers", "crate::nn", "crate::rtl", "crate::frontend"]),
-    ("src/units/", &["crate::layers", "crate::nn", "crate::rtl", "crate::frontend"]),
-    ("src/emulate/", &["crate::layers", "crate::nn", "crate::rtl", "crate::hls"]),
-    ("src/hls/", &["crate::layers", "crate::nn", "crate::rtl", "crate::frontend"]),
-    ("src/rtl/", &["crate::layers", "crate::nn", "crate::hls", "crate::frontend"]),
+    ("src/fixed/", &["crate::layers", "nn::Graph", "crate::rtl", "crate::frontend"]),
+    // Units describe themselves in terms of the datapath; how it is piped and written they do not know.
+    ("src/units/", &["crate::layers", "nn::Graph", "rtl::pipeline", "rtl::emit"]),
+    ("src/emulate/", &["crate::layers", "nn::Graph", "crate::rtl", "crate::hls"]),
+    ("src/hls/", &["crate::layers", "nn::Graph", "crate::rtl", "crate::frontend"]),
+    ("src/rtl/", &["crate::layers", "nn::Graph", "crate::hls", "crate::frontend"]),
     ("src/layers/", &["crate::rtl", "crate::hls", "crate::frontend", "crate::emulate"]),
-    ("src/frontend/", &["crate::layers", "crate::nn", "crate::fixed", "crate::units"]),
+    ("src/frontend/", &["crate::layers", "nn::Graph", "crate::fixed", "crate::units"]),
     ("src/passes/", &["crate::rtl", "crate::hls", "crate::frontend", "crate::source"]),
     ("src/", &["crate::cli"]),
 ];
@@ -248,7 +254,9 @@ fn no_paths_of_one_machine() {
 #[test]
 fn templates_do_not_compute() {
     let mut found = Vec::new();
-    for file in files().iter().filter(|it| it.path.ends_with(".tera")) {
+    // Pages and pictures may place things; in hardware a computed width is a decision.
+    let hardware = ["rtl-templates/", "hls-templates/"];
+    for file in files().iter().filter(|it| it.is_in(&hardware) && it.path.ends_with(".tera")) {
         let mut rest = file.text.as_str();
         while let Some((_, after)) = rest.split_once("{{") {
             let (inside, later) = after.split_once("}}").expect("an expression is closed");
