@@ -396,6 +396,12 @@ fn damaged_projects() {
     std::fs::write(p.join("design.json"), &design[..design.len() / 2]).unwrap();
     names(&dir, "predict p --input x.npy", &["p: design.json is damaged"]);
     names(&dir, "cosim p", &["p: design.json is damaged"]);
+    std::fs::write(p.join("design.json"), [&design[..], b" "].concat()).unwrap();
+    names(
+        &dir,
+        "predict p --input x.npy",
+        &["p: design.json has been changed", "build the project"],
+    );
     std::fs::remove_file(p.join("design.json")).unwrap();
     names(&dir, "predict p --input x.npy", &["p", "design.json"]);
     std::fs::write(p.join("nn2rtl.json"), "garbage").unwrap();
