@@ -34,6 +34,15 @@ pub enum DataError {
     /// The ending says nothing.
     #[error("unknown ending; supported: .npy, .npz, .csv, .dat")]
     Ending,
+    /// Outputs are written as arrays only.
+    #[error("cannot write such a file; supported: .npy, .npz")]
+    Output,
+    /// An `.npy` holds one array.
+    #[error("{count} outputs do not fit in one .npy; supported: .npz")]
+    Several {
+        /// How many.
+        count: usize,
+    },
     /// Elements are not numbers.
     #[error(
         "elements of type {found} are not supported (supported: floats and integers of up to 64 bits)"
@@ -279,11 +288,12 @@ pub fn read_inputs(paths: &[PathBuf], inputs: &[(String, Vec<usize>)]) -> Result
 /// The file cannot be written, or an `.npy` is asked to hold several tensors.
 pub fn write(path: &Path, tensors: &[Batch]) -> Result<()> {
     let at = Origin::new(path.display().to_string(), "");
-    let npz = path.extension().is_some_and(|it| it.eq_ignore_ascii_case("npz"));
+    let is = |ending| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));
     match tensors {
-        [one] if !npz => write_npy(path, one),
-        _ if npz => write_npz(path, tensors),
-        _ => Err(DataError::Ending),
+        _ if is("npz") => write_npz(path, tensors),
+        [one] if is("npy") => write_npy(path, one),
+        _ if is("npy") => Err(DataError::Several { count: tensors.len() }),
+        _ => Err(DataError::Output),
     }
     .locate(&at)
 }

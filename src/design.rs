@@ -11,6 +11,7 @@ use crate::config::{Io, Strategy};
 use crate::error::Result;
 use crate::fixed;
 use crate::graph::NodeId;
+use crate::project;
 
 /// File name in a project.
 pub const FILE: &str = "design.json";
@@ -56,7 +57,15 @@ impl Design {
     /// # Errors
     /// The folder is no project or has been damaged.
     pub fn of_project(dir: &std::path::Path) -> Result<Design> {
-        let design: Design = crate::project::read_json(dir, FILE)?;
+        /// What of the manifest concerns the design.
+        #[derive(Deserialize)]
+        struct Seal {
+            design_sha256: String,
+        }
+        let seal: Seal = project::read_json(dir, project::MANIFEST)?;
+        let design: Design = project::read_json(dir, FILE)?;
+        // A changed number could break what every unit relies on.
+        project::expect_sha256(dir, FILE, &seal.design_sha256)?;
         fixed::verify(&design.graph)?;
         Ok(design)
     }

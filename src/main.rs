@@ -11,7 +11,10 @@ use nn2rtl::cli::Cli;
 
 /// 0: fine. 1: a mismatch or a target missed. 2: an error.
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     let outcome = match app::run(&cli) {
         Ok(outcome) => outcome,
         Err(problems) => {
@@ -36,6 +39,18 @@ fn main() -> ExitCode {
         print(&outcome.text);
     }
     ExitCode::from(u8::from(outcome.failed))
+}
+
+/// A command line that makes no sense, or a call for help. Programs that ask for JSON get JSON.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || !std::env::args_os().any(|it| it == "--json") {
+        let _ = error.print();
+    } else {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        print(&format!("{}\n", serde_json::json!({ "errors": [text] })));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// A reader that has gone away (`| head`) is not an error.

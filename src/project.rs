@@ -39,6 +39,15 @@ pub enum ProjectError {
         #[source]
         source: std::io::Error,
     },
+    /// A file of the project cannot be read.
+    #[error("cannot read {file}")]
+    Unreadable {
+        /// The file in the project.
+        file: &'static str,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// The manifest or the design does not parse.
     #[error("{file} is damaged")]
     Damaged {
@@ -47,6 +56,12 @@ pub enum ProjectError {
         /// What is wrong with it.
         #[source]
         source: serde_json::Error,
+    },
+    /// A file of the project is not the one that was written.
+    #[error("{file} has been changed since the project was built")]
+    Changed {
+        /// The file in the project.
+        file: &'static str,
     },
     /// Not a project.
     #[error("there is no project here (no {MANIFEST})")]
@@ -152,6 +167,28 @@ fn replace(dir: &Path, new: &Path) -> std::result::Result<(), ProjectError> {
     Ok(())
 }
 
+/// SHA-256 in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    <sha2::Sha256 as sha2::Digest>::digest(bytes).iter().map(|it| format!("{it:02x}")).collect()
+}
+
+/// Checks that a file of a project is the one that was written.
+///
+/// # Errors
+/// It cannot be read, or its SHA-256 is another.
+pub fn expect_sha256(dir: &Path, file: &'static str, expected: &str) -> Result<()> {
+    let at = Origin::new(dir.display().to_string(), "");
+    let bytes = std::fs::read(dir.join(file))
+        .map_err(|source| ProjectError::Unreadable { file, source })
+        .locate(&at)?;
+    match sha256(&bytes) == expected {
+        true => Ok(()),
+        false => Err(Problem::at(&at, ProjectError::Changed { file })
+            .help("build the project again")
+            .into()),
+    }
+}
+
 /// Reads a JSON file of a project.
 ///
 /// # Errors
@@ -161,7 +198,9 @@ pub fn read_json<T: serde::de::DeserializeOwned>(dir: &Path, file: &'static str)
     if !dir.join(MANIFEST).is_file() {
         return Err(ProjectError::NoProject).locate(&at);
     }
-    let text = std::fs::read(dir.join(file)).map_err(io("reading")).locate(&at)?;
+    let text = std::fs::read(dir.join(file))
+        .map_err(|source| ProjectError::Unreadable { file, source })
+        .locate(&at)?;
     serde_json::from_slice(&text)
         .map_err(|source| ProjectError::Damaged { file, source })
         .locate(&at)

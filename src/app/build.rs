@@ -17,8 +17,8 @@ use crate::hls::{HlsProject, Tool};
 use crate::project::{MANIFEST, Project};
 use crate::report::{compare::Comparison, listing};
 
-/// The command.
-pub(super) fn run(args: &Build) -> Result<Outcome> {
+/// The command; with `deny_warnings` nothing is written if there are any.
+pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     let (mut compiled, config) = model::compile(&args.model, args.hls)?;
     let rtl = match args.flow {
         Flow::Hls => None,
@@ -37,6 +37,9 @@ pub(super) fn run(args: &Build) -> Result<Outcome> {
     let mut hls = hls;
     for problem in hls.iter_mut().flat_map(|it| it.warnings.drain(..)) {
         warnings.push(Warning { at: problem.at, what: problem.what });
+    }
+    if deny_warnings && !warnings.is_empty() {
+        return Ok(Outcome { warnings, ..Outcome::default() });
     }
     let comparison = comparison::estimated(&compiled, rtl.as_ref(), hls.as_ref())?;
     let (project, manifest) =
@@ -84,7 +87,9 @@ fn assemble(
         project.extend(&format!("hls/{}", tool.name()), hls.files.iter().cloned());
         project.text("sim/csim_main.cpp", hls.host.clone());
     }
-    project.text(design::FILE, pretty(&compiled.design)?);
+    let design = pretty(&compiled.design)?;
+    let design_sha256 = crate::project::sha256(design.as_bytes());
+    project.text(design::FILE, design);
     project.text("report.json", pretty(&comparison)?);
     let manifest = Manifest {
         version: VERSION,
@@ -104,6 +109,7 @@ fn assemble(
             settings: BTreeMap::new(),
         }),
         comparison,
+        design_sha256,
         files: project.files.keys().map(|it| slashes(it)).collect(),
     };
     project.text(MANIFEST, pretty(&manifest)?);

@@ -29,6 +29,8 @@ pub struct Manifest {
     pub hls: Option<HlsInfo>,
     /// The layers, and what is estimated of both paths.
     pub comparison: Comparison,
+    /// SHA-256 of `design.json`, in hexadecimal digits.
+    pub design_sha256: String,
     /// Every file of the project but this one.
     pub files: Vec<String>,
 }

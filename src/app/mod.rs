@@ -37,8 +37,8 @@ pub struct Outcome {
 /// Everything that is wrong with what the user gave, and tools that are missing.
 pub fn run(cli: &Cli) -> Result<Outcome> {
     let outcome = match &cli.command {
-        Command::Build(args) => build::run(args),
-        Command::Predict(args) => predict::run(args),
+        Command::Build(args) => build::run(args, cli.deny_warnings),
+        Command::Predict(args) => predict::run(args, cli.deny_warnings),
         Command::Cosim(args) => cosim::run(args),
         Command::Compare(args) => comparison::run(args),
         Command::Estimate(args) => show::estimate(args),

@@ -42,10 +42,10 @@ struct Predicted {
     warnings: Vec<Warning>,
 }
 
-/// The command.
-pub(super) fn run(args: &Predict) -> Result<Outcome> {
+/// The command; with `deny_warnings` nothing is written if there are any.
+pub(super) fn run(args: &Predict, deny_warnings: bool) -> Result<Outcome> {
     let is_project = model::project_or_model(&args.model)?;
-    let predicted = match (is_project, args.engine) {
+    let mut predicted = match (is_project, args.engine) {
         (true, Engine::Float) => Err(Mismatch::NeedsModel).anywhere(),
         (true, _) => of_project(args),
         (false, Engine::Float) => float(args),
@@ -54,17 +54,23 @@ pub(super) fn run(args: &Predict) -> Result<Outcome> {
         (false, Engine::Hls) => Err(Mismatch::NeedsProject { engine: "hls" }).anywhere(),
     }?;
     let tensors = tensors(&predicted);
+    let trace = std::mem::take(&mut predicted.trace);
+    // The labels are read here: files appear only when nothing can be wrong any more.
+    let outcome = outcome(args, predicted, &tensors)?;
+    if deny_warnings && !outcome.warnings.is_empty() {
+        return Ok(outcome);
+    }
     if let Some(path) = &args.output {
         data::write(path, &tensors)?;
     }
     if let Some(dir) = &args.trace {
         std::fs::create_dir_all(dir).locate(&Origin::new(dir.display().to_string(), ""))?;
-        for (layer, batch) in &predicted.trace {
+        for (layer, batch) in &trace {
             let file = format!("{}.npy", compile::identifier(layer));
             data::write(&dir.join(file), std::slice::from_ref(batch))?;
         }
     }
-    outcome(args, predicted, &tensors)
+    Ok(outcome)
 }
 
 fn outcome(args: &Predict, predicted: Predicted, tensors: &[Batch]) -> Result<Outcome> {

@@ -110,7 +110,7 @@ pub(super) fn targets(args: &Targets) -> Result<Outcome> {
             &basis,
         ]);
     }
-    let json = devices
+    let rows: Vec<serde_json::Value> = devices
         .iter()
         .map(|it| {
             json!({
@@ -120,5 +120,6 @@ pub(super) fn targets(args: &Targets) -> Result<Outcome> {
             })
         })
         .collect();
+    let json = json!({ "devices": rows });
     Ok(Outcome { text: table.to_string(), json, ..Outcome::default() })
 }

@@ -249,7 +249,21 @@ pub fn import(model: &RawModel) -> Result<nn::Graph> {
             None => problems.push(Problem::at(&model.origin(output), NoOutput)),
         }
     }
+    list_supported(model, &mut problems);
     problems.into_result(graph)
+}
+
+/// Says what is supported, once: at the last operation that is not.
+fn list_supported(model: &RawModel, problems: &mut Problems) {
+    let Some(raw) = model.nodes.iter().rfind(|it| find(it).is_none()) else { return };
+    let at = model.origin(&raw.name);
+    let here = SPELLINGS.iter().flat_map(|it| it.iter());
+    let here = here.filter(|it| it.dialects.contains(&raw.dialect));
+    let mut ops: Vec<&str> = here.map(|it| it.op).collect();
+    ops.sort_unstable();
+    if let Some(last) = problems.0.iter_mut().rfind(|it| it.at.as_ref() == Some(&at)) {
+        last.help = Some(format!("supported are {}", ops.join(", ")));
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -114,6 +114,9 @@ macro_rules! layers {
 
         /// How every layer is spelled in every format.
         pub const SPELLINGS: &[&[Spelling]] = &[$($layer::SPELLINGS),+, activation::SPELLINGS];
+
+        /// What the entries of [`SPELLINGS`] are called.
+        pub const NAMES: &[&str] = &[$(stringify!($layer)),+, "Activation"];
     };
 }
 

@@ -1,5 +1,7 @@
 //! The integration tests, as one binary: whole models through the command line.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; a skipped one says so")]
+
 mod cli;
 mod cosim;
 mod errors;

@@ -27,6 +27,68 @@ pub(crate) fn run(code: i32, args: &[&str]) -> Output {
     output
 }
 
+/// Runs the program with `--json`; it must exit with `code` and print one JSON object.
+pub(crate) fn json(code: i32, args: &[&str]) -> serde_json::Value {
+    let output = run(code, &[&["--json"], args].concat());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    serde_json::from_str(&text).unwrap_or_else(|it| panic!("{}: {it}\n{text}", args.join(" ")))
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("temporary folders have plain names")
+}
+
+/// The bytes of an `.npy` file, version 1.0.
+pub(crate) fn npy_bytes(descr: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
+    let extents: String = shape.iter().map(|it| format!("{it}, ")).collect();
+    let mut header =
+        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({extents}), }}");
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let length = u16::try_from(header.len()).expect("a short header").to_le_bytes();
+    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+}
+
+/// Writes float64 values as `.npy`.
+pub(crate) fn npy(path: &Path, shape: &[usize], values: &[f64]) {
+    assert_eq!(shape.iter().product::<usize>(), values.len());
+    let data: Vec<u8> = values.iter().flat_map(|it| it.to_le_bytes()).collect();
+    std::fs::write(path, npy_bytes("<f8", shape, &data)).expect("the folder is writable");
+}
+
+/// Values between -2 and 2 from a seed, each a multiple of 1/64.
+pub(crate) fn values(mut seed: u64, count: usize) -> Vec<f64> {
+    let mut next = || {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        ((seed >> 40) % 256) as f64 / 64.0 - 2.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// Every file under a folder with its bytes, sorted: two folders are alike if these are.
+pub(crate) fn tree(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("the folder is there") {
+            let path = entry.expect("the entry is there").path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let bytes = std::fs::read(&path).expect("the file is readable");
+                    let name = path.strip_prefix(dir).expect("it lies under it").to_owned();
+                    found.push((name, bytes));
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
 /// A model or sample of this repository.
 pub(crate) fn own(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
