@@ -287,6 +287,11 @@ pub fn bits_of(lo: i128, hi: i128) -> u32 {
 
 /// `mantissa * 2^-frac`.
 pub fn to_f64(mantissa: i128, frac: i32) -> f64 {
+    if let Ok(short) = i64::try_from(mantissa)
+        && frac.abs() < 900
+    {
+        return short as f64 * f64::from_bits(((1023 - frac) as u64) << 52);
+    }
     // Two steps, so that an extreme exponent does not overflow to zero or infinity on its own.
     let half = frac / 2;
     mantissa as f64 * 2f64.powi(-half) * 2f64.powi(-(frac - half))

@@ -101,12 +101,6 @@ impl<T: Word> Run<'_, T> {
         &self.inputs[operand][element * self.lanes..][..self.lanes]
     }
 
-    /// All samples of one element of the output.
-    #[inline(always)]
-    pub fn element(&mut self, element: usize) -> &mut [T] {
-        &mut self.output[element * self.lanes..][..self.lanes]
-    }
-
     /// Fills one element of the output from one element of the first operand.
     #[inline(always)]
     pub fn map(&mut self, element: usize, f: impl Fn(T) -> T) {

@@ -87,12 +87,15 @@ impl Emulate for Rectify {
             let pass = Cast { from_frac: input.frac(), to: self.result };
             match self.slope_of(element).map(T::narrow) {
                 None => {
-                    run.map(
-                        element,
-                        |x| {
-                            if x.shl(grow) > threshold { pass.apply(x) } else { T::ZERO }
-                        },
-                    )
+                    let x = &run.inputs[0][element * run.lanes..][..run.lanes];
+                    let out = &mut run.output[element * run.lanes..][..run.lanes];
+                    match self.threshold {
+                        0 => out.iter_mut().zip(x).for_each(|(y, x)| *y = (*x).max(T::ZERO)),
+                        _ => out.iter_mut().zip(x).for_each(|(y, x)| {
+                            *y = if x.shl(grow) > threshold { *x } else { T::ZERO };
+                        }),
+                    }
+                    pass.all(out);
                 }
                 Some(slope) => {
                     let from_frac = input.frac() + self.slope.frac();

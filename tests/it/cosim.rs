@@ -16,7 +16,7 @@ use nn2rtl::tools::Tools;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{files, own, run, run_json, shared, text};
+use crate::support::{files, json, own, run, shared, text};
 
 const K3: &str = "tests/models/k3_mlp.keras";
 const DIGITS: &str = "examples/digits/digits.keras";
@@ -68,7 +68,7 @@ impl Project {
 
     /// Cosimulates; nothing may differ.
     fn cosim(&self, options: &[&str]) -> Value {
-        let json = run_json(0, &[&["cosim", text(&self.dir)], options].concat());
+        let json = json(0, &[&["cosim", text(&self.dir)], options].concat());
         assert_eq!(json["cosim"]["mismatches"], 0, "{json}");
         json
     }
@@ -288,7 +288,7 @@ fn corrupt(path: &Path, markers: &[&str]) {
 /// A cosimulation that must find differences; returns what it says of the first one.
 fn caught(project: &Project, engine: &str) -> String {
     let options = ["cosim", text(&project.dir), "--samples", "50", "--engines", engine];
-    let json = run_json(1, &options);
+    let json = json(1, &options);
     assert!(json["cosim"]["mismatches"].as_u64().unwrap() > 0, "{json}");
     let said = json["cosim"]["first_difference"].as_str().unwrap().to_owned();
     assert!(said.contains("emulator ") && said.matches(" = ").count() == 2, "{said}");
@@ -325,7 +325,7 @@ fn compare_after_cosim_says_what_was_simulated() {
     let Some(_) = tools() else { return };
     let project = Project::build(&own(K3), &[]);
     project.cosim(&["--samples", "200"]);
-    let json = run_json(0, &["compare", text(&project.dir)]);
+    let json = json(0, &["compare", text(&project.dir)]);
     assert_eq!(json["cosim"]["mismatches"], 0, "{json}");
     assert!(json.to_string().contains("simulated"), "{json}");
     let latency = &project.json("nn2rtl.json")["rtl"]["latency"];

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Npz, files, own, read_npy, run, run_json, shared, stderr, text};
+use crate::support::{Npz, files, json, own, read_npy, run, shared, stderr, text};
 
 const P02: &str = "models/p02_jsc_mlp_keras2";
 
@@ -166,7 +166,7 @@ fn default_formats_keep_the_accuracy_of_the_jsc_mlp() {
     let model = folder.join("keras_model.keras");
     let accuracy = |engine: &str| {
         let arguments = ["predict", text(&model), "--engine", engine, "--input", text(&x)];
-        let json = run_json(0, &[&arguments[..], &["--labels", text(&y)]].concat());
+        let json = json(0, &[&arguments[..], &["--labels", text(&y)]].concat());
         json["accuracy"].as_f64().unwrap()
     };
     let (fixed, float) = (accuracy("emulator"), accuracy("float"));

@@ -109,28 +109,16 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Runs the program with `--json`; it must exit with `code`.
-pub(crate) fn run_json(code: i32, args: &[&str]) -> serde_json::Value {
-    let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
-    let output = run(code, &args);
-    serde_json::from_slice(&output.stdout).expect("--json prints one JSON object")
-}
-
-/// A path as an argument.
-pub(crate) fn text(path: &Path) -> &str {
-    path.to_str().expect("paths of tests are UTF-8")
-}
-
 /// An array of floats: its shape and its values.
 pub(crate) type Array = (Vec<usize>, Vec<f64>);
 
 /// Reads an `.npy` of floats.
 pub(crate) fn read_npy(path: &Path) -> Array {
     let bytes = std::fs::read(path).unwrap_or_else(|it| panic!("{}: {it}", path.display()));
-    npy(&bytes)
+    parse_npy(&bytes)
 }
 
-fn npy(bytes: &[u8]) -> Array {
+fn parse_npy(bytes: &[u8]) -> Array {
     let file = npyz::NpyFile::new(bytes).expect("an .npy");
     let shape = file.shape().iter().map(|it| *it as usize).collect();
     let values = match file.try_data::<f32>() {
@@ -167,7 +155,7 @@ impl Npz {
 
     /// An array of floats.
     pub(crate) fn floats(&self, name: &str) -> Array {
-        npy(&self.0[name])
+        parse_npy(&self.0[name])
     }
 
     /// A scalar string: NumPy keeps it as UTF-32.
