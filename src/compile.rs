@@ -120,9 +120,9 @@ pub fn samples(graph: &nn::Graph, files: &[PathBuf]) -> Result<Vec<Vec<Tensor>>>
         .iter()
         .map(|id| (graph.node(*id).name.clone(), graph.node(*id).ty.0.clone()))
         .collect();
-    let rows = data::read_inputs(files, &inputs)?;
-    let tensors = |row: Vec<f64>| {
-        let mut rest = row.as_slice();
+    let samples = data::read_inputs(files, &inputs)?;
+    let tensors = |row: &[f64]| {
+        let mut rest = row;
         let tensor = |(_, shape): &(String, Vec<usize>)| {
             let (now, later) = rest.split_at(shape.iter().product());
             rest = later;
@@ -130,7 +130,7 @@ pub fn samples(graph: &nn::Graph, files: &[PathBuf]) -> Result<Vec<Vec<Tensor>>>
         };
         inputs.iter().map(tensor).collect()
     };
-    Ok(rows.into_iter().map(tensors).collect())
+    Ok(samples.rows().map(tensors).collect())
 }
 
 /// Everything, from the raw model to the design.

@@ -244,17 +244,33 @@ fn read_text(text: &str) -> std::result::Result<Batch, DataError> {
     Ok(Batch { shape: vec![rows, columns], values })
 }
 
+/// Samples one after another, all inputs of a sample together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Samples {
+    /// Values.
+    pub values: Vec<f64>,
+    /// Values of a sample, at least 1.
+    pub width: usize,
+}
+
+impl Samples {
+    /// The samples.
+    pub fn rows(&self) -> std::slice::ChunksExact<'_, f64> {
+        self.values.chunks_exact(self.width)
+    }
+}
+
 /// Reads a file for every input of a model and interleaves them: all inputs of a sample in a row.
 ///
 /// # Errors
 /// Files that do not fit the inputs' names and shapes.
-pub fn read_inputs(paths: &[PathBuf], inputs: &[(String, Vec<usize>)]) -> Result<Vec<Vec<f64>>> {
+pub fn read_inputs(paths: &[PathBuf], inputs: &[(String, Vec<usize>)]) -> Result<Samples> {
     if paths.len() != inputs.len() {
         let names = inputs.iter().map(|it| it.0.as_str()).collect::<Vec<_>>().join(", ");
         let (found, expected) = (paths.len(), inputs.len());
         return Err(DataError::Files { found, expected, names }).anywhere();
     }
-    let mut rows: Vec<Vec<f64>> = Vec::new();
+    let mut batches: Vec<Batch> = Vec::new();
     for (index, (path, (input, shape))) in paths.iter().zip(inputs).enumerate() {
         let at = Origin::new(path.display().to_string(), "");
         let batch = read(path, index)?;
@@ -265,21 +281,32 @@ pub fn read_inputs(paths: &[PathBuf], inputs: &[(String, Vec<usize>)]) -> Result
             let (input, expected) = (input.clone(), shape.clone());
             return Err(DataError::Shape { found: batch.shape, input, expected }).locate(&at);
         }
-        let samples = batch.shape[0];
-        if samples == 0 {
-            return Err(DataError::Empty).locate(&at);
-        }
-        if index == 0 {
-            rows = vec![Vec::new(); samples];
-        } else if rows.len() != samples {
-            let (found, expected) = (samples, rows.len());
-            return Err(DataError::Samples { found, expected }).locate(&at);
-        }
-        for (row, values) in rows.iter_mut().zip(batch.values.chunks(elements)) {
-            row.extend_from_slice(values);
+        let found = batch.shape[0];
+        let expected = batches.first().map_or(found, |it| it.shape[0]);
+        match found {
+            0 => return Err(DataError::Empty).locate(&at),
+            _ if found != expected => {
+                return Err(DataError::Samples { found, expected }).locate(&at);
+            }
+            _ => batches.push(batch),
         }
     }
-    Ok(rows)
+    Ok(interleave(batches))
+}
+
+/// All inputs of a sample in a row; the batches have as many samples each.
+fn interleave(mut batches: Vec<Batch>) -> Samples {
+    let widths: Vec<usize> = batches.iter().map(|it| it.values.len() / it.shape[0]).collect();
+    let width = widths.iter().sum::<usize>().max(1);
+    if batches.len() == 1 {
+        return Samples { values: std::mem::take(&mut batches[0].values), width };
+    }
+    let samples = batches.first().map_or(0, |it| it.shape[0]);
+    let row = |sample: usize| {
+        let parts = batches.iter().zip(&widths);
+        parts.flat_map(move |(it, width)| it.values[sample * width..][..*width].iter().copied())
+    };
+    Samples { values: (0..samples).flat_map(row).collect(), width }
 }
 
 /// Writes outputs as float64: one tensor to an `.npy`, or all (`y0`, `y1` ...) to an `.npz`.
@@ -349,7 +376,7 @@ mod tests {
         write(&npz, std::slice::from_ref(&batch)).unwrap();
         assert_eq!(read(&npz, 0).unwrap(), batch);
         let fits = read_inputs(std::slice::from_ref(&npy), &[("x".into(), vec![3])]).unwrap();
-        assert_eq!(fits[1], [0.0, 1e-9, 7.0]);
+        assert_eq!(fits.rows().nth(1).unwrap(), [0.0, 1e-9, 7.0]);
         let error = read_inputs(&[npy], &[("x".into(), vec![4])]).unwrap_err();
         assert!(error.to_string().contains("x takes [4] for each sample"), "{error}");
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Io, Strategy};
+use crate::data::Samples;
 use crate::error::Result;
 use crate::fixed;
 use crate::graph::NodeId;
@@ -98,16 +99,15 @@ impl Design {
     }
 
     /// Mantissas of float samples at the inputs.
-    pub fn quantize(&self, samples: &[Vec<f64>]) -> Vec<Vec<i128>> {
+    pub fn quantize(&self, samples: &Samples) -> Vec<Vec<i128>> {
         let formats = self.formats(&self.graph.inputs);
-        let row = |it: &Vec<f64>| it.iter().zip(&formats).map(|(x, f)| f.quantize(*x)).collect();
-        samples.iter().map(row).collect()
+        let row = |it: &[f64]| it.iter().zip(&formats).map(|(x, f)| f.quantize(*x)).collect();
+        samples.rows().map(row).collect()
     }
 
     /// Values of mantissas at the outputs.
-    pub fn values(&self, rows: &[Vec<i128>]) -> Vec<Vec<f64>> {
+    pub fn values(&self, rows: &[Vec<i128>]) -> Vec<f64> {
         let formats = self.formats(&self.graph.outputs);
-        let row = |it: &Vec<i128>| it.iter().zip(&formats).map(|(v, f)| f.value(*v)).collect();
-        rows.iter().map(row).collect()
+        rows.iter().flat_map(|it| it.iter().zip(&formats).map(|(v, f)| f.value(*v))).collect()
     }
 }

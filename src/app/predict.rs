@@ -10,7 +10,7 @@ use super::{Manifest, Outcome, model};
 use crate::cli::{Engine, Predict};
 use crate::config::{Config, Warning};
 use crate::cosim::Stimulus;
-use crate::data::{self, Batch};
+use crate::data::{self, Batch, Samples};
 use crate::design::Design;
 use crate::emulate::Emulator;
 use crate::error::{Located, Origin, Result};
@@ -36,7 +36,7 @@ struct Predicted {
     /// Names and shapes of the outputs.
     outputs: Vec<(String, Vec<usize>)>,
     /// A row a sample: all outputs one after another.
-    rows: Vec<Vec<f64>>,
+    rows: Samples,
     /// Every layer's output, if asked for.
     trace: Vec<(String, Batch)>,
     warnings: Vec<Warning>,
@@ -74,7 +74,7 @@ pub(super) fn run(args: &Predict, deny_warnings: bool) -> Result<Outcome> {
 }
 
 fn outcome(args: &Predict, predicted: Predicted, tensors: &[Batch]) -> Result<Outcome> {
-    let samples = predicted.rows.len();
+    let samples = predicted.rows.rows().len();
     let mut text = format!("{samples} samples\n");
     for ((name, _), tensor) in predicted.outputs.iter().zip(tensors) {
         text.push_str(&format!("  {name}: {:?}\n", tensor.shape));
@@ -84,7 +84,7 @@ fn outcome(args: &Predict, predicted: Predicted, tensors: &[Batch]) -> Result<Ou
         text.push_str(&format!("accuracy {:.2} %\n", 100.0 * accuracy));
     }
     if args.output.is_none() {
-        for row in predicted.rows.iter().take(5) {
+        for row in predicted.rows.rows().take(5) {
             let values: Vec<String> = row.iter().take(10).map(|it| format!("{it:.6}")).collect();
             text.push_str(&format!("  {}\n", values.join(" ")));
         }
@@ -98,13 +98,13 @@ fn outcome(args: &Predict, predicted: Predicted, tensors: &[Batch]) -> Result<Ou
 /// Share of samples whose first output is largest at the label.
 fn accuracy(labels: &Path, predicted: &Predicted) -> Result<f64> {
     let batch = data::read(labels, 0)?;
-    let (found, expected) = (batch.values.len(), predicted.rows.len());
+    let (found, expected) = (batch.values.len(), predicted.rows.rows().len());
     if found != expected {
         let at = Origin::new(labels.display().to_string(), "");
         return Err(Mismatch::Labels { found, expected }).locate(&at);
     }
     let width: usize = predicted.outputs.first().map_or(0, |it| it.1.iter().product());
-    let right = predicted.rows.iter().zip(&batch.values).filter(|(row, label)| {
+    let right = predicted.rows.rows().zip(&batch.values).filter(|(row, label)| {
         let best = (0..width).fold(0, |best, it| if row[it] > row[best] { it } else { best });
         best as f64 == **label
     });
@@ -117,8 +117,9 @@ fn tensors(predicted: &Predicted) -> Vec<Batch> {
     let tensor = |(_, shape): &(String, Vec<usize>)| {
         let range = first..first + shape.iter().product::<usize>();
         first = range.end;
-        let values = predicted.rows.iter().flat_map(|row| row[range.clone()].iter().copied());
-        let shape = std::iter::once(predicted.rows.len()).chain(shape.iter().copied()).collect();
+        let values = predicted.rows.rows().flat_map(|row| row[range.clone()].iter().copied());
+        let shape =
+            std::iter::once(predicted.rows.rows().len()).chain(shape.iter().copied()).collect();
         Batch { shape, values: values.collect() }
     };
     predicted.outputs.iter().map(tensor).collect()
@@ -132,9 +133,7 @@ fn of_model(args: &Predict) -> Result<Predicted> {
 fn emulated(args: &Predict, design: &Design, warnings: Vec<Warning>) -> Result<Predicted> {
     let samples = data::read_inputs(&args.input, &design.inputs())?;
     let emulator = Emulator::new(&design.graph);
-    let flat: Vec<f64> = samples.concat();
-    let width: usize = design.outputs().iter().map(|it| it.1.iter().product::<usize>()).sum();
-    let rows = emulator.predict(&flat).chunks(width.max(1)).map(<[f64]>::to_vec).collect();
+    let rows = outputs(&design.outputs(), emulator.predict(&samples.values));
     let mut trace = Vec::new();
     if args.trace.is_some() {
         let mantissas = design.quantize(&samples);
@@ -144,6 +143,12 @@ fn emulated(args: &Predict, design: &Design, warnings: Vec<Warning>) -> Result<P
         }
     }
     Ok(Predicted { outputs: design.outputs(), rows, trace, warnings })
+}
+
+/// Output values in rows of all tensors.
+fn outputs(tensors: &[(String, Vec<usize>)], values: Vec<f64>) -> Samples {
+    let width = tensors.iter().map(|it| it.1.iter().product::<usize>()).sum::<usize>().max(1);
+    Samples { values, width }
 }
 
 /// A node's mantissas, sample after sample, as values.
@@ -179,7 +184,7 @@ fn of_project(args: &Predict) -> Result<Predicted> {
             rows
         }
     };
-    let rows = design.values(&rows);
+    let rows = outputs(&design.outputs(), design.values(&rows));
     Ok(Predicted { outputs: design.outputs(), rows, trace, warnings: Vec::new() })
 }
 
@@ -190,14 +195,14 @@ fn float(args: &Predict) -> Result<Predicted> {
     let (graph, _) = compile::import(&raw, &config, &mut warnings)?;
     let samples = compile::samples(&graph, &args.input)?;
     let mut trace: BTreeMap<NodeId, Vec<f64>> = BTreeMap::new();
-    let mut rows = Vec::with_capacity(samples.len());
+    let mut values = Vec::new();
     for sample in &samples {
         let outputs = nn::evaluate(&graph, sample, |id, value| {
             if args.trace.is_some() {
                 trace.entry(id).or_default().extend(value.iter());
             }
         });
-        rows.push(outputs.iter().flat_map(|it| it.iter().copied()).collect());
+        values.extend(outputs.iter().flat_map(|it| it.iter().copied()));
     }
     let named = |id: &NodeId| (graph.node(*id).name.clone(), graph.node(*id).ty.0.clone());
     let batch = |(id, values): (NodeId, Vec<f64>)| {
@@ -205,6 +210,12 @@ fn float(args: &Predict) -> Result<Predicted> {
         let shape = std::iter::once(samples.len()).chain(shape).collect();
         (name, Batch { shape, values })
     };
-    let outputs = graph.outputs.iter().map(named).collect();
-    Ok(Predicted { outputs, rows, trace: trace.into_iter().map(batch).collect(), warnings })
+    let tensors: Vec<_> = graph.outputs.iter().map(named).collect();
+    let rows = outputs(&tensors, values);
+    Ok(Predicted {
+        outputs: tensors,
+        rows,
+        trace: trace.into_iter().map(batch).collect(),
+        warnings,
+    })
 }

@@ -74,12 +74,13 @@ impl<'g> Emulator<'g> {
                 from[element].quantize(block[lane.min(last) * n_in + element])
             };
             let values = self.block(input);
-            let row = |lane| {
-                let outputs =
-                    self.graph.outputs.iter().flat_map(|id| buffer(&values, *id).lane(lane));
-                outputs.zip(&to).map(|(v, format)| format.value(v)).collect::<Vec<f64>>()
-            };
-            (0..=last).flat_map(row).collect::<Vec<f64>>()
+            let mut made = Vec::with_capacity((last + 1) * to.len());
+            for lane in 0..=last {
+                let outputs = self.graph.outputs.iter();
+                let outputs = outputs.flat_map(|id| buffer(&values, *id).lane(lane));
+                made.extend(outputs.zip(&to).map(|(v, format)| format.value(v)));
+            }
+            made
         };
         samples.par_chunks(LANES * n_in).flat_map_iter(block).collect()
     }
