@@ -115,7 +115,10 @@ fn containers(stem: &str, weights: &str) -> Project {
         for (path, bytes) in files(&project.dir) {
             if path.starts_with("rtl") || path.starts_with("hls") {
                 let source = String::from_utf8(bytes).unwrap();
-                sources.insert(path, source.replace(text(&file), "MODEL"));
+                // Comments name the file, and are broken where its name ends.
+                let code = source.lines().filter(|it| !it.trim_start().starts_with("//"));
+                let code = code.collect::<Vec<_>>().join("\n");
+                sources.insert(path, code.replace(text(&file), "MODEL"));
             }
         }
         assert!(sources.len() > 20, "only {} sources", sources.len());
@@ -353,7 +356,8 @@ fn lint_is_clean() {
     }
 }
 
-/// Reads a project by slang and by Yosys's slang front end.
+/// Reads a project by slang and by Yosys's slang front end. One thread: with several, pyslang 12.1 now
+/// and then reports an assignment as a second driver of itself.
 const READERS: &str = r#"
 import sys
 from pyosys import libyosys as ys
@@ -362,7 +366,7 @@ top = sys.argv[1]
 files = [l.strip() for l in open("rtl/filelist.f") if l.strip().endswith(".sv")]
 it = driver.Driver()
 it.addStandardArgs()
-assert it.parseCommandLine("slang -I rtl --top %s %s" % (top, " ".join(files)))
+assert it.parseCommandLine("slang -j 1 -I rtl --top %s %s" % (top, " ".join(files)))
 assert it.processOptions() and it.parseAllSources()
 assert it.runFullCompilation(False), "slang has complaints"
 design = ys.Design()

@@ -206,13 +206,14 @@ ys.run_pass("check -assert", design)
 from pyslang import driver
 it = driver.Driver()
 it.addStandardArgs()
-assert it.parseCommandLine("slang -I rtl --top %s %s" % (top, " ".join(files)))
+assert it.parseCommandLine("slang -j 1 -I rtl --top %s %s" % (top, " ".join(files)))
 assert it.processOptions() and it.parseAllSources()
 assert it.runFullCompilation(False), "slang has complaints"
 print("readers: fine")
 "#;
 
-/// slang and Yosys read what we write.
+/// slang and Yosys read what we write. One thread: with several, pyslang 12.1 now and then reports an
+/// assignment as a second driver of itself.
 #[test]
 fn other_readers_accept_it() {
     let Some(python) = python() else { return };
