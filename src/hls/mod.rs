@@ -1,7 +1,7 @@
 //! The HLS path: an integer graph as a project for the vendor's HLS compiler, and as a program that
 //! g++ makes of the same sources.
 //!
-//! Units say which kernel of `hls-templates/common` they are; [`view`] gives everything a name and
+//! Units say which kernel of `hls-templates/common` they are; `view` gives everything a name and
 //! arranges the calls; the templates of `hls-templates/vitis` print. What the C++ computes is
 //! [`Emulate`](crate::units::Emulate) bit for bit, which the tests of [`host`] show.
 
