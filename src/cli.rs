@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::rtl::cmvm::Effort;
+
 /// Neural networks to FPGA firmware: HLS C++ and SystemVerilog from one bit-exact model.
 #[derive(Debug, Parser)]
 #[command(name = "nn2rtl", version, max_term_width = 100)]
@@ -76,6 +78,9 @@ pub struct ModelOptions {
     /// Strategy of the HLS path: latency or resource.
     #[arg(long, value_name = "NAME")]
     pub strategy: Option<String>,
+    /// How long to search for small adder graphs [default: normal].
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub effort: Option<Effort>,
     /// Default precision, such as 'fixed<16,6>'.
     #[arg(long, value_name = "TYPE")]
     pub precision: Option<String>,
@@ -252,4 +257,11 @@ pub struct Cmvm {
     /// Format of the inputs.
     #[arg(long, value_name = "TYPE", default_value = "fixed<8,8>")]
     pub input: String,
+    /// Levels of additions allowed beyond the least of each output, that of a balanced tree over its
+    /// signed digits [default: any number].
+    #[arg(long, value_name = "K")]
+    pub delay_limit: Option<u32>,
+    /// How long to search.
+    #[arg(long, value_enum, value_name = "LEVEL", default_value = "normal")]
+    pub effort: Effort,
 }

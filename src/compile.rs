@@ -189,6 +189,7 @@ fn plan(
         part: device.part_for(part).to_owned(),
         clock_ns,
         clock_uncertainty: config.clock_uncertainty.map(|it| it.nanoseconds(clock_ns) / clock_ns),
+        effort: config.effort.unwrap_or_default(),
         io: config.io,
         layers,
     })

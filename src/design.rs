@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::fixed;
 use crate::graph::NodeId;
 use crate::project;
+use crate::rtl::cmvm::Effort;
 
 /// File name in a project.
 pub const FILE: &str = "design.json";
@@ -37,6 +38,8 @@ pub struct Plan {
     pub clock_ns: f64,
     /// Part of the period kept free by the HLS path, percent.
     pub clock_uncertainty: Option<f64>,
+    /// How long adder graphs are searched for.
+    pub effort: Effort,
     /// Whole tensors at the ports, or streams.
     pub io: Io,
     /// By layer name.

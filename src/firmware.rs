@@ -30,7 +30,7 @@ pub struct Rtl {
 /// Values too wide for the direct path, or a clock that registers alone exceed.
 pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
-    let lowered = datapath::lower(&design.graph);
+    let lowered = datapath::lower(&design.graph, design.plan.effort);
     let plan = &design.plan;
     let schedule =
         pipeline::schedule(&lowered.datapath, device.delay(), plan.clock_ns).anywhere()?;

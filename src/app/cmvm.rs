@@ -8,8 +8,9 @@ use super::Outcome;
 use crate::cli::Cmvm;
 use crate::data;
 use crate::error::{Located, Origin, Result};
-use crate::precision::parse_precision;
-use crate::rtl::cmvm::{Add, Output, solve};
+use crate::precision::{Precision, parse_precision};
+use crate::rtl::cmvm::{Add, Output, Problem, Source, solve};
+use crate::rtl::datapath::{Interval, MAX_BITS};
 
 /// Why a matrix cannot be solved.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +19,20 @@ enum MatrixError {
     Shape { found: Vec<usize> },
     #[error("{value} at [{row}, {column}] is not an integer below 2^53")]
     Integer { value: f64, row: usize, column: usize },
+    #[error("inputs of type auto have no range (supported: fixed<..>, ufixed<..>, int<..>)")]
+    Auto,
+    #[error("no inputs or no outputs")]
+    Empty,
+    #[error("an output needs {bits} bits; the RTL path supports {MAX_BITS}")]
+    Wide { bits: u32 },
 }
 
 /// The command.
 pub(super) fn run(args: &Cmvm) -> Result<Outcome> {
     let at = Origin::new(args.matrix.display().to_string(), "");
-    parse_precision(&args.input).anywhere()?;
+    let Precision::Fixed(format) = parse_precision(&args.input).anywhere()? else {
+        return Err(MatrixError::Auto).anywhere();
+    };
     let batch = data::read(&args.matrix, 0)?;
     let [n_in, n_out] = batch.shape[..] else {
         return Err(MatrixError::Shape { found: batch.shape }).locate(&at);
@@ -43,8 +52,27 @@ pub(super) fn run(args: &Cmvm) -> Result<Outcome> {
         .map(integer)
         .collect::<std::result::Result<_, _>>()
         .locate(&at)?;
+    if matrix.is_empty() {
+        return Err(MatrixError::Empty).locate(&at);
+    }
+    let inputs =
+        vec![Source { interval: Interval::new(format.min(), format.max()), depth: 0 }; n_in];
+    let problem = Problem {
+        matrix: &matrix,
+        n_in,
+        n_out,
+        inputs: &inputs,
+        limit: args.delay_limit,
+        effort: args.effort,
+    };
+    // Weights have 53 bits at most, so the sums of their products can be checked without overflow.
+    let largest: i128 = matrix.iter().map(|it| it.abs()).sum();
+    let bits = format.width + (128 - largest.leading_zeros());
+    if bits > MAX_BITS {
+        return Err(MatrixError::Wide { bits }).locate(&at);
+    }
     let start = Instant::now();
-    let graph = solve(&matrix, n_in, n_out);
+    let graph = solve(&problem);
     let seconds = start.elapsed().as_secs_f64();
     let op = |it: &Add| {
         json!([it.a, it.shift_a, u8::from(it.negate_a), it.b, it.shift_b, u8::from(it.negate_b)])
@@ -58,10 +86,13 @@ pub(super) fn run(args: &Cmvm) -> Result<Outcome> {
         "inputs": n_in,
         "ops": graph.adds.iter().map(op).collect::<Vec<_>>(),
         "outputs": graph.outputs.iter().map(output).collect::<Vec<_>>(),
+        "adder_bits": graph.carry_bits(&problem),
+        "depth": graph.depth(),
     });
     let text = format!(
-        "{n_in} inputs, {n_out} outputs: {} additions, depth {}\n",
+        "{n_in} inputs, {n_out} outputs: {} additions of {} bits in total, depth {}\n",
         graph.adds.len(),
+        graph.carry_bits(&problem),
         graph.depth()
     );
     Ok(Outcome { text, json, ..Outcome::default() })

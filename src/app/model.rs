@@ -62,6 +62,7 @@ pub(super) fn config(
         reuse_factor: options.reuse,
         strategy: strategy.flatten(),
         precision: precision.flatten(),
+        effort: options.effort,
         hls: hls.map(|it| match it {
             HlsTool::Vitis => config::HlsTool::Vitis,
             HlsTool::Vivado => config::HlsTool::Vivado,

@@ -4,6 +4,7 @@ use super::{Compat, Config, HlsTool, Io, LayerConfig, Strategy, Warning};
 use crate::error::Origin;
 use crate::fixed::Format;
 use crate::precision::Precision;
+use crate::rtl::cmvm::Effort;
 
 /// Options of the command line; `None` where nothing was typed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +13,8 @@ pub struct Overrides {
     pub part: Option<String>,
     /// `--clock`, nanoseconds.
     pub clock_ns: Option<f64>,
+    /// `--effort`.
+    pub effort: Option<Effort>,
     /// `--io`.
     pub io: Option<Io>,
     /// `--reuse`.
@@ -66,6 +69,7 @@ impl Config {
         }
         over(&mut self.part, options.part);
         over(&mut self.clock_ns, options.clock_ns);
+        over(&mut self.effort, options.effort);
         over(&mut self.model.reuse_factor, options.reuse_factor);
         over(&mut self.model.strategy, options.strategy);
         over(&mut self.maximum, options.maximum);

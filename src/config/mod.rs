@@ -18,6 +18,7 @@ mod warning;
 #[cfg(test)]
 mod tests;
 
+use crate::rtl::cmvm::Effort;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -53,6 +54,8 @@ pub struct Config {
     pub part: Option<String>,
     /// Clock period in nanoseconds.
     pub clock_ns: Option<f64>,
+    /// How long adder graphs are searched for.
+    pub effort: Option<Effort>,
     /// Part of the clock period to keep free.
     pub clock_uncertainty: Option<Uncertainty>,
     /// How data come and go.

@@ -6,6 +6,7 @@
 
 use super::datapath::{Datapath, Interval, Op, Term, ValueId};
 use crate::device::{Resources, adder_luts, compare_luts, multiplier_luts, mux_luts, table_luts};
+use crate::fixed::bits_of;
 
 /// Lookup tables of every layer's live operations, by scope.
 pub fn luts_by_scope(datapath: &Datapath, lut_inputs: u32) -> Vec<Resources> {
@@ -47,4 +48,14 @@ pub fn carry_bits(datapath: &Datapath, a: Term, b: Term, sum: Interval) -> u32 {
     let lower = datapath.term_interval(low);
     let apart = lower.lo >= 0 && lower.width() <= high.shift && !high.negate;
     if apart { 0 } else { sum.width().saturating_sub(high.shift) }
+}
+
+/// Length of the carry chain of `low + (high << shift)`, where `high` has its sign already; `negate`
+/// says that it is subtracted. Nothing is added where the two lie apart.
+pub fn chain_bits(low: Interval, high: Interval, shift: u32, negate: bool) -> u32 {
+    if low.lo >= 0 && low.bits() <= shift && !negate {
+        return 0;
+    }
+    let (lo, hi) = (low.lo + (high.lo << shift), low.hi + (high.hi << shift));
+    bits_of(lo, hi).saturating_sub(shift)
 }

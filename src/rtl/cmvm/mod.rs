@@ -1,13 +1,96 @@
-//! Constant matrix times vector, as few additions as we can find.
+//! Constant matrix times vector, with as few full adders as we can find.
 //!
-//! Every weight is written in canonical signed digits; pairs of digits that occur more than once are
-//! computed once (greedy two-term common subexpression elimination, after Hartley 1996); what is left
-//! of each output is added up as a tree that joins the shallowest operands first.
+//! Weights are written in canonical signed digits. [`difference`] refers columns to similar columns,
+//! [`share`] computes pairs of terms that occur more than once only once, [`tail`] adds up what is left
+//! of each column by the tree with the shortest carry chains, and [`search`] tries several such plans
+//! and keeps the best. All of them count full adders (the bits of carry chains), not adders: where
+//! operands overlap little, little is added.
+//!
+//! A limit of depth is given as additions beyond the least depth of each output, which is that of a
+//! balanced tree over its digits.
 
-mod cse;
-mod tree;
+mod difference;
+mod digits;
+mod graph;
+mod pool;
+mod search;
+mod share;
+mod tail;
 
-use serde::Serialize;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::cost::chain_bits;
+use super::datapath::Interval;
+
+/// How long to search.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    ValueEnum,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// One attempt by each of two rules.
+    Fast,
+    /// A few attempts; seconds for the largest layers.
+    #[default]
+    Normal,
+    /// Hundreds of attempts.
+    Max,
+}
+
+/// What is known of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Source {
+    /// What it can be.
+    pub interval: Interval,
+    /// Additions that it comes later than the earliest input.
+    pub depth: u32,
+}
+
+/// A matrix to multiply by.
+#[derive(Clone, Debug)]
+pub struct Problem<'a> {
+    /// `n_in` rows of `n_out`.
+    pub matrix: &'a [i128],
+    /// Inputs.
+    pub n_in: usize,
+    /// Outputs.
+    pub n_out: usize,
+    /// One for each row.
+    pub inputs: &'a [Source],
+    /// Additions beyond the least depth of each output; `None`: any number.
+    pub limit: Option<u32>,
+    /// How long to search.
+    pub effort: Effort,
+}
+
+impl Problem<'_> {
+    fn column(&self, j: usize) -> Vec<i128> {
+        (0..self.n_in).map(|i| self.matrix[i * self.n_out + j]).collect()
+    }
+
+    /// What an output can be.
+    fn output(&self, j: usize) -> Interval {
+        let ends = self.inputs.iter().enumerate().map(|(i, it)| {
+            let weight = self.matrix[i * self.n_out + j];
+            let (x, y) = (it.interval.lo * weight, it.interval.hi * weight);
+            (x.min(y), x.max(y))
+        });
+        let (lo, hi) = ends.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        Interval::new(lo, hi)
+    }
+}
 
 /// One addition: `(na ? - : +)(v[a] << sa) (nb ? - : +)(v[b] << sb)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -48,34 +131,11 @@ pub struct AdderGraph {
     pub outputs: Vec<Option<Output>>,
 }
 
-/// A signed power of two times a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Digit {
-    value: u32,
-    shift: u16,
-    negate: bool,
-}
-
-/// Finds an adder graph for `y = x M`, `M` given as `n_in` rows of `n_out`.
-pub fn solve(matrix: &[i128], n_in: usize, n_out: usize) -> AdderGraph {
-    debug_assert_eq!(matrix.len(), n_in * n_out);
-    let mut columns: Vec<Vec<Digit>> = Vec::with_capacity(n_out);
-    for j in 0..n_out {
-        let digits = (0..n_in).flat_map(|i| {
-            crate::rtl::datapath::csd(matrix[i * n_out + j])
-                .into_iter()
-                .map(move |(shift, negate)| Digit { value: i as u32, shift: shift as u16, negate })
-        });
-        columns.push(digits.collect());
-    }
-    let mut graph = AdderGraph { n_in, adds: Vec::new(), outputs: Vec::new() };
-    cse::share(&mut graph, &mut columns);
-    let mut depths = tree::depths(&graph);
-    for column in columns {
-        let output = tree::join(&mut graph, &mut depths, column);
-        graph.outputs.push(output);
-    }
-    graph
+/// Finds an adder graph for `y = x M`.
+pub fn solve(problem: &Problem<'_>) -> AdderGraph {
+    debug_assert_eq!(problem.matrix.len(), problem.n_in * problem.n_out);
+    debug_assert_eq!(problem.inputs.len(), problem.n_in);
+    search::search(problem)
 }
 
 impl AdderGraph {
@@ -95,38 +155,27 @@ impl AdderGraph {
 
     /// Number of additions on the longest path.
     pub fn depth(&self) -> u32 {
-        tree::depths(self).into_iter().max().unwrap_or(0)
+        let mut depths = vec![0; self.n_in];
+        for add in &self.adds {
+            depths.push(depths[add.a].max(depths[add.b]) + 1);
+        }
+        let output = |it: &Output| depths[it.value];
+        self.outputs.iter().flatten().map(output).max().unwrap_or(0)
+    }
+
+    /// Full adders: the bits of all carry chains.
+    pub fn carry_bits(&self, problem: &Problem<'_>) -> u64 {
+        let mut intervals: Vec<Interval> = problem.inputs.iter().map(|it| it.interval).collect();
+        let mut bits = 0;
+        for add in &self.adds {
+            let (low, high) = (intervals[add.a], pool::negated_if(intervals[add.b], add.negate_b));
+            bits += u64::from(chain_bits(low, high, add.shift_b, add.negate_b));
+            let (lo, hi) = (high.lo << add.shift_b, high.hi << add.shift_b);
+            intervals.push(Interval::new(low.lo + lo, low.hi + hi));
+        }
+        bits
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn multiplies_exactly(
-            n_in in 1usize..7,
-            n_out in 1usize..7,
-            weights in prop::collection::vec(-70000i128..70000, 36),
-            x in prop::collection::vec(-130i128..130, 6),
-        ) {
-            let matrix = &weights[..n_in * n_out];
-            let graph = solve(matrix, n_in, n_out);
-            let want: Vec<i128> = (0..n_out)
-                .map(|j| (0..n_in).map(|i| x[i] * matrix[i * n_out + j]).sum())
-                .collect();
-            prop_assert_eq!(graph.apply(&x[..n_in]), want);
-        }
-    }
-
-    #[test]
-    fn shared_digits_are_added_once() {
-        // 5x and 10x + y share x + 4x.
-        let graph = solve(&[5, 10, 0, 1], 2, 2);
-        assert_eq!(graph.adds.len(), 2);
-        assert_eq!(solve(&[0, 0], 2, 1).outputs, [None]);
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use super::{Datapath, Interval, Op, Port, Scope, ValueId};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::{self, Type};
 use crate::graph::NodeId;
-use crate::rtl::cmvm::{self, AdderGraph};
+use crate::rtl::cmvm::{self, AdderGraph, Effort, Source};
 use crate::units::Unit;
 
 /// Where a unit builds its scalar operations.
@@ -22,10 +22,15 @@ pub struct Wiring<'a> {
     pub ty: &'a Type,
     /// Adder graphs found so far: one matrix is solved once, wherever it is used.
     pub solved: &'a mut Solved,
+    /// How long to search for them.
+    pub effort: Effort,
 }
 
-/// Adder graphs by matrix and number of rows.
-pub(crate) type Solved = BTreeMap<(usize, Vec<i128>), AdderGraph>;
+/// Adder graphs by inputs and matrix.
+pub(crate) type Solved = BTreeMap<(Vec<Source>, Vec<i128>), AdderGraph>;
+
+/// Additions that a sum may take beyond the least depth of a balanced tree.
+const DELAY_LIMIT: u32 = 2;
 
 impl Wiring<'_> {
     /// The value of an element of an operand, and its fractional bits.
@@ -36,13 +41,14 @@ impl Wiring<'_> {
     /// Multiplies a vector by a constant matrix of `x.len()` rows.
     pub fn multiply(&mut self, x: &[ValueId], matrix: Vec<i128>) -> Vec<ValueId> {
         use super::Term;
-        let (n_in, n_out) = (x.len(), matrix.len() / x.len().max(1));
-        let key = (n_in, matrix);
-        if !self.solved.contains_key(&key) {
-            let graph = cmvm::solve(&key.1, n_in, n_out);
-            self.solved.insert(key.clone(), graph);
-        }
-        let graph = &self.solved[&key];
+        let source = |it: &ValueId| Source { interval: self.datapath.interval(*it), depth: 0 };
+        let key = (x.iter().map(source).collect::<Vec<_>>(), matrix);
+        let effort = self.effort;
+        let graph = self.solved.entry(key).or_insert_with_key(|(inputs, matrix)| {
+            let (n_in, n_out) = (inputs.len(), matrix.len() / inputs.len().max(1));
+            let limit = Some(DELAY_LIMIT);
+            cmvm::solve(&cmvm::Problem { matrix, n_in, n_out, inputs, limit, effort })
+        });
         let mut values = x.to_vec();
         for add in &graph.adds {
             let a = Term { value: values[add.a], shift: add.shift_a, negate: add.negate_a };
@@ -102,7 +108,7 @@ pub fn check(graph: &fixed::Graph) -> Result<()> {
 }
 
 /// Unrolls a graph whose widths have been verified.
-pub fn lower(graph: &fixed::Graph) -> Lowered {
+pub fn lower(graph: &fixed::Graph, effort: Effort) -> Lowered {
     let mut datapath = Datapath::default();
     let mut values: BTreeMap<NodeId, Vec<ValueId>> = BTreeMap::new();
     let mut solved = Solved::new();
@@ -119,6 +125,7 @@ pub fn lower(graph: &fixed::Graph) -> Lowered {
                     types: operands.iter().map(|it| &graph.node(*it).ty).collect(),
                     ty: &node.ty,
                     solved: &mut solved,
+                    effort,
                 };
                 unit.datapath(&mut wiring)
             }

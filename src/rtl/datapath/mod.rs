@@ -72,7 +72,7 @@ impl ScopeId {
 }
 
 /// All integers a value can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Interval {
     /// Smallest.
     pub lo: i128,
@@ -90,6 +90,11 @@ impl Interval {
     /// Whether two's complement is needed.
     pub fn signed(self) -> bool {
         self.lo < 0
+    }
+
+    /// Bits that its values need; 0 for zero alone.
+    pub fn bits(self) -> u32 {
+        bits_of(self.lo, self.hi)
     }
 
     /// Bits of the signal; at least 1.

@@ -1,0 +1,189 @@
+//! Several strategies for one problem; the best graph is kept.
+//!
+//! Which strategies are tried depends on the effort and on the size of the problem, never on the
+//! time they take, so a result can be had again. The plain one (no differences, patterns by number of
+//! occurrences) is always among them: no result is worse than that.
+
+use rayon::prelude::*;
+
+use super::difference::{self, Differences};
+use super::pool::{Pool, Term};
+use super::share::{Score, Sharing};
+use super::tail::{Tail, least_depth};
+use super::{AdderGraph, Effort, Problem, digits, graph};
+
+/// Additions beyond the least depth that are of any use where nobody limits them.
+const USEFUL_DEPTH: u32 = 4;
+
+/// Limits beyond this are none: sums of `2^depth` are held in 64 bits.
+const DEEPEST: u32 = 56;
+
+/// What one more level of additions must save, in parts of all full adders: it costs registers.
+const LEVEL_SHARE: i64 = 100;
+
+/// One way to solve a problem.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    /// Digits that a reference to another column must save; `None`: no references.
+    margin: Option<i64>,
+    score: Score,
+    seed: u64,
+}
+
+/// A result and what it costs.
+struct Candidate {
+    graph: AdderGraph,
+    bits: i64,
+    depth: i64,
+}
+
+impl Candidate {
+    /// Less is better.
+    fn price(&self) -> i64 {
+        self.bits * (LEVEL_SHARE + self.depth)
+    }
+}
+
+/// Tries what the effort allows.
+pub(super) fn search(problem: &Problem<'_>) -> AdderGraph {
+    let columns: Vec<Vec<i128>> = (0..problem.n_out).map(|j| problem.column(j)).collect();
+    let depths: Vec<u32> = problem.inputs.iter().map(|it| it.depth).collect();
+    let limits = problem.limit.filter(|it| *it < DEEPEST).map(|extra| {
+        let limit = |column: &Vec<i128>| {
+            let mut pool = Pool::default();
+            let values = give_inputs(&mut pool, problem);
+            least_depth(&pool, &digits::terms(column, &values)) + extra
+        };
+        columns.iter().map(limit).collect::<Vec<u32>>()
+    });
+    let limits = limits.filter(|it| it.iter().all(|it| *it <= DEEPEST));
+    let work: usize = columns.iter().map(|it| digit_count(it).pow(2)).sum();
+    let plans = plans(problem, work);
+    let attempt = |plan: &Plan| {
+        let parts = match plan.margin {
+            None => difference::plain(&columns, limits.as_deref()),
+            Some(margin) => difference::differences(&columns, margin, &depths, limits.as_deref()),
+        };
+        attempt(problem, *plan, &parts, limits.is_some())
+    };
+    // Threads cost more than a small problem does.
+    let candidates: Vec<Candidate> = match work < 2000 {
+        true => plans.iter().map(attempt).collect(),
+        false => plans.par_iter().map(attempt).collect(),
+    };
+    let best = candidates.into_iter().min_by_key(Candidate::price);
+    best.expect("there is always the plain plan").graph
+}
+
+fn digit_count(column: &[i128]) -> usize {
+    column.iter().map(|it| crate::rtl::datapath::csd(*it).len()).sum()
+}
+
+/// The plans for a problem in which `work` pairs of digits are looked at.
+fn plans(problem: &Problem<'_>, work: usize) -> Vec<Plan> {
+    let plain = Plan { margin: None, score: Score::Count, seed: 0 };
+    let bits = Plan { score: Score::Bits, ..plain };
+    let tries = match problem.effort {
+        Effort::Fast => return vec![plain, bits],
+        Effort::Normal => 2_000_000 / work.max(1),
+        Effort::Max => 200_000_000 / work.max(1),
+    };
+    let mut plans = vec![plain, bits];
+    // Comparing all columns is cubic.
+    let compared = problem.n_out.saturating_pow(2).saturating_mul(problem.n_in);
+    let margins: &[i64] = match (compared, problem.effort) {
+        (0..2_000_000, _) | (0..200_000_000, Effort::Max) => &[5, 8, 12],
+        _ => &[],
+    };
+    plans.extend(margins.iter().map(|it| Plan { margin: Some(*it), ..bits }));
+    let most = if problem.effort == Effort::Max { 200 } else { 6 };
+    for seed in 1..=tries.min(most) as u64 {
+        plans.push(Plan { seed, ..bits });
+        if problem.effort == Effort::Max {
+            plans.extend(margins.iter().map(|it| Plan { margin: Some(*it), seed, ..bits }));
+        }
+    }
+    plans
+}
+
+/// One input value each, as given.
+fn give_inputs(pool: &mut Pool, problem: &Problem<'_>) -> Vec<u32> {
+    problem.inputs.iter().map(|it| pool.give(it.interval, it.depth)).collect()
+}
+
+fn attempt(problem: &Problem<'_>, plan: Plan, parts: &Differences, limited: bool) -> Candidate {
+    let mut pool = Pool::default();
+    let inputs = give_inputs(&mut pool, problem);
+    // Outputs that others refer to: what they can be is known before how they are made.
+    let given: Vec<u32> = (0..problem.n_out)
+        .map(|j| pool.give(problem.output(j), if limited { parts.budgets[j] } else { 0 }))
+        .collect();
+    let mut columns: Vec<Vec<Term>> = (0..problem.n_out)
+        .map(|j| {
+            let mut terms = digits::terms(&parts.columns[j], &inputs);
+            terms.extend(parts.references[j].iter().map(|it| Term {
+                value: given[it.column],
+                shift: it.shift,
+                negate: it.negate,
+            }));
+            terms
+        })
+        .collect();
+    let room = limited.then(|| {
+        let room = |(terms, budget): (&Vec<Term>, &u32)| {
+            let kraft: u64 = terms.iter().map(|it| 1 << pool.depth(it.value)).sum();
+            (1u64 << budget).saturating_sub(kraft)
+        };
+        columns.iter().zip(&parts.budgets).map(room).collect()
+    });
+    let (score, seed) = (plan.score, plan.seed);
+    Sharing { pool: &mut pool, columns: &mut columns, room, score, seed }.run();
+    let outputs = tails(&mut pool, columns, parts, &given, limited);
+    let graph = graph::finish(&pool, &inputs, &given, &outputs);
+    let (bits, depth) = (graph.carry_bits(problem) as i64, i64::from(graph.depth()));
+    Candidate { graph, bits, depth }
+}
+
+/// Adds up all columns: those that others wait for as well as each can be done alone, the others as
+/// well as they can within the depth of the whole.
+fn tails(
+    pool: &mut Pool,
+    mut columns: Vec<Vec<Term>>,
+    parts: &Differences,
+    given: &[u32],
+    limited: bool,
+) -> Vec<Option<Term>> {
+    let mut outputs = vec![None; columns.len()];
+    let mut referred = vec![false; columns.len()];
+    parts.references.iter().flatten().for_each(|it| referred[it.column] = true);
+    let mut open = Vec::new();
+    for &j in &parts.order {
+        let terms = std::mem::take(&mut columns[j]);
+        let least = least_depth(pool, &terms);
+        let useful = least + USEFUL_DEPTH;
+        let limit = if limited { useful.min(parts.budgets[j]).max(least) } else { useful };
+        let tail = Tail::new(pool, terms, limit);
+        let best = best_depth(&tail, limit);
+        if referred[j] {
+            outputs[j] = tail.build(pool, best);
+            let depth = outputs[j].map_or(0, |it: Term| pool.depth(it.value));
+            pool.set_depth(given[j], depth);
+        } else {
+            open.push((j, tail, best, limit));
+        }
+    }
+    let depth = open.iter().map(|it| it.2).max().unwrap_or(0);
+    for (j, tail, _, limit) in open {
+        outputs[j] = tail.build(pool, depth.min(limit));
+    }
+    outputs
+}
+
+/// The depth at which one more level no longer saves enough.
+fn best_depth(tail: &Tail, limit: u32) -> u32 {
+    let price = |depth: &u32| {
+        let bits = tail.cost(*depth).map_or(i64::MAX / 1000, i64::from);
+        bits * (LEVEL_SHARE + i64::from(*depth))
+    };
+    (0..=limit).min_by_key(price).unwrap_or(limit)
+}

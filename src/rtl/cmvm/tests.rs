@@ -1,0 +1,116 @@
+//! Adder graphs are exact, within their limits, and no worse than the plain one.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn sources(n: usize, lo: i128, hi: i128) -> Vec<Source> {
+    vec![Source { interval: Interval::new(lo, hi), depth: 0 }; n]
+}
+
+fn problem<'a>(matrix: &'a [i128], n_out: usize, inputs: &'a [Source]) -> Problem<'a> {
+    let n_in = inputs.len();
+    Problem { matrix, n_in, n_out, inputs, limit: None, effort: Effort::Normal }
+}
+
+/// Signed digits of a column, each as deep as its input.
+fn least_depth(problem: &Problem<'_>, j: usize) -> u32 {
+    let kraft: u128 = (0..problem.n_in)
+        .map(|i| (digits::count(problem.matrix[i * problem.n_out + j] as i64) as u128, i))
+        .map(|(digits, i)| digits << problem.inputs[i].depth)
+        .sum();
+    kraft.max(1).next_power_of_two().trailing_zeros()
+}
+
+/// Additions above each output, inputs as deep as they are.
+fn depths(graph: &AdderGraph, problem: &Problem<'_>) -> Vec<u32> {
+    let mut depths: Vec<u32> = problem.inputs.iter().map(|it| it.depth).collect();
+    for add in &graph.adds {
+        depths.push(depths[add.a].max(depths[add.b]) + 1);
+    }
+    graph.outputs.iter().map(|it| it.map_or(0, |it| depths[it.value])).collect()
+}
+
+fn product(problem: &Problem<'_>, x: &[i128]) -> Vec<i128> {
+    let sum = |j| (0..problem.n_in).map(|i| x[i] * problem.matrix[i * problem.n_out + j]).sum();
+    (0..problem.n_out).map(sum).collect()
+}
+
+proptest! {
+    #[test]
+    fn multiplies_exactly_within_its_limit(
+        n_in in 1usize..7,
+        n_out in 1usize..7,
+        weights in prop::collection::vec(
+            prop_oneof![-70000i128..70000, -9i128..9, Just(0)], 36),
+        x in prop::collection::vec(-130i128..=125, 6),
+        late in prop::collection::vec(0u32..4, 6),
+        limit in prop::option::of(0u32..4),
+        effort in prop_oneof![Just(Effort::Fast), Just(Effort::Normal)],
+    ) {
+        let matrix = &weights[..n_in * n_out];
+        let mut inputs = sources(n_in, -130, 125);
+        inputs.iter_mut().zip(late).for_each(|(it, depth)| it.depth = depth);
+        let problem = Problem { limit, effort, ..problem(matrix, n_out, &inputs) };
+        let graph = solve(&problem);
+        prop_assert_eq!(graph.apply(&x[..n_in]), product(&problem, &x));
+        for (j, depth) in depths(&graph, &problem).into_iter().enumerate() {
+            let most = least_depth(&problem, j) + limit.unwrap_or(99);
+            prop_assert!(depth <= most, "output {} is {} deep, at most {}", j, depth, most);
+        }
+    }
+}
+
+#[test]
+fn shared_digits_are_added_once() {
+    // 5x and 10x + y share x + 4x.
+    let inputs = sources(2, -8, 7);
+    assert_eq!(solve(&problem(&[5, 10, 0, 1], 2, &inputs)).adds.len(), 2);
+    assert_eq!(solve(&problem(&[0, 0], 1, &inputs)).outputs, [None]);
+}
+
+#[test]
+fn similar_columns_are_differences() {
+    // The second column is twice the first and one x more.
+    let inputs = sources(3, -128, 127);
+    let matrix = [0x55, 0xab, 0x33, 0x66, 0x6d, 0xda];
+    let graph = solve(&problem(&matrix, 2, &inputs));
+    let first = solve(&problem(&[0x55, 0x33, 0x6d], 1, &inputs));
+    assert_eq!(graph.adds.len(), first.adds.len() + 1);
+}
+
+#[test]
+fn operands_that_lie_apart_cost_nothing() {
+    let inputs = sources(2, 0, 15);
+    let apart = problem(&[1, 16], 1, &inputs);
+    assert_eq!(solve(&apart).carry_bits(&apart), 0);
+    let touching = problem(&[1, 8], 1, &inputs);
+    // x + 8 y is at most 135: eight bits, of which the adder takes the upper five.
+    assert_eq!(solve(&touching).carry_bits(&touching), 5);
+}
+
+#[test]
+fn more_effort_is_never_worse() {
+    let inputs = sources(10, -128, 127);
+    let mut seed = 1u64;
+    let mut weight = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        i128::from((seed >> 56) as u8) - 128
+    };
+    let matrix: Vec<i128> = (0..100).map(|_| weight()).collect();
+    let price = |effort| {
+        let problem = Problem { effort, limit: Some(1), ..problem(&matrix, 10, &inputs) };
+        let graph = solve(&problem);
+        graph.carry_bits(&problem) * (100 + u64::from(graph.depth()))
+    };
+    assert!(price(Effort::Normal) <= price(Effort::Fast));
+    assert!(price(Effort::Max) < price(Effort::Normal));
+}
+
+#[test]
+fn the_same_graph_every_time() {
+    let inputs = sources(12, -128, 127);
+    let matrix: Vec<i128> = (0..144).map(|it| (it * it * 37) % 255 - 127).collect();
+    let problem = problem(&matrix, 12, &inputs);
+    assert_eq!(solve(&problem), solve(&problem));
+}
