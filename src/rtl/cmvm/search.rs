@@ -9,17 +9,14 @@ use rayon::prelude::*;
 use super::difference::{self, Differences};
 use super::pool::{Pool, Term};
 use super::share::{Score, Sharing};
-use super::tail::{Tail, least_depth};
+use super::tail::{Tail, least_depth, price};
 use super::{AdderGraph, Effort, Problem, digits, graph};
 
 /// Additions beyond the least depth that are of any use where nobody limits them.
-const USEFUL_DEPTH: u32 = 4;
+const USEFUL_DEPTH: u32 = 6;
 
 /// Limits beyond this are none: sums of `2^depth` are held in 64 bits.
 const DEEPEST: u32 = 56;
-
-/// What one more level of additions must save, in parts of all full adders: it costs registers.
-const LEVEL_SHARE: i64 = 100;
 
 /// One way to solve a problem.
 #[derive(Clone, Copy, Debug)]
@@ -33,15 +30,8 @@ struct Plan {
 /// A result and what it costs.
 struct Candidate {
     graph: AdderGraph,
-    bits: i64,
-    depth: i64,
-}
-
-impl Candidate {
-    /// Less is better.
-    fn price(&self) -> i64 {
-        self.bits * (LEVEL_SHARE + self.depth)
-    }
+    bits: u32,
+    depth: u32,
 }
 
 /// Tries what the effort allows.
@@ -71,7 +61,7 @@ pub(super) fn search(problem: &Problem<'_>) -> AdderGraph {
         true => plans.iter().map(attempt).collect(),
         false => plans.par_iter().map(attempt).collect(),
     };
-    let best = candidates.into_iter().min_by_key(Candidate::price);
+    let best = candidates.into_iter().min_by_key(|it| price(it.bits, it.depth, problem.n_out));
     best.expect("there is always the plain plan").graph
 }
 
@@ -83,21 +73,18 @@ fn digit_count(column: &[i128]) -> usize {
 fn plans(problem: &Problem<'_>, work: usize) -> Vec<Plan> {
     let plain = Plan { margin: None, score: Score::Count, seed: 0 };
     let bits = Plan { score: Score::Bits, ..plain };
-    let tries = match problem.effort {
-        Effort::Fast => return vec![plain, bits],
-        Effort::Normal => 2_000_000 / work.max(1),
-        Effort::Max => 200_000_000 / work.max(1),
-    };
     let mut plans = vec![plain, bits];
     // Comparing all columns is cubic.
     let compared = problem.n_out.saturating_pow(2).saturating_mul(problem.n_in);
-    let margins: &[i64] = match (compared, problem.effort) {
-        (0..2_000_000, _) | (0..200_000_000, Effort::Max) => &[5, 8, 12],
-        _ => &[],
+    let (margins, seeds): (&[i64], _) = match problem.effort {
+        Effort::Fast => return plans,
+        // Where no level is to be lost, no output can wait for another.
+        Effort::Normal if compared < 100_000 && problem.limit != Some(0) => (&[5, 12], 1),
+        Effort::Normal => (&[], (20_000_000 / work.max(1)).min(2)),
+        Effort::Max => (&[5, 8, 12, 16], (200_000_000 / work.max(1)).min(200)),
     };
     plans.extend(margins.iter().map(|it| Plan { margin: Some(*it), ..bits }));
-    let most = if problem.effort == Effort::Max { 200 } else { 6 };
-    for seed in 1..=tries.min(most) as u64 {
+    for seed in 1..=seeds as u64 {
         plans.push(Plan { seed, ..bits });
         if problem.effort == Effort::Max {
             plans.extend(margins.iter().map(|it| Plan { margin: Some(*it), seed, ..bits }));
@@ -140,7 +127,7 @@ fn attempt(problem: &Problem<'_>, plan: Plan, parts: &Differences, limited: bool
     Sharing { pool: &mut pool, columns: &mut columns, room, score, seed }.run();
     let outputs = tails(&mut pool, columns, parts, &given, limited);
     let graph = graph::finish(&pool, &inputs, &given, &outputs);
-    let (bits, depth) = (graph.carry_bits(problem) as i64, i64::from(graph.depth()));
+    let (bits, depth) = (graph.carry_bits(problem) as u32, graph.depth());
     Candidate { graph, bits, depth }
 }
 
@@ -163,7 +150,7 @@ fn tails(
         let useful = least + USEFUL_DEPTH;
         let limit = if limited { useful.min(parts.budgets[j]).max(least) } else { useful };
         let tail = Tail::new(pool, terms, limit);
-        let best = best_depth(&tail, limit);
+        let best = tail.best_depth();
         if referred[j] {
             outputs[j] = tail.build(pool, best);
             let depth = outputs[j].map_or(0, |it: Term| pool.depth(it.value));
@@ -177,13 +164,4 @@ fn tails(
         outputs[j] = tail.build(pool, depth.min(limit));
     }
     outputs
-}
-
-/// The depth at which one more level no longer saves enough.
-fn best_depth(tail: &Tail, limit: u32) -> u32 {
-    let price = |depth: &u32| {
-        let bits = tail.cost(*depth).map_or(i64::MAX / 1000, i64::from);
-        bits * (LEVEL_SHARE + i64::from(*depth))
-    };
-    (0..=limit).min_by_key(price).unwrap_or(limit)
 }

@@ -4,7 +4,8 @@
 //! where its higher part begins, so the best tree over an interval follows from the best trees over
 //! its two halves (dynamic programming, as for the optimal order of a chain of matrix products;
 //! Godbole 1973), for every depth by itself. That neighbours are best joined with neighbours is not
-//! proved, but low parts under high parts is what leaves low bits free.
+//! proved, but low parts under high parts is what leaves low bits free; of two orders of terms with
+//! equal shifts the better is kept.
 
 use super::pool::{Pool, Term};
 use crate::fixed::bits_of;
@@ -13,7 +14,10 @@ use crate::fixed::bits_of;
 const NEVER: i32 = i32::MAX / 4;
 
 /// More terms than this are joined in pairs of equal depth first, which wastes no depth.
-const MOST_TERMS: usize = 48;
+const MOST_TERMS: usize = 100;
+
+/// Register bits of an output for every level of additions: some twenty bits after some seven levels.
+const LEVEL_BITS: u64 = 3;
 
 /// The best trees of one column.
 pub(super) struct Tail {
@@ -22,6 +26,12 @@ pub(super) struct Tail {
     costs: Vec<i32>,
     /// `split[depth][first * n + last]`: the last term of the lower part.
     splits: Vec<Vec<u8>>,
+}
+
+/// What a graph of so many outputs costs, in full adders: levels of additions fill pipeline stages, and
+/// each stage takes registers.
+pub(super) fn price(bits: u32, depth: u32, outputs: usize) -> u64 {
+    u64::from(bits) + LEVEL_BITS * u64::from(depth) * outputs as u64
 }
 
 /// Least depth to which a column's terms can be added.
@@ -37,10 +47,32 @@ impl Tail {
     /// Finds all trees up to a depth; joins terms right away where there are very many.
     pub(super) fn new(pool: &mut Pool, mut terms: Vec<Term>, limit: u32) -> Tail {
         pair_up(pool, &mut terms);
-        terms.sort_by_key(|it| (it.shift, pool.interval(it.value).bits(), it.value));
-        let mut tail = Tail { terms, costs: Vec::new(), splits: Vec::new() };
-        tail.solve(pool, limit);
-        tail
+        let ordered = |order: fn(u32, u32) -> (u32, u32)| {
+            let mut terms = terms.clone();
+            terms.sort_by_key(|it| {
+                (order(u32::from(it.shift), pool.interval(it.value).bits()), it.value, it.shift)
+            });
+            let mut tail = Tail { terms, costs: Vec::new(), splits: Vec::new() };
+            tail.solve(pool, limit);
+            tail
+        };
+        let by_shift = ordered(|shift, bits| (shift, bits));
+        if by_shift.terms.len() < 3 {
+            return by_shift;
+        }
+        let widest_first = ordered(|shift, bits| (shift, u32::MAX - bits));
+        let worth = |it: &Tail| it.price(it.best_depth());
+        if worth(&widest_first) < worth(&by_shift) { widest_first } else { by_shift }
+    }
+
+    /// The depth at which one more level no longer saves enough.
+    pub(super) fn best_depth(&self) -> u32 {
+        let limit = self.costs.len() as u32 - 1;
+        (0..=limit).min_by_key(|it| self.price(*it)).unwrap_or(limit)
+    }
+
+    fn price(&self, depth: u32) -> u64 {
+        self.cost(depth).map_or(u64::MAX, |bits| price(bits, depth, 1))
     }
 
     /// Carry chains of the best tree of at most a depth; `None` if there is no tree.

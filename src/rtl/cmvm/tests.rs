@@ -101,7 +101,7 @@ fn more_effort_is_never_worse() {
     let price = |effort| {
         let problem = Problem { effort, limit: Some(1), ..problem(&matrix, 10, &inputs) };
         let graph = solve(&problem);
-        graph.carry_bits(&problem) * (100 + u64::from(graph.depth()))
+        tail::price(graph.carry_bits(&problem) as u32, graph.depth(), 10)
     };
     assert!(price(Effort::Normal) <= price(Effort::Fast));
     assert!(price(Effort::Max) < price(Effort::Normal));
