@@ -31,6 +31,26 @@ impl Quantizer {
         all.reduce(Format::union).unwrap_or(Format::unsigned(1, 1))
     }
 
+    /// The same quantizer with the bits that values within `spans` have; they are its own results.
+    ///
+    /// Where a value wraps, the span is the whole range and nothing is taken away; where it
+    /// saturates, the end is in the span and stays the end.
+    fn needed(&self, spans: &[Span]) -> Quantizer {
+        let needed = |(lane, span): (&Option<Format>, &Span)| {
+            let format = (*lane)?;
+            let (lo, hi) = (format.quantize(span.lo), format.quantize(span.hi));
+            // A symmetric end is no power of two; where the format is narrower, no value reaches it.
+            let overflow = match format.overflow {
+                Overflow::SatSym => Overflow::Sat,
+                other => other,
+            };
+            let tight = Format::holding(lo, hi, format.frac()).with(format.rounding, overflow);
+            let is_less = tight.width < format.width;
+            (lo != 0 || hi != 0).then_some(if is_less { tight } else { format })
+        };
+        Quantizer { lanes: self.lanes.iter().zip(spans).map(needed).collect() }
+    }
+
     /// What ports carry for the elements. One bit is the least; that of an element without bits is
     /// never read.
     pub fn port(&self) -> Vec<Format> {
@@ -71,16 +91,17 @@ impl LayerSpec for Quantizer {
     fn roles(&self) -> &'static [Role] {
         &[Role::Result]
     }
-    fn resolve(&self, _: Role, _: &Resolve<'_>) -> Typed {
-        let zeros = self.lanes.iter().filter(|it| it.is_none()).count();
-        let widths = self.lanes.iter().flatten().map(|it| it.width);
+    fn resolve(&self, _: Role, cx: &Resolve<'_>) -> Typed {
+        let needed = self.needed(&self.spans(cx));
+        let zeros = needed.lanes.iter().filter(|it| it.is_none()).count();
+        let widths = needed.lanes.iter().flatten().map(|it| it.width);
         let (min, max) = (widths.clone().min().unwrap_or(0), widths.max().unwrap_or(0));
         let reason = match (zeros, min == max) {
             (0, true) => "the model's quantizer".to_owned(),
             (0, false) => format!("the model's quantizer: elements of {min} to {max} bits"),
             _ => format!("the model's quantizer: elements of {min} to {max} bits, {zeros} of none"),
         };
-        Typed::new(self.union(), reason)
+        Typed::new(needed.union(), reason)
     }
     fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
         let cast = |(span, lane): (&Span, &Option<Format>)| {
@@ -97,7 +118,8 @@ impl LayerSpec for Quantizer {
     }
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
         let input = cx.builder.ty(inputs[0]);
-        let formats = (0..).zip(&self.lanes);
+        let needed = self.needed(&cx.formats.spans);
+        let formats = (0..).zip(&needed.lanes);
         let formats = formats.map(|(at, lane)| lane.unwrap_or_else(|| zero(input.format(at))));
         let to = Type::each(input.shape.clone(), formats.collect());
         if to == *input {
