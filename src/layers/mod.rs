@@ -152,6 +152,7 @@ impl Layer {
         match self {
             Layer::Quantizer(_) | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
             Layer::Dense(Dense { quantized: true, .. })
+            | Layer::BatchNorm(BatchNorm { quantized: true, .. })
             | Layer::Relu(Relu { max: None })
             | Layer::Identity(_)
             | Layer::Reshape(_)

@@ -71,7 +71,7 @@ fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
 
 impl LayerSpec for Quantizer {
     fn kind(&self) -> &'static str {
-        "Quantizer"
+        "FixedPointQuantizer"
     }
     fn infer(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
         if inputs[0].elements() == self.lanes.len() {

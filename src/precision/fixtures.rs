@@ -40,7 +40,7 @@ impl Net {
     pub(super) fn batch_norm(&mut self, name: &str, scale: &[f64], bias: &[f64]) -> NodeId {
         let vector = |it: &[f64]| -> Tensor { Array1::from(it.to_vec()).into_dyn() };
         let (scale, bias) = (vector(scale), vector(bias));
-        self.layer(name, BatchNorm { scale, bias, kind: "BatchNormalization" })
+        self.layer(name, BatchNorm { scale, bias, kind: "BatchNormalization", quantized: false })
     }
 
     pub(super) fn identity(&mut self, name: &str) -> NodeId {

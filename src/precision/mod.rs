@@ -20,6 +20,7 @@ mod fixtures;
 #[cfg(test)]
 mod golden_tests;
 mod parse;
+mod proof;
 mod quantize;
 mod span;
 
@@ -35,6 +36,7 @@ pub use calibrate::{Calibration, CalibrationError, calibrate};
 pub use check::check;
 pub use explain::{Granularity, Row, Table, resolved, rows};
 pub use parse::{Precision, PrecisionError, parse_precision};
+pub use proof::{Proof, proof};
 pub use quantize::{dequantized, quantize};
 pub use span::Span;
 

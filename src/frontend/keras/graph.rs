@@ -296,11 +296,12 @@ impl<'a> Graph<'a> {
             count => (0..count).map(|at| format!("{name}:{at}")).collect(),
         };
         let mut weights = self.layer_weights(layer, scope);
+        let op = hgq::name(&layer.op, &split.attrs);
         let stages = hgq::take(&layer.op, &mut split.attrs, &mut weights, inputs.len());
         let inputs = self.quantized(&name, inputs, stages.inputs);
         self.nodes.push(RawNode {
             name: name.clone(),
-            op: layer.op.clone(),
+            op,
             inputs: inputs.into_iter().map(Some).collect(),
             outputs: made.clone(),
             attrs: attributes::with_ignored(&layer.op, split.attrs),

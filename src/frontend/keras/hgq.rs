@@ -50,22 +50,36 @@ pub(super) fn take(
     }
     let (enable_iq, iq) = (attrs.remove("enable_iq"), attrs.remove("iq_conf"));
     let (enable_oq, oq) = (attrs.remove("enable_oq"), attrs.remove("oq_conf"));
+    // Layers of several inputs have a list.
+    let iqs = attrs.remove("iq_confs");
     let on = |flag: Option<Attr>| flag == Some(Attr::Bool(true));
-    let mut stage = |conf: &Option<Attr>, prefix: &str| Stage {
-        attrs: BTreeMap::from([("config".to_owned(), conf.clone().unwrap_or(Attr::Null))]),
+    let mut stage = |conf: Option<&Attr>, prefix: &str| Stage {
+        attrs: BTreeMap::from([("config".to_owned(), conf.cloned().unwrap_or(Attr::Null))]),
         weights: below(weights, prefix),
+    };
+    let conf = |at: usize| match &iqs {
+        Some(Attr::List(confs)) => confs.get(at),
+        _ => iq.as_ref(),
     };
     let prefix = |at: usize| if inputs == 1 { "iq/".to_owned() } else { format!("iq/{at}/") };
     let count = if on(enable_iq) { inputs } else { 0 };
     Stages {
-        inputs: (0..count).map(|at| stage(&iq, &prefix(at))).collect(),
-        output: on(enable_oq).then(|| stage(&oq, "oq/")),
+        inputs: (0..count).map(|at| stage(conf(at), &prefix(at))).collect(),
+        output: on(enable_oq).then(|| stage(oq.as_ref(), "oq/")),
     }
 }
 
-/// Whether a configuration is one of HGQ2: QKeras has classes of the same names.
-pub(super) fn is_hgq(attrs: &BTreeMap<String, Attr>) -> bool {
-    attrs.contains_key("enable_iq") && attrs.contains_key("iq_conf")
+/// What a class is called as an operation: QKeras has classes of the same names.
+pub(super) fn name(op: &str, attrs: &BTreeMap<String, Attr>) -> String {
+    match LAYERS.contains(&op) && !is_hgq(attrs) {
+        true => format!("qkeras.{op}"),
+        false => op.to_owned(),
+    }
+}
+
+/// Whether a configuration is one of HGQ2.
+fn is_hgq(attrs: &BTreeMap<String, Attr>) -> bool {
+    attrs.contains_key("enable_iq")
 }
 
 /// Takes out the weights below a prefix.
@@ -114,8 +128,12 @@ mod tests {
     #[test]
     fn every_input_has_its_own() {
         let (mut attrs, mut weights) = (attrs(false), weights(&["iq/0/k", "iq/1/f"]));
+        let confs = ["a", "b"].map(|it| Attr::Str(it.into()));
+        attrs.insert("iq_confs".to_owned(), Attr::List(confs.to_vec()));
         let stages = take("QAdd", &mut attrs, &mut weights, 2);
         assert_eq!(stages.inputs.iter().map(names).collect::<Vec<_>>(), [["k"], ["f"]]);
+        let found: Vec<_> = stages.inputs.iter().map(|it| it.attrs["config"].clone()).collect();
+        assert_eq!(found, confs);
         assert!(stages.output.is_none() && weights.is_empty());
     }
 
@@ -125,6 +143,9 @@ mod tests {
         assert!(take("QSoftmax", &mut attrs, &mut weights, 1).inputs.is_empty());
         let mut qkeras = BTreeMap::from([("kernel_quantizer".to_owned(), Attr::Null)]);
         assert!(take("QDense", &mut qkeras, &mut weights, 1).inputs.is_empty());
+        assert_eq!(name("QDense", &qkeras), "qkeras.QDense");
+        assert_eq!(name("QDense", &attrs), "QDense");
+        assert_eq!(name("Dense", &qkeras), "Dense");
         assert_eq!((attrs.len(), weights.len()), (5, 1));
     }
 }

@@ -6,7 +6,7 @@
 //! errors, never a panic.
 //!
 //! What importers of layers can rely on:
-//! * `op` is the class without a package (`QDense`); functions on tensors are `ops.<name>` (Keras 3)
+//! * `op` is the class without a package (`QDense`; `qkeras.QDense` where HGQ2 has the name too); functions on tensors are `ops.<name>` (Keras 3)
 //!   or the name of the TensorFlow function, with arguments in attributes `call:args`, `call:<name>`.
 //! * A final `activation` is a node `Activation` of its own, except after recurrent layers; so are
 //!   HGQ2's quantizers of inputs and outputs (see `hgq`). Attributes without an effect on inference

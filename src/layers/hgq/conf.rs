@@ -107,18 +107,17 @@ impl Conf {
     }
 }
 
-/// The bits of every element of a tensor; `batch` leading axes of the variables have extent 1.
+/// The bits of every element of a tensor.
 pub(super) fn bits(
     cx: &Import<'_>,
     names: &Names,
     conf: &Conf,
     shape: &[usize],
-    batch: usize,
 ) -> Result<Vec<Bits>, LayerError> {
     let count = shape.iter().product();
     let spread = |role| {
         let variable = cx.weight(role)?.ok_or(LayerError::Missing { role })?;
-        let values = broadcast(variable, shape, batch).ok_or_else(|| LayerError::WeightShape {
+        let values = broadcast(variable, shape).ok_or_else(|| LayerError::WeightShape {
             role,
             found: variable.shape().to_vec(),
             expected: shape.to_vec(),
@@ -149,13 +148,11 @@ fn whole(value: f64) -> i32 {
 }
 
 /// The elements of a variable spread over a tensor, in its order.
-fn broadcast(variable: &Tensor, shape: &[usize], batch: usize) -> Option<Vec<f64>> {
+fn broadcast(variable: &Tensor, shape: &[usize]) -> Option<Vec<f64>> {
     let mut variable = variable.view();
-    for _ in 0..batch {
-        // A scalar has no batch axis.
-        if variable.ndim() > shape.len() && variable.shape()[0] == 1 {
-            variable = variable.index_axis_move(ndarray::Axis(0), 0);
-        }
+    // The batch axis of data, and the leading axes of what is one number a channel.
+    while variable.ndim() > shape.len() && variable.shape()[0] == 1 {
+        variable = variable.index_axis_move(ndarray::Axis(0), 0);
     }
     let spread = variable.broadcast(IxDyn(shape))?;
     Some(spread.iter().copied().collect())
@@ -169,11 +166,11 @@ mod tests {
     #[test]
     fn variables_broadcast_without_their_batch_axis() {
         let row = arr2(&[[1.0, 2.0]]).into_dyn();
-        assert_eq!(broadcast(&row, &[2], 1).unwrap(), [1.0, 2.0]);
-        assert_eq!(broadcast(&row, &[3, 2], 0).unwrap(), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
-        assert_eq!(broadcast(&arr0(4.0).into_dyn(), &[2], 1).unwrap(), [4.0; 2]);
-        assert_eq!(broadcast(&row, &[3], 1), None);
-        assert_eq!(broadcast(&row, &[2], 0), None);
+        assert_eq!(broadcast(&row, &[2]).unwrap(), [1.0, 2.0]);
+        assert_eq!(broadcast(&row, &[3, 2]).unwrap(), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
+        assert_eq!(broadcast(&arr0(4.0).into_dyn(), &[2]).unwrap(), [4.0; 2]);
+        assert_eq!(broadcast(&row, &[3]), None);
+        assert_eq!(broadcast(&row.t().to_owned(), &[1]), None);
     }
 
     #[test]

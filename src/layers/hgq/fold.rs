@@ -13,12 +13,13 @@ impl Statistics {
     /// Reads those of a layer; `scale = gamma / sqrt(variance + epsilon)`.
     pub(super) fn of(
         cx: &Import<'_>,
+        gamma: &'static str,
         count: usize,
         epsilon: f64,
     ) -> Result<Statistics, LayerError> {
         cx.attrs().ignore(&["momentum"]);
         let gamma = match cx.attrs().bool("scale", true)? {
-            true => singles(&cx.weight_of("bn_gamma", &[count])?),
+            true => singles(&cx.weight_of(gamma, &[count])?),
             false => vec![1.0; count],
         };
         let mean = singles(&cx.weight_of("moving_mean", &[count])?);
@@ -32,6 +33,16 @@ impl Statistics {
 /// The values as float32, which they are in the file.
 fn singles(tensor: &Tensor) -> Vec<f32> {
     tensor.iter().map(|it| *it as f32).collect()
+}
+
+/// A normalization on its own: factors and offsets.
+pub(super) fn affine(statistics: &Statistics, beta: &Tensor) -> (Tensor, Tensor) {
+    let Statistics { scale, mean } = statistics;
+    let offset = |at: usize| f64::from(beta[at] as f32 - mean[at] * scale[at]);
+    let factors = scale.iter().map(|it| f64::from(*it));
+    let offsets = (0..scale.len()).map(offset);
+    let vector = |values: Vec<f64>| ndarray::Array1::from(values).into_dyn();
+    (vector(factors.collect()), vector(offsets.collect()))
 }
 
 /// A normalization of the outputs, which are the kernel's axis `axis`; `bias` is its offset.

@@ -1,4 +1,4 @@
-//! HGQ2's dense layers: quantized weights go in, a plain [`Dense`] comes out.
+//! HGQ2's dense layers: trained weights go in, a plain [`Dense`] with quantized ones comes out.
 //!
 //! The frontend has cut the quantizers of inputs and outputs off; what is left here are the weights
 //! and their quantizers. Everything is done in float32 and in HGQ2's order, because the last bit of a
@@ -7,6 +7,7 @@
 //! * `QDense`, `QEinsumDense`: `kq(kernel)`, `bq(bias)`.
 //! * `QEinsumDenseBatchnorm`: a normalization of the outputs is folded in first; `bias` is its offset.
 //! * `QBatchNormDense`: one of the inputs is; the mean is not scaled, as HGQ2 has it.
+//! * `QBatchNormalization`: `kq(scale)`, `bq(offset)` of a [`BatchNorm`].
 
 mod conf;
 mod einsum;
@@ -14,7 +15,7 @@ mod fold;
 mod quantize;
 
 use super::import::expect_shape;
-use super::{Dense, Import, Imported, LayerError, Spelling};
+use super::{BatchNorm, Dense, Import, Imported, LayerError, Spelling};
 use crate::fixed::Format;
 use crate::source::Tensor;
 use conf::{Conf, Names};
@@ -26,6 +27,7 @@ pub(super) const SPELLINGS: &[Spelling] = &[
     Spelling::keras("QEinsumDense", import_einsum),
     Spelling::keras("QEinsumDenseBatchnorm", import_einsum_batchnorm),
     Spelling::keras("QBatchNormDense", import_batchnorm_dense),
+    Spelling::keras("QBatchNormalization", import_batch_norm),
 ];
 
 const KERNEL: Names = Names { conf: "kq_conf", k: "kq/k", i: "kq/i", f: "kq/f", b: "kq/b" };
@@ -34,22 +36,22 @@ const DATA: Names = Names { conf: "config", k: "k", i: "i", f: "f", b: "b" };
 
 /// The format of every element behind a quantizer of data; `None` where nothing but zero is left.
 pub(super) fn lanes(cx: &Import<'_>) -> Result<Vec<Option<Format>>, LayerError> {
-    let rule = rule(cx, &DATA, &cx.shape(0)?.0, 1)?;
+    let rule = rule(cx, &DATA, &cx.shape(0)?.0)?;
     rule.formats().ok_or_else(|| {
         let found = "WRAP of a weight, which never overflows";
         cx.value_error("config", found, "a quantizer of data")
     })
 }
 
-/// The quantizer of a tensor of this shape; `batch` leading axes of its variables do not count.
-fn rule(cx: &Import<'_>, names: &Names, shape: &[usize], batch: usize) -> Result<Rule, LayerError> {
+/// The quantizer of a tensor of this shape.
+fn rule(cx: &Import<'_>, names: &Names, shape: &[usize]) -> Result<Rule, LayerError> {
     let conf = Conf::of(cx, names)?;
-    let bits = conf::bits(cx, names, &conf, shape, batch)?;
+    let bits = conf::bits(cx, names, &conf, shape)?;
     Ok(Rule { conf, bits })
 }
 
 fn quantized(cx: &Import<'_>, names: &Names, values: &Tensor) -> Result<Tensor, LayerError> {
-    let rule = rule(cx, names, values.shape(), 0)?;
+    let rule = rule(cx, names, values.shape())?;
     let quantized = rule.apply(values);
     super::import::finite(names.conf, &quantized)?;
     Ok(quantized)
@@ -71,21 +73,12 @@ fn dense(
     Ok(Imported::unary(Dense { weights, bias, quantized: true }))
 }
 
-/// What QKeras' layers of the same names have.
-fn refuse_qkeras(cx: &Import<'_>) -> Result<(), LayerError> {
-    match cx.attrs().get("kq_conf") {
-        Some(_) => Ok(()),
-        None => Err(LayerError::Unsupported { op: format!("{} of QKeras", cx.node.op) }),
-    }
-}
-
 fn units(cx: &Import<'_>) -> Result<usize, LayerError> {
     let units = cx.attrs().int("units", 0)?;
     usize::try_from(units).map_err(|_| cx.value_error("units", units, "at least 1"))
 }
 
 fn import_dense(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    refuse_qkeras(cx)?;
     let n_out = units(cx)?;
     let kernel = cx.weight_of("kernel", &[cx.shape(0)?.last(), n_out])?;
     let bias = match cx.attrs().bool("use_bias", true)? {
@@ -97,7 +90,6 @@ fn import_dense(cx: &Import<'_>) -> Result<Imported, LayerError> {
 
 /// The kernel of an einsum that is a dense layer.
 fn einsum_kernel(cx: &Import<'_>) -> Result<(einsum::Matrix, Tensor), LayerError> {
-    refuse_qkeras(cx)?;
     let matrix = einsum::matrix(cx)?;
     cx.attrs().ignore(&["output_shape"]);
     let kernel = cx.weight("kernel")?.ok_or(LayerError::Missing { role: "kernel" })?;
@@ -127,13 +119,16 @@ fn import_einsum_batchnorm(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let axis = usize::from(!matrix.transposed);
     let n_out = kernel.shape()[axis];
     let bias = matrix.bias.then(|| cx.weight_of("bias", &[n_out])).transpose()?;
-    let (kernel, bias) =
-        fold::outputs(&kernel, bias.as_ref(), &fold::Statistics::of(cx, n_out, epsilon)?, axis);
+    let (kernel, bias) = fold::outputs(
+        &kernel,
+        bias.as_ref(),
+        &fold::Statistics::of(cx, "bn_gamma", n_out, epsilon)?,
+        axis,
+    );
     dense(cx, &kernel, Some(&bias), matrix.transposed)
 }
 
 fn import_batchnorm_dense(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    refuse_qkeras(cx)?;
     let (n_in, n_out) = (cx.shape(0)?.last(), units(cx)?);
     let kernel = cx.weight_of("kernel", &[n_in, n_out])?;
     let bias = match cx.attrs().bool("use_bias", true)? {
@@ -141,7 +136,29 @@ fn import_batchnorm_dense(cx: &Import<'_>) -> Result<Imported, LayerError> {
         false => None,
     };
     let epsilon = cx.attrs().float("epsilon", 1e-3)?;
-    let statistics = fold::Statistics::of(cx, n_in, epsilon)?;
+    let statistics = fold::Statistics::of(cx, "bn_gamma", n_in, epsilon)?;
     let (kernel, bias) = fold::inputs(&kernel, bias.as_ref(), &statistics);
     dense(cx, &kernel, Some(&bias), false)
 }
+
+fn import_batch_norm(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let rank = cx.shape(0)?.0.len() as i64;
+    let axis = cx.attrs().ints("axis")?.unwrap_or_else(|| vec![-1]);
+    if axis != [-1] && axis != [rank] {
+        return Err(cx.value_error("axis", format!("{axis:?}"), "the last axis"));
+    }
+    // Without an offset of its own HGQ2 adds one, which nobody can have meant.
+    if !cx.attrs().bool("center", true)? {
+        return Err(cx.value_error("center", false, "true"));
+    }
+    let count = cx.shape(0)?.last();
+    let epsilon = cx.attrs().float("epsilon", 1e-3)?;
+    let statistics = fold::Statistics::of(cx, "gamma", count, epsilon)?;
+    let (scale, bias) = fold::affine(&statistics, &cx.weight_of("beta", &[count])?);
+    let (scale, bias) = (quantized(cx, &KERNEL, &scale)?, quantized(cx, &BIAS, &bias)?);
+    let kind = "BatchNormalization";
+    Ok(Imported::unary(BatchNorm { scale, bias, kind, quantized: true }))
+}
+
+#[cfg(test)]
+mod tests;
