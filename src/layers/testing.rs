@@ -78,7 +78,12 @@ impl Bench {
         }
         let result = cx.format(Role::Result);
         let spans = spec.spans(&cx).into_iter().map(|it| it.cast(result)).collect();
-        LayerFormats { types: cx.types, settings: self.settings.clone(), spans, exact: false }
+        LayerFormats {
+            types: cx.types,
+            settings: self.settings.clone(),
+            spans,
+            ..LayerFormats::default()
+        }
     }
 
     /// As [`crate::precision::assign`] does: hls4ml infers a result as if the accumulator were open.

@@ -86,3 +86,63 @@ fn clear_columns(dense: &mut Dense, dead: &[bool]) -> bool {
     }
     changed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Origin;
+    use crate::fixed::Format;
+    use crate::graph::Node;
+    use crate::layers::{Input, Relu};
+    use crate::nn::Shape;
+
+    fn dense(rows: usize, columns: usize) -> Layer {
+        let weights = ndarray::ArrayD::from_elem(vec![rows, columns], 2.0);
+        let bias = Some(ndarray::ArrayD::from_elem(vec![columns], 1.0));
+        Dense { weights, bias, quantized: true }.into()
+    }
+
+    /// `x -> before -> relu -> quantizer -> after`; the second of three elements has no bits.
+    fn chain() -> (Graph, [NodeId; 3]) {
+        let mut graph = Graph::default();
+        let add = |graph: &mut Graph, op: Layer, extent: usize, from: &[NodeId]| {
+            let name = format!("n{}", graph.len());
+            let origin = Origin::new("test", &name);
+            graph.add(Node { name, op, ty: Shape(vec![extent]), origin }, from)
+        };
+        let input = Input { shape: Shape(vec![2]), lanes: None };
+        let x = add(&mut graph, input.into(), 2, &[]);
+        let before = add(&mut graph, dense(2, 3), 3, &[x]);
+        let relu = add(&mut graph, Relu { max: None }.into(), 3, &[before]);
+        let bits = Some(Format::signed(4, 2));
+        let quantizer = Quantizer { lanes: vec![bits, None, bits] };
+        let quantizer = add(&mut graph, quantizer.into(), 3, &[relu]);
+        let after = add(&mut graph, dense(3, 2), 2, &[quantizer]);
+        graph.inputs.push(x);
+        graph.outputs.push(after);
+        (graph, [before, relu, after])
+    }
+
+    fn of(graph: &Graph, id: NodeId) -> (Vec<f64>, Vec<f64>) {
+        let Layer::Dense(dense) = &graph.node(id).op else { panic!() };
+        let bias = dense.bias.as_ref().unwrap();
+        (dense.weights.iter().copied().collect(), bias.iter().copied().collect())
+    }
+
+    #[test]
+    fn rows_behind_and_columns_before_are_cleared() {
+        let (mut graph, [before, _, after]) = chain();
+        assert!(run(&mut graph, &Options::default()));
+        assert_eq!(of(&graph, before), (vec![2.0, 0.0, 2.0, 2.0, 0.0, 2.0], vec![1.0, 0.0, 1.0]));
+        assert_eq!(of(&graph, after), (vec![2.0, 2.0, 0.0, 0.0, 2.0, 2.0], vec![1.0, 1.0]));
+        assert!(!run(&mut graph, &Options::default()), "it comes to an end");
+    }
+
+    #[test]
+    fn what_something_else_sees_stays() {
+        let (mut graph, [before, relu, _]) = chain();
+        graph.outputs.push(relu);
+        assert!(run(&mut graph, &Options::default()));
+        assert_eq!(of(&graph, before).0, [2.0; 6]);
+    }
+}

@@ -40,7 +40,10 @@ pub fn assign(graph: &nn::Graph, config: &Config, ranges: Option<&Calibration>) 
     for id in graph.topo() {
         // An operand that failed has been reported: nothing certain can be said from here on.
         let Some(cx) = context(graph, id, config, ranges, &formats) else { continue };
-        if let Some(layer) = problems.note(layer(graph, id, config, cx)) {
+        if let Some(mut layer) = problems.note(layer(graph, id, config, cx)) {
+            let exact =
+                |from: &NodeId| formats.layers[from.index()].as_ref().is_some_and(|it| it.exact);
+            layer.exact = layer.on_grid && graph.operands(id).iter().all(exact);
             formats.layers[id.index()] = Some(layer);
         }
     }
@@ -63,7 +66,8 @@ fn context<'a>(
     let users = graph.users(id);
     let activation = |user: &NodeId| graph.node(*user).op.spec().is_activation();
     let operands = graph.operands(id);
-    let is_exact = |from: &NodeId| formats.layers[from.index()].as_ref().is_some_and(|it| it.exact);
+    let on_grid =
+        |from: &NodeId| formats.layers[from.index()].as_ref().is_some_and(|it| it.on_grid);
     Some(Resolve {
         inputs: operands.iter().map(produced).collect::<Option<_>>()?,
         types: BTreeMap::new(),
@@ -77,7 +81,7 @@ fn context<'a>(
         calibrated: ranges.and_then(|it| it.of(&node.name)),
         exact: node.op.exactness() == Exactness::Kept
             && !operands.is_empty()
-            && operands.iter().all(is_exact),
+            && operands.iter().all(on_grid),
     })
 }
 
@@ -92,11 +96,11 @@ fn layer(
     let spec = node.op.spec();
     let given = node.op.exactness() == Exactness::Given;
     let chooser = Chooser { config, spec, name: &node.name, given };
-    let mut exact = cx.exact || given;
+    let mut on_grid = cx.exact || given;
     for role in spec.roles() {
         let typed = chooser.choose(*role, &mut cx);
         // A type of the user's may lose what the model has.
-        exact = exact && (given || typed.format.contains(chooser.infer(*role, &mut cx).format));
+        on_grid = on_grid && (given || typed.format.contains(chooser.infer(*role, &mut cx).format));
         if !typed.format.is_legal() {
             let Typed { format, reason } = typed;
             let problem = Problem::at(&node.origin, Impossible { role: *role, format, reason });
@@ -110,7 +114,7 @@ fn layer(
         return Err(Problem::at(&node.origin, Unbounded).help(chooser.advice(Role::Result)).into());
     }
     let spans = spans.into_iter().map(|it| it.cast(result)).collect();
-    Ok(LayerFormats { types: cx.types, settings: cx.settings, spans, exact })
+    Ok(LayerFormats { types: cx.types, settings: cx.settings, spans, on_grid, exact: false })
 }
 
 /// Finds the format of one type after the other.

@@ -183,7 +183,9 @@ pub struct LayerFormats {
     pub settings: Settings,
     /// What each output element can be, given the formats.
     pub spans: Vec<Span>,
-    /// The output is what the model's own quantizers make of the inputs, to the last bit.
+    /// The model's own quantizers have put the output on a grid, and the result keeps every bit.
+    pub on_grid: bool,
+    /// On the way from the inputs nothing else rounded either: the output is the model's own.
     pub exact: bool,
 }
 
