@@ -179,9 +179,7 @@ fn registers_by_scope(rtl: &Rtl) -> Vec<u64> {
     let datapath = &rtl.datapath;
     let mut bits = vec![0; datapath.scopes.len()];
     for id in datapath.values() {
-        let lifetimes = &rtl.schedule.lifetimes;
-        let ranks = lifetimes.until(id).saturating_sub(lifetimes.from(id));
-        bits[datapath.scope_of(id).index()] += u64::from(ranks) * u64::from(datapath.width(id));
+        bits[datapath.scope_of(id).index()] += u64::from(rtl.schedule.lifetimes.bits(id));
     }
     bits
 }
