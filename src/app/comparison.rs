@@ -119,6 +119,7 @@ pub(super) fn estimated(
         settings: BTreeMap::from([io]),
         device: Some(device.total),
         total: Sides::default(),
+        rtl_stage_ns: rtl.map(|it| it.schedule.stage_ns.clone()).unwrap_or_default(),
         layers: layers(compiled),
         cosim: None,
         notes: vec![format!("delays of {}: {}", device.fabric.name, device.fabric.source)],

@@ -53,6 +53,10 @@ pub struct Config {
     pub part: Option<String>,
     /// Clock period in nanoseconds.
     pub clock_ns: Option<f64>,
+    /// Cycles from input to output of the direct path, exactly. Without a clock period the shortest
+    /// that allows it is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_cycles: Option<u32>,
     /// Part of the clock period to keep free.
     pub clock_uncertainty: Option<Uncertainty>,
     /// How data come and go.

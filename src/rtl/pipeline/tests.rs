@@ -295,7 +295,7 @@ fn a_latency_is_a_target() {
         for latency in [2, 3, 5, 9, 60] {
             let free = schedule_in(&datapath, &Figures, latency, None).unwrap();
             assert_eq!(free.latency, latency);
-            assert!(free.violations.is_empty() && free.worst_slack_ns >= 0.0, "seed {seed}");
+            assert!(free.violations.is_empty() && free.worst_slack_ns > -1e-9, "seed {seed}");
             let clock_ns = fastest(&datapath, &Figures, latency).unwrap();
             assert_eq!(clock_ns, free.clock_ns);
             // A picosecond less is too little, if not for an operation then for the stages.
