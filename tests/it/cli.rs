@@ -235,9 +235,8 @@ fn latency_as_a_target() {
     let (model, dir) = (bench.path("m.keras"), bench.path("p"));
     let base = ["build", &model, "-o", &dir, "--latency"];
     run(0, &[&base[..], &["6"]].concat());
-    let manifest = |bench: &Bench| -> Value {
-        serde_json::from_slice(&bench.read("p/nn2rtl.json")).unwrap()
-    };
+    let manifest =
+        |bench: &Bench| -> Value { serde_json::from_slice(&bench.read("p/nn2rtl.json")).unwrap() };
     let free = manifest(&bench);
     let clock = free["comparison"]["clock_ns"].as_f64().unwrap();
     assert_eq!(free["rtl"]["latency"], 6);

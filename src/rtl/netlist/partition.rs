@@ -48,9 +48,8 @@ pub(super) fn partition(datapath: &Datapath, schedule: &Schedule) -> Vec<Module>
 fn slices(datapath: &Datapath, schedule: &Schedule) -> Vec<(ValueId, u32, ValueId)> {
     let lifetimes = &schedule.lifetimes;
     let all = datapath.values().filter(|it| matches!(datapath.op(*it), Op::Slice { .. }));
-    let mut slices: Vec<(ValueId, u32, ValueId)> = all
-        .map(|id| (lifetimes.part(id).root, lifetimes.part(id).bits(), id))
-        .collect();
+    let mut slices: Vec<(ValueId, u32, ValueId)> =
+        all.map(|id| (lifetimes.part(id).root, lifetimes.part(id).bits(), id)).collect();
     let keeps = |id: ValueId| lifetimes.until(id) > lifetimes.from(id);
     slices.sort_unstable_by_key(|it| (std::cmp::Reverse(it.0), it.1, keeps(it.2), it.2));
     slices

@@ -55,6 +55,10 @@ pub(super) struct Closure {
     first: Vec<u32>,
     arcs: Vec<Arc>,
     height: Vec<u32>,
+    /// How many nodes have each height.
+    level: Vec<u32>,
+    /// No node has this height: those above it are cut off.
+    gap: u32,
     current: Vec<u32>,
     active: VecDeque<u32>,
 }
@@ -129,6 +133,9 @@ impl Closure {
         self.height.resize(nodes, FAR);
         self.current.clear();
         self.current.extend_from_slice(&self.first);
+        self.level.clear();
+        self.level.resize(nodes + 2, 0);
+        self.gap = FAR;
         let mut queue = std::mem::take(&mut self.active);
         queue.clear();
         for node in 0..nodes {
@@ -139,6 +146,7 @@ impl Closure {
         }
         while let Some(node) = queue.pop_front() {
             let height = self.height[node as usize] + 1;
+            self.level[height as usize - 1] += 1;
             let mut at = self.first[node as usize];
             while at != END {
                 let Arc { to, next, .. } = self.arcs[at as usize];
@@ -159,7 +167,7 @@ impl Closure {
     fn discharge(&mut self, node: u32) -> u64 {
         let this = node as usize;
         let mut looks = 1;
-        while self.gain[this] > 0 && self.height[this] != FAR {
+        while self.gain[this] > 0 && self.height[this] < self.gap {
             let at = self.current[this];
             if at == END {
                 looks += self.lift(node);
@@ -168,7 +176,7 @@ impl Closure {
             looks += 1;
             let Arc { to, next, room } = self.arcs[at as usize];
             let other = to as usize;
-            if room == 0 || self.height[other] == FAR || self.height[this] != self.height[other] + 1 {
+            if room == 0 || self.height[this] != self.height[other].saturating_add(1) {
                 self.current[this] = next;
                 continue;
             }
@@ -199,10 +207,18 @@ impl Closure {
             looks += 1;
             at = next;
         }
-        // Whoever is higher than there are nodes has no way down.
+        let level = &mut self.level[self.height[node as usize] as usize];
+        *level -= 1;
+        if *level == 0 {
+            // Every way down leads through all heights.
+            self.gap = self.gap.min(self.height[node as usize]);
+        }
         let height = lowest.saturating_add(1);
-        let lost = height as usize > self.first.len() + 1;
+        let lost = height >= self.gap || height as usize >= self.level.len();
         self.height[node as usize] = if lost { FAR } else { height };
+        if !lost {
+            self.level[height as usize] += 1;
+        }
         self.current[node as usize] = self.first[node as usize];
         looks
     }

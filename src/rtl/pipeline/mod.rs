@@ -14,8 +14,9 @@
 //!
 //! The number of stages is the smallest there is. Among the assignments of so many stages one with
 //! the fewest register bits is taken; that too is proved ([`Schedule::exact`]) up to a fixed amount
-//! of work, which programs of some ten thousand operations stay below. What is found by then is
-//! never worse than the greedy guess that the search starts from.
+//! of work, the same on every machine: it is enough for adder graphs of 100 000 operations in 15
+//! stages or of a million in 5. What is found by then is never worse than the greedy guess that the
+//! search starts from.
 
 mod bounds;
 mod closure;

@@ -140,7 +140,9 @@ fn bits_of(datapath: &Datapath, stage: &[u32], stages: u32) -> u64 {
                 for operand in op.operands() {
                     let all = last[operand.index()].len();
                     let taken = if let Op::Any { width, .. } = op { width as usize } else { all };
-                    last[operand.index()][..taken.min(all)].iter_mut().for_each(|it| *it = at.max(*it));
+                    last[operand.index()][..taken.min(all)]
+                        .iter_mut()
+                        .for_each(|it| *it = at.max(*it));
                 }
             }
         }
