@@ -72,6 +72,10 @@ pub struct ModelOptions {
     /// Clock period in ns [default: the device's].
     #[arg(long, value_name = "NS")]
     pub clock: Option<f64>,
+    /// Cycles from input to output of the RTL path, exactly: at the clock that is given, or else at
+    /// the shortest that allows it.
+    #[arg(long, value_name = "N")]
+    pub latency: Option<u32>,
     /// Reuse factor of the HLS path.
     #[arg(long, value_name = "N")]
     pub reuse: Option<u32>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Io, Level, Warning};
-use crate::design::{Design, LayerPlan, Plan};
+use crate::design::{Design, LatencyTarget, LayerPlan, Plan};
 use crate::device::{self, Device};
 use crate::error::{Located, Origin, Result};
 use crate::precision::{Calibration, Formats, Role, assign, calibrate, check};
@@ -188,6 +188,9 @@ fn plan(
         name: identifier(config.project.as_deref().unwrap_or(stem)),
         part: device.part_for(part).to_owned(),
         clock_ns,
+        latency: config
+            .latency_cycles
+            .map(|cycles| LatencyTarget { cycles, at_clock: config.clock_ns.is_some() }),
         clock_uncertainty: config.clock_uncertainty.map(|it| it.nanoseconds(clock_ns) / clock_ns),
         effort: config.effort.unwrap_or_default(),
         io: config.io,

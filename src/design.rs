@@ -27,6 +27,15 @@ pub struct LayerPlan {
     pub reuse_factor: u32,
 }
 
+/// How many cycles the direct path is to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyTarget {
+    /// From input to output.
+    pub cycles: u32,
+    /// The clock is given as well; otherwise it is the shortest that allows so few cycles.
+    pub at_clock: bool,
+}
+
 /// The numbers of the hardware that are not values: a side table to the integer graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -36,6 +45,9 @@ pub struct Plan {
     pub part: String,
     /// Clock period, ns.
     pub clock_ns: f64,
+    /// The latency of the direct path, if it is not to be the least at the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<LatencyTarget>,
     /// Part of the period kept free by the HLS path, percent.
     pub clock_uncertainty: Option<f64>,
     /// How long adder graphs are searched for.

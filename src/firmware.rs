@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config;
-use crate::design::Design;
+use crate::design::{Design, LatencyTarget};
 use crate::device::{Device, Tool};
 use crate::error::{Located, Result};
 use crate::fixed::Type;
@@ -27,13 +27,20 @@ pub struct Rtl {
 /// Unrolls, pipelines and writes a design as SystemVerilog.
 ///
 /// # Errors
-/// Values too wide for the direct path, or a clock that registers alone exceed.
+/// Values too wide for the direct path, a clock that registers alone exceed, or a latency that the
+/// clock does not allow.
 pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
     let lowered = datapath::lower(&design.graph, design.plan.effort);
     let plan = &design.plan;
-    let schedule =
-        pipeline::schedule(&lowered.datapath, device.delay(), plan.clock_ns).anywhere()?;
+    let (program, delays) = (&lowered.datapath, device.delay());
+    let schedule = match plan.latency {
+        None => pipeline::schedule(program, delays, plan.clock_ns),
+        Some(LatencyTarget { cycles, at_clock }) => {
+            pipeline::schedule_in(program, delays, cycles, at_clock.then_some(plan.clock_ns))
+        }
+    };
+    let schedule = schedule.anywhere()?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,
         Tool::Quartus => Family::Quartus,
@@ -42,7 +49,7 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     let options = RtlOptions {
         name: plan.name.clone(),
         part: plan.part.clone(),
-        clock_ns: plan.clock_ns,
+        clock_ns: schedule.clock_ns,
         family,
     };
     let project = emit::project(&lowered.datapath, &schedule, &options);

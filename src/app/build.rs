@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::manifest::{HlsInfo, Manifest, ModelInfo, PortInfo, RtlInfo, SlotInfo, VERSION};
-use super::{Outcome, comparison, model};
+use super::{Outcome, comparison, model, target};
 use crate::cli::{Build, Flow};
 use crate::compile::Compiled;
 use crate::config::{self, Config, Warning};
@@ -21,9 +21,15 @@ use crate::report::{compare::Comparison, listing};
 /// The command; with `deny_warnings` nothing is written if there are any.
 pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     let (mut compiled, config) = model::compile(&args.model, args.hls)?;
+    if args.flow == Flow::Hls && config.latency_cycles.is_some() {
+        return Err(NoPipeline).anywhere();
+    }
     let rtl = match args.flow {
         Flow::Hls => None,
-        Flow::Both | Flow::Rtl => Some(firmware::rtl(&compiled.design, compiled.device)?),
+        Flow::Both | Flow::Rtl => match target::rtl(&mut compiled, &config)? {
+            Ok(rtl) => Some(rtl),
+            Err(missed) => return Ok(Outcome::missed(&missed, compiled.warnings)),
+        },
     };
     let tool = hls_tool(&config)?;
     let hls = match args.flow {
@@ -60,6 +66,11 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     });
     Ok(Outcome { text, json, warnings, failed: false })
 }
+
+/// A latency in cycles for a path whose compiler decides on it.
+#[derive(Debug, thiserror::Error)]
+#[error("a latency in cycles is a target of the RTL path, which --flow hls leaves out")]
+struct NoPipeline;
 
 /// An HLS tool that nothing is written for yet.
 #[derive(Debug, thiserror::Error)]
@@ -158,7 +169,9 @@ fn rtl_info(rtl: &Rtl) -> RtlInfo {
         interval: 1,
         stages: rtl.schedule.stages,
         slack_ns: rtl.schedule.worst_slack_ns,
+        stage_ns: rtl.schedule.stage_ns.clone(),
         register_bits: rtl.schedule.register_bits,
+        register_bits_least: rtl.schedule.exact,
         sources: rtl.project.files.iter().filter(is_source).map(|it| slashes(&it.0)).collect(),
         ports: interface.ports.iter().map(port).collect(),
     }
@@ -167,7 +180,11 @@ fn rtl_info(rtl: &Rtl) -> RtlInfo {
 fn summary(dir: &Path, manifest: &Manifest) -> String {
     let mut text = format!("\nproject {} for {}\n", dir.display(), manifest.comparison.part);
     if let Some(rtl) = &manifest.rtl {
-        let ns = f64::from(rtl.latency) * manifest.comparison.clock_ns;
+        let clock_ns = manifest.comparison.clock_ns;
+        let ns = f64::from(rtl.latency) * clock_ns;
+        if manifest.config.latency_cycles.is_some() {
+            text.push_str(&format!("  clock of {clock_ns:.3} ns\n"));
+        }
         text.push_str(&format!(
             "  rtl  {}: latency {} cycles = {ns:.1} ns, II {}, {} register bits, slack {:.2} ns by the delay model\n",
             rtl.top, rtl.latency, rtl.interval, rtl.register_bits, rtl.slack_ns

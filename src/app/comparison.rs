@@ -119,6 +119,7 @@ pub(super) fn estimated(
         settings: BTreeMap::from([io]),
         device: Some(device.total),
         total: Sides::default(),
+        rtl_stage_ns: rtl.map(|it| it.schedule.stage_ns.clone()).unwrap_or_default(),
         layers: layers(compiled),
         cosim: None,
         notes: vec![format!("delays of {}: {}", device.fabric.name, device.fabric.source)],
@@ -181,9 +182,7 @@ fn registers_by_scope(rtl: &Rtl) -> Vec<u64> {
     let datapath = &rtl.datapath;
     let mut bits = vec![0; datapath.scopes.len()];
     for id in datapath.values() {
-        let lifetimes = &rtl.schedule.lifetimes;
-        let ranks = lifetimes.until(id).saturating_sub(lifetimes.from(id));
-        bits[datapath.scope_of(id).index()] += u64::from(ranks) * u64::from(datapath.width(id));
+        bits[datapath.scope_of(id).index()] += u64::from(rtl.schedule.lifetimes.bits(id));
     }
     bits
 }

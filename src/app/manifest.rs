@@ -61,8 +61,14 @@ pub struct RtlInfo {
     pub stages: u32,
     /// What the longest path leaves of the clock by the delay model, ns.
     pub slack_ns: f64,
+    /// The longest path of logic in each stage by the delay model, ns.
+    #[serde(default)]
+    pub stage_ns: Vec<f64>,
     /// Register bits.
     pub register_bits: u64,
+    /// It is proved that no assignment of operations to so many stages has fewer.
+    #[serde(default)]
+    pub register_bits_least: bool,
     /// Sources in the order of compilation.
     pub sources: Vec<String>,
     /// Data ports of the top module.

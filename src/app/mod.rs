@@ -9,12 +9,14 @@ mod manifest;
 mod model;
 mod predict;
 mod show;
+mod target;
 
 use serde_json::Value;
 
 use crate::cli::{Cli, Command};
 use crate::config::Warning;
 use crate::error::{Problems, Result};
+use crate::rtl::pipeline::Missed;
 
 pub use manifest::Manifest;
 
@@ -29,6 +31,20 @@ pub struct Outcome {
     pub warnings: Vec<Warning>,
     /// Something differs or a target was missed: exit code 1.
     pub failed: bool,
+}
+
+impl Outcome {
+    /// A target that cannot be met: what it would take.
+    fn missed(missed: &Missed, warnings: Vec<Warning>) -> Outcome {
+        let text = format!("target missed: {missed}\n");
+        let json = serde_json::json!({ "missed": {
+            "latency": missed.latency,
+            "clock_ns": missed.clock_ns,
+            "needed_clock_ns": missed.needed_clock_ns,
+            "needed_latency": missed.needed_latency,
+        }});
+        Outcome { text, json, warnings, failed: true }
+    }
 }
 
 /// Runs a command.

@@ -58,6 +58,7 @@ pub(super) fn config(
     let overrides = Overrides {
         part: options.target.clone(),
         clock_ns: options.clock,
+        latency_cycles: options.latency,
         io: io.flatten(),
         reuse_factor: options.reuse,
         strategy: strategy.flatten(),
@@ -126,6 +127,7 @@ pub(super) fn project_or_model(args: &ModelArgs) -> Result<bool> {
         ("--target", options.target.is_some()),
         ("--io", options.io.is_some()),
         ("--clock", options.clock.is_some()),
+        ("--latency", options.latency.is_some()),
         ("--reuse", options.reuse.is_some()),
         ("--strategy", options.strategy.is_some()),
         ("--precision", options.precision.is_some()),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Manifest, Outcome, comparison, model};
+use super::{Manifest, Outcome, comparison, model, target};
 use crate::cli::{ConfigArgs, Estimate, Granularity, ModelArgs, Targets};
 use crate::compile;
 use crate::device;
@@ -22,9 +22,12 @@ pub(super) fn estimate(args: &Estimate) -> Result<Outcome> {
             (manifest.comparison, Vec::new())
         }
         false => {
-            let (mut compiled, _) = model::compile(&args.model, None)?;
+            let (mut compiled, config) = model::compile(&args.model, None)?;
             let warnings = std::mem::take(&mut compiled.warnings);
-            let rtl = firmware::rtl(&compiled.design, compiled.device)?;
+            let rtl = match target::rtl(&mut compiled, &config)? {
+                Ok(rtl) => rtl,
+                Err(missed) => return Ok(Outcome::missed(&missed, warnings)),
+            };
             let hls = firmware::hls(&compiled.design, crate::hls::Tool::Vitis)?;
             (comparison::estimated(&compiled, Some(&rtl), Some(&hls))?, warnings)
         }

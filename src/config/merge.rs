@@ -15,6 +15,8 @@ pub struct Overrides {
     pub clock_ns: Option<f64>,
     /// `--effort`.
     pub effort: Option<Effort>,
+    /// `--latency`, cycles.
+    pub latency_cycles: Option<u32>,
     /// `--io`.
     pub io: Option<Io>,
     /// `--reuse`.
@@ -70,6 +72,7 @@ impl Config {
         over(&mut self.part, options.part);
         over(&mut self.clock_ns, options.clock_ns);
         over(&mut self.effort, options.effort);
+        over(&mut self.latency_cycles, options.latency_cycles);
         over(&mut self.model.reuse_factor, options.reuse_factor);
         over(&mut self.model.strategy, options.strategy);
         over(&mut self.maximum, options.maximum);

@@ -56,6 +56,10 @@ pub struct Config {
     pub clock_ns: Option<f64>,
     /// How long adder graphs are searched for.
     pub effort: Option<Effort>,
+    /// Cycles from input to output of the direct path, exactly. Without a clock period the shortest
+    /// that allows it is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_cycles: Option<u32>,
     /// Part of the clock period to keep free.
     pub clock_uncertainty: Option<Uncertainty>,
     /// How data come and go.

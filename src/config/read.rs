@@ -73,6 +73,7 @@ const FILE_KEYS: &[&str] = &[
     "part",
     "clock_period",
     "clock_uncertainty",
+    "latency_cycles",
     "io_type",
     "compat",
     "keras_model",
@@ -196,6 +197,9 @@ impl Reader {
                 "clock_period" => self.config.clock_ns = self.value(&path, tree, Kind::PERIOD),
                 "clock_uncertainty" => {
                     self.config.clock_uncertainty = self.value(&path, tree, Kind::UNCERTAINTY);
+                }
+                "latency_cycles" => {
+                    self.config.latency_cycles = self.value(&path, tree, Kind::POSITIVE);
                 }
                 "io_type" => {
                     self.config.io = self.value(&path, tree, Kind::IO).unwrap_or_default();

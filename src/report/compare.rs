@@ -158,6 +158,9 @@ pub struct Comparison {
     pub device: Option<Resources>,
     /// The whole design.
     pub total: Sides,
+    /// The longest path of logic in each stage of the RTL pipeline by the delay model, ns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rtl_stage_ns: Vec<f64>,
     /// The layers, each after those that feed it.
     pub layers: Vec<LayerRow>,
     /// Whether the paths agree bit for bit, if that was tried.

@@ -70,7 +70,7 @@ fn json_of_commands_that_look() {
         .assert_eq(&keys(&inspect).join(" "));
     assert_eq!(inspect["sha256"].as_str().unwrap().len(), 64);
     expect!["config formats warnings"].assert_eq(&keys(&json(0, &["config", &model])).join(" "));
-    expect!["model part clock_ns settings device total layers notes warnings"]
+    expect!["model part clock_ns settings device total rtl_stage_ns layers notes warnings"]
         .assert_eq(&keys(&json(0, &["estimate", &model])).join(" "));
     let predict = json(0, &["predict", &model, "--input", &input]);
     expect![[r#"{"samples":4,"outputs":{"softmax":[4,5]},"accuracy":null,"warnings":[]}"#]]
@@ -226,6 +226,38 @@ fn predictions_agree() {
         ],
     );
     assert!(Path::new(&bench.path("t/dense.npy")).is_file());
+}
+
+/// A number of cycles decides on the clock, or is checked against it.
+#[test]
+fn latency_as_a_target() {
+    let bench = Bench::new();
+    let (model, dir) = (bench.path("m.keras"), bench.path("p"));
+    let base = ["build", &model, "-o", &dir, "--latency"];
+    run(0, &[&base[..], &["6"]].concat());
+    let manifest =
+        |bench: &Bench| -> Value { serde_json::from_slice(&bench.read("p/nn2rtl.json")).unwrap() };
+    let free = manifest(&bench);
+    let clock = free["comparison"]["clock_ns"].as_f64().unwrap();
+    assert_eq!(free["rtl"]["latency"], 6);
+    assert_eq!(free["rtl"]["stage_ns"].as_array().unwrap().len(), 5);
+    assert_eq!(free["rtl"]["register_bits_least"], true);
+    // Nothing is left of the shortest clock but what rounding it to a picosecond takes.
+    let slack = free["rtl"]["slack_ns"].as_f64().unwrap();
+    assert!((-1e-9..0.001).contains(&slack), "{slack}");
+    let longer = (clock + 1.0).to_string();
+    run(0, &[&base[..], &["6", "--clock", &longer]].concat());
+    assert_eq!(manifest(&bench)["rtl"]["latency"], 6);
+    let shorter = (clock - 0.1).to_string();
+    let args = [&base[..], &["6", "--clock", &shorter]].concat();
+    let missed = &json(1, &args)["missed"];
+    assert_eq!(missed["needed_clock_ns"].as_f64(), Some(clock));
+    assert!(missed["needed_latency"].as_u64().unwrap() > 6, "{missed}");
+    let output = run(1, &args);
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("target missed: 6 cycles of "));
+    run(1, &["estimate", &model, "--latency", "6", "--clock", &shorter]);
+    run(2, &[&base[..], &["1"]].concat());
+    run(2, &[&base[..], &["6", "--flow", "hls"]].concat());
 }
 
 #[test]

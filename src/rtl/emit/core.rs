@@ -24,8 +24,8 @@ pub(super) fn core(writer: &Writer<'_>, name: &str) -> String {
     for (module, layer) in netlist.layers.iter().zip(&netlist.names.layers) {
         let _ = writeln!(out, "\n  // From {layer}.\n");
         for signal in &module.outputs {
-            let interval = netlist.datapath.interval(signal.value);
-            let _ = writeln!(out, "  logic{} {};", range(interval), netlist.name(*signal));
+            let bits = netlist.bits(*signal);
+            let _ = writeln!(out, "  logic{} {};", range(bits), netlist.name(*signal));
         }
     }
     for (module, layer) in netlist.layers.iter().zip(&netlist.names.layers) {
@@ -89,17 +89,18 @@ fn inputs(writer: &Writer<'_>, out: &mut String) {
     out.push_str("\n  // The inputs, registered.\n\n");
     for (signal, source) in &writer.module.signals {
         let to = netlist.name(*signal);
+        let bits = netlist.bits(*signal);
         let from = match (source, datapath.op(signal.value)) {
-            (Source::Registered, _) => writer.read(signal.value, signal.stage - 1).to_string(),
+            (Source::Registered, _) => writer.before(*signal),
             (_, Op::Input(port, element)) => {
                 let (port, element) = (port as usize, element as usize);
                 let offset = vectors[port].offsets[element];
                 let port = format!("in_{}_i", netlist.names.inputs[port]);
-                select(&port, offset, datapath.width(signal.value))
+                select(&port, offset + bits.low, bits.high - bits.low)
             }
             _ => continue,
         };
-        let _ = writeln!(out, "  logic{} {to};", range(datapath.interval(signal.value)));
+        let _ = writeln!(out, "  logic{} {to};", range(bits));
         registers.push(format!("{to} <= {from};"));
     }
     if !registers.is_empty() {
@@ -118,9 +119,12 @@ fn unread(netlist: &Netlist<'_>, port: &Port, name: &str, live: &[bool]) -> Vec<
     let mut unread = Vec::new();
     let mut offset = 0;
     for (id, (width, _)) in port.elements.iter().zip(&port.slots) {
-        let used = if live[id.index()] { netlist.datapath.width(*id) } else { 0 };
-        if used < *width {
-            unread.push(select(&format!("in_{name}_i"), offset + used, width - used));
+        let bits = netlist.bits(Signal { stage: 0, value: *id });
+        let (low, high) = if live[id.index()] { (bits.low, bits.high) } else { (0, 0) };
+        for (from, to) in [(0, low), (high, *width)] {
+            if from < to {
+                unread.push(select(&format!("in_{name}_i"), offset + from, to - from));
+            }
         }
         offset += width;
     }

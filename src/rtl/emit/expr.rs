@@ -42,6 +42,14 @@ impl Expr {
         Expr::Unary { op, inner: Box::new(inner) }
     }
 
+    /// Without `$signed( )` around it, where no other width is asked for.
+    pub(super) fn plain(self) -> Expr {
+        match self {
+            Expr::AsSigned(inner) => *inner,
+            other => other,
+        }
+    }
+
     fn is_atom(&self) -> bool {
         matches!(
             self,

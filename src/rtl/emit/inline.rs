@@ -25,14 +25,13 @@ enum Reader {
 /// For every value whether it is written where it is read.
 pub(super) fn inline(netlist: &Netlist<'_>) -> Vec<bool> {
     let datapath = netlist.datapath;
-    let (readers, sliced) = readers(datapath);
+    let readers = readers(datapath);
     let mut text = vec![0u32; datapath.len()];
     let mut inline = vec![false; datapath.len()];
     for id in datapath.values() {
         if let Op::Slice { .. } = datapath.op(id) {
             inline[id.index()] = netlist.names.element(id).is_none()
-                && (is_alias(datapath, id)
-                    || !sliced[id.index()] && is_text(netlist, id, readers[id.index()]));
+                && (is_alias(datapath, id) || is_text(netlist, id, readers[id.index()]));
         }
         let mut total: u32 = 8;
         for operand in datapath.op(id).operands() {
@@ -65,29 +64,21 @@ fn name_length(netlist: &Netlist<'_>, id: ValueId) -> u32 {
     }
 }
 
-/// Who reads each value, and whether someone selects bits of it.
-fn readers(datapath: &Datapath) -> (Vec<Reader>, Vec<bool>) {
+/// Who reads each value.
+fn readers(datapath: &Datapath) -> Vec<Reader> {
     let live = datapath.live();
     let mut readers = vec![Reader::Nobody; datapath.len()];
-    let mut sliced = vec![false; datapath.len()];
     let mut read = |id: ValueId, by: Reader| {
         let reader = &mut readers[id.index()];
         *reader = if *reader == Reader::Nobody { by } else { Reader::Several };
     };
     for id in datapath.values().filter(|id| live[id.index()]) {
         datapath.op(id).operands().for_each(|it| read(it, Reader::One(id)));
-        match datapath.op(id) {
-            Op::Slice { value, .. } => sliced[value.index()] = true,
-            Op::Any { value, width } if width < datapath.width(value) => {
-                sliced[value.index()] = true;
-            }
-            _ => {}
-        }
     }
     for id in datapath.outputs.iter().flat_map(|port| &port.elements) {
         read(*id, Reader::Several);
     }
-    (readers, sliced)
+    readers
 }
 
 /// Whether a value can stand inside the expression of its only reader.
@@ -115,11 +106,13 @@ fn is_alias(datapath: &Datapath, id: ValueId) -> bool {
         && datapath.interval(id).signed() == datapath.interval(value).signed()
 }
 
-/// Whether a slice that nobody slices again is written as `x[7:3]`: it must be inside its source, and
-/// unsigned or only chosen from at its own width, because a part of a signal has no sign.
+/// Whether a slice is written as `x[7:3]`: it must be inside its source, and unsigned or only chosen
+/// from at its own width, because a part of a signal has no sign.
 fn is_text(netlist: &Netlist<'_>, id: ValueId, reader: Reader) -> bool {
     let datapath = netlist.datapath;
-    let Op::Slice { value, low, .. } = datapath.op(id) else { return false };
+    if !matches!(datapath.op(id), Op::Slice { .. }) {
+        return false;
+    }
     let chosen = match reader {
         Reader::One(reader) => {
             matches!(datapath.op(reader), Op::Mux(..))
@@ -129,6 +122,6 @@ fn is_text(netlist: &Netlist<'_>, id: ValueId, reader: Reader) -> bool {
         }
         _ => false,
     };
-    let inside = low + datapath.width(id) <= datapath.width(value);
+    let inside = netlist.schedule.lifetimes.part(id).bits() == datapath.width(id);
     inside && (!datapath.interval(id).signed() || chosen)
 }

@@ -4,6 +4,7 @@ use super::expr::Expr;
 use super::tables::Entries;
 use crate::rtl::datapath::{Datapath, Interval, Logic, Op, Relation, TableId, Term, ValueId};
 use crate::rtl::netlist::{Module, Netlist, Signal};
+use crate::rtl::pipeline::Part;
 
 /// Writes the expressions of one module.
 #[derive(Clone, Copy)]
@@ -43,7 +44,13 @@ impl<'a> Writer<'a> {
                 let (width, signed) = (interval.width(), interval.signed());
                 Expr::Literal { value: constant, width, signed }
             }
-            Op::Slice { .. } if self.is_cut_here(value, stage) => self.slice(value, stage),
+            Op::Slice { .. } if self.is_cut_here(value, stage) => {
+                match (self.slice(value, stage), self.datapath().interval(value).signed()) {
+                    // Part of a signal has no sign by itself.
+                    ((bits, false), true) => Expr::AsSigned(Box::new(bits)),
+                    ((bits, _), _) => bits,
+                }
+            }
             Op::Slice { .. } => Expr::Name(self.name(Signal { stage, value })),
             _ if self.inline[value.index()] => self.compute(value, self.datapath().width(value)),
             _ => Expr::Name(self.name(Signal { stage, value })),
@@ -69,16 +76,10 @@ impl<'a> Writer<'a> {
             return self.compute(value, width);
         }
         let inner = self.read(value, stage);
-        if self.datapath().width(value) == width {
-            return inner;
+        match self.datapath().width(value) == width {
+            true => inner.plain(),
+            false => Expr::Extend { width, inner: Box::new(inner) },
         }
-        // Part of a signal has no sign by itself.
-        let part = matches!(op, Op::Slice { .. }) && self.is_cut_here(value, stage);
-        let inner = match part && self.datapath().interval(value).signed() {
-            true => Expr::AsSigned(Box::new(inner)),
-            false => inner,
-        };
-        Expr::Extend { width, inner: Box::new(inner) }
     }
 
     /// What computes a value, in the stage in which it is scheduled, at a width of at least its own.
@@ -93,7 +94,13 @@ impl<'a> Writer<'a> {
             Op::Mul(a, b) => {
                 Expr::binary("*", self.extended(a, stage, width), self.extended(b, stage, width))
             }
-            Op::Any { value, width } => self.any(value, stage, width),
+            Op::Any { value, .. } => {
+                let bits = match self.netlist.schedule.lifetimes.taken(datapath, id) {
+                    Some(part) => self.part(id, part, stage, false).0,
+                    None => self.read(value, stage).plain(),
+                };
+                Expr::unary("|", bits)
+            }
             Op::Mux(condition, a, b) => {
                 // `!c ? a : b` reads better as `c ? b : a`.
                 let (condition, a, b) = match self.negated(condition) {
@@ -144,7 +151,7 @@ impl<'a> Writer<'a> {
 
     /// A value as a single bit: set unless it is zero.
     fn condition(&self, value: ValueId, stage: u32) -> Expr {
-        let inner = self.read(value, stage);
+        let inner = self.read(value, stage).plain();
         match self.datapath().width(value) {
             1 => inner,
             _ => Expr::unary("|", inner),
@@ -184,12 +191,13 @@ impl<'a> Writer<'a> {
             interval.width() + u32::from(signed && !interval.signed())
         };
         let width = bits(a).max(bits(b));
-        let side = |it: ValueId| match (self.extended(it, stage, width), datapath.op(it)) {
-            (Expr::Literal { value, width, .. }, _) => Expr::Literal { value, width, signed },
-            (inner, _) if signed && !datapath.interval(it).signed() => {
-                Expr::AsSigned(Box::new(inner))
-            }
-            (inner, _) => inner,
+        let same = |it: ValueId| datapath.width(it) == width;
+        let side = |it: ValueId| match self.extended(it, stage, width) {
+            Expr::Literal { value, width, .. } => Expr::Literal { value, width, signed },
+            inner if signed && !datapath.interval(it).signed() => Expr::AsSigned(Box::new(inner)),
+            // The sign matters here even if the width is the same.
+            _ if signed && same(it) => self.read(it, stage),
+            inner => inner,
         };
         // A constant stands on the right.
         let turned = matches!(datapath.op(a), Op::Const(_));
@@ -204,40 +212,52 @@ impl<'a> Writer<'a> {
         Expr::binary(op, side(a), side(b))
     }
 
-    fn any(&self, value: ValueId, stage: u32, width: u32) -> Expr {
-        let inner = match width >= self.datapath().width(value) {
-            true => self.read(value, stage),
-            false => Expr::Name(select(&self.read(value, stage).to_string(), 0, width)),
-        };
-        Expr::unary("|", inner)
+    /// What a register takes over from the stage before.
+    pub(super) fn before(&self, register: Signal) -> String {
+        let Signal { stage, value } = register;
+        let before = self.read(value, stage - 1).plain().to_string();
+        let (old, new) = (Signal { stage: stage - 1, value }, self.netlist.bits(register));
+        match self.netlist.bits(old) == new {
+            true => before,
+            false => select(&before, new.low, new.high - new.low),
+        }
     }
 
-    /// Some bits of a signal in some stage, at the width of the slice.
-    pub(super) fn slice(&self, id: ValueId, stage: u32) -> Expr {
+    /// Some bits of a signal in some stage, at the width of the slice, and whether they have a sign.
+    pub(super) fn slice(&self, id: ValueId, stage: u32) -> (Expr, bool) {
         let datapath = self.datapath();
-        let Op::Slice { value, low, width, .. } = datapath.op(id) else {
-            return self.read(id, stage);
+        let Op::Slice { value, .. } = datapath.op(id) else {
+            return (self.read(id, stage), datapath.interval(id).signed());
         };
-        let (from, to) = (datapath.interval(value), datapath.width(id));
-        // A name, because what is sliced is never written as text itself.
-        let name = self.read(value, stage).to_string();
-        let there = from.width();
-        // Bits beyond the signal are copies of its sign.
-        let (low, at_sign) = (low.min(there - 1), low >= there);
-        if at_sign && !from.signed() {
-            return Expr::Literal { value: 0, width: to, signed: false };
+        let part = self.netlist.schedule.lifetimes.part(id);
+        let (bits, signed) = self.part(id, part, stage, datapath.interval(id).signed());
+        let width = datapath.width(id);
+        if part.bits() == width {
+            return (bits, signed);
         }
-        let taken = width.min(to).min(there - low);
+        // Bits beyond the signal are copies of its sign.
+        let inner = match datapath.interval(value).signed() {
+            true => Expr::AsSigned(Box::new(bits.plain())),
+            false => bits,
+        };
+        (Expr::Extend { width, inner: Box::new(inner) }, datapath.interval(value).signed())
+    }
+
+    /// The bits that `reader` takes, from where they are held, and whether they have a sign.
+    fn part(&self, reader: ValueId, part: Part, stage: u32, signed: bool) -> (Expr, bool) {
+        let lifetimes = &self.netlist.schedule.lifetimes;
+        let value = lifetimes.holder(reader, stage);
+        // A name, because what holds bits for others is never written as text itself.
+        let name = self.read(value, stage).to_string();
+        let held = self.netlist.bits(Signal { stage, value });
+        let low = part.low - lifetimes.part(value).low;
+        let all = (held.low, held.high) == (low, low + part.bits());
         // A signed name would be extended by its sign where an unsigned slice is not.
-        let same_sign = from.signed() == datapath.interval(id).signed();
-        let whole = taken == there && (there == 1 || !from.signed() || same_sign);
-        let bits = Expr::Name(if whole { name } else { select(&name, low, taken) });
-        match (taken < to, from.signed()) {
-            (false, _) => bits,
-            (true, true) => {
-                Expr::Extend { width: to, inner: Box::new(Expr::AsSigned(Box::new(bits))) }
-            }
-            (true, false) => Expr::Extend { width: to, inner: Box::new(bits) },
+        match all && (signed || !held.signed) {
+            true => (Expr::Name(name), held.signed),
+            // Of a single bit nothing can be selected.
+            false if all && held.high == 1 => (Expr::Name(format!("$unsigned({name})")), false),
+            false => (Expr::Name(select(&name, low, part.bits())), false),
         }
     }
 }

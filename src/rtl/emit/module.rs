@@ -6,7 +6,7 @@ use super::lower::Writer;
 use super::text::{self, count, plain, range};
 use crate::error::Origin;
 use crate::rtl::datapath::{Datapath, Interval, Op, ScopeId, ValueId};
-use crate::rtl::netlist::{Signal, Source};
+use crate::rtl::netlist::{Bits, Signal, Source};
 
 /// Column at which names of ports start, past `output logic signed [15:0] `.
 const NAME_COLUMN: usize = 29;
@@ -24,7 +24,7 @@ pub(super) fn module(writer: &Writer<'_>, name: &str, scope: ScopeId, terms: &[u
     out.push('\n');
     for signal in &writer.module.outputs {
         let port = writer.netlist.name(*signal);
-        let value = writer.read(signal.value, signal.stage);
+        let value = writer.read(signal.value, signal.stage).plain();
         text::statement(&mut out, 2, &format!("assign {port}_o = {value};"));
     }
     out.push_str("\nendmodule\n");
@@ -40,7 +40,8 @@ fn header(writer: &Writer<'_>, out: &mut String, name: &str, about: &str, origin
     for (signal, source) in &writer.module.signals {
         match (source, writer.netlist.datapath.op(signal.value)) {
             (Source::Registered, _) => {
-                bits += writer.netlist.datapath.width(signal.value) as usize;
+                let kept = writer.netlist.bits(*signal);
+                bits += (kept.high - kept.low) as usize;
                 continue;
             }
             (Source::Computed, Op::Add(..)) => adds += 1,
@@ -85,7 +86,8 @@ fn comment(out: &mut String, indent: usize, text: &str) {
 fn ports(writer: &Writer<'_>, out: &mut String) {
     let mut lines: Vec<(String, Option<String>)> = Vec::new();
     if writer.module.is_clocked() {
-        lines.push((port("input ", Interval::new(0, 1), "clk_i"), None));
+        let bit = Bits { low: 0, high: 1, signed: false, whole: true };
+        lines.push((port("input ", bit, "clk_i"), None));
     }
     for (signals, input) in [(&writer.module.inputs, true), (&writer.module.outputs, false)] {
         let mut signals = signals.clone();
@@ -97,10 +99,10 @@ fn ports(writer: &Writer<'_>, out: &mut String) {
         for signal in signals {
             let about = group_comment(writer, signal, input);
             let fresh = group.replace(about.clone()) != Some(about.clone());
-            let interval = writer.netlist.datapath.interval(signal.value);
+            let bits = writer.netlist.bits(signal);
             let (direction, suffix) = if input { ("input ", "_i") } else { ("output", "_o") };
             let name = format!("{}{suffix}", writer.netlist.name(signal));
-            lines.push((port(direction, interval, &name), fresh.then_some(about)));
+            lines.push((port(direction, bits, &name), fresh.then_some(about)));
         }
     }
     let last = lines.len();
@@ -133,14 +135,13 @@ fn group_comment(writer: &Writer<'_>, signal: Signal, input: bool) -> String {
     format!("Stage {},{from} {register}.", signal.stage)
 }
 
-fn port(direction: &str, interval: Interval, name: &str) -> String {
-    let text = format!("{direction} logic{}", range(interval));
+fn port(direction: &str, bits: Bits, name: &str) -> String {
+    let text = format!("{direction} logic{}", range(bits));
     format!("{text:NAME_COLUMN$} {name}")
 }
 
 /// Everything inside, in the order of the stages.
 fn body(writer: &Writer<'_>, out: &mut String, terms: &[u32]) {
-    let datapath = writer.netlist.datapath;
     let mut registers: Vec<String> = Vec::new();
     for stage in writer.module.signals.chunk_by(|a, b| a.0.stage == b.0.stage) {
         if stage.iter().all(|(signal, source)| is_silent(writer, *signal, *source)) {
@@ -151,9 +152,8 @@ fn body(writer: &Writer<'_>, out: &mut String, terms: &[u32]) {
             stage.iter().partition(|it| it.1 == Source::Registered);
         for (signal, _) in &kept {
             let name = writer.netlist.name(*signal);
-            let before = writer.read(signal.value, signal.stage - 1);
-            let _ = writeln!(out, "  logic{} {name};", range(datapath.interval(signal.value)));
-            registers.push(format!("{name} <= {before};"));
+            let _ = writeln!(out, "  logic{} {name};", range(writer.netlist.bits(*signal)));
+            registers.push(format!("{name} <= {};", writer.before(*signal)));
         }
         if !kept.is_empty() && !made.iter().all(|it| is_silent(writer, it.0, it.1)) {
             out.push('\n');
@@ -180,7 +180,7 @@ fn define(writer: &Writer<'_>, out: &mut String, signal: Signal, source: Source,
         return;
     }
     let value = match source {
-        Source::Sliced => writer.slice(id, signal.stage),
+        Source::Sliced => writer.slice(id, signal.stage).0,
         _ => writer.compute(id, datapath.width(id)),
     };
     if let Some((tensor, element)) = writer.netlist.names.element(id) {
@@ -189,7 +189,7 @@ fn define(writer: &Writer<'_>, out: &mut String, signal: Signal, source: Source,
         let _ = writeln!(out, "  // {tensor}[{element}] = {what}, {lo} to {hi}.");
     }
     let name = writer.netlist.name(signal);
-    let _ = writeln!(out, "  logic{} {name};", range(datapath.interval(id)));
+    let _ = writeln!(out, "  logic{} {name};", range(writer.netlist.bits(signal)));
     text::statement(out, 2, &format!("assign {name} = {value};"));
 }
 

@@ -1,7 +1,7 @@
 //! Small things all generated text has in common.
 
 use crate::error::Origin;
-use crate::rtl::datapath::Interval;
+use crate::rtl::netlist::Bits;
 
 /// Longest line.
 const COLUMNS: usize = 100;
@@ -30,11 +30,11 @@ pub(super) fn statement(out: &mut String, indent: usize, text: &str) {
 }
 
 /// `signed [15:0] `, ` [3:0] ` or nothing: what stands between `logic` and the name.
-pub(super) fn range(interval: Interval) -> String {
-    let sign = if interval.signed() { " signed" } else { "" };
-    match interval.width() {
-        1 => sign.to_owned(),
-        width => format!("{sign} [{}:0]", width - 1),
+pub(super) fn range(bits: Bits) -> String {
+    let sign = if bits.signed { " signed" } else { "" };
+    match (bits.whole, bits.high) {
+        (true, 1) => sign.to_owned(),
+        (_, high) => format!("{sign} [{}:{}]", high - 1, bits.low),
     }
 }
 

@@ -25,6 +25,19 @@ pub struct Signal {
     pub value: ValueId,
 }
 
+/// Bits of a value, by their numbers in the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bits {
+    /// The lowest.
+    pub low: u32,
+    /// Behind the highest.
+    pub high: u32,
+    /// The highest is a sign.
+    pub signed: bool,
+    /// None is missing.
+    pub whole: bool,
+}
+
 /// How a module comes by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
@@ -95,10 +108,21 @@ impl<'a> Netlist<'a> {
         }
     }
 
-    /// Whether a signal leaves a register of the module it belongs to.
+    /// The bits of a value that a signal has: all, or some in registers of which only some are read.
+    pub fn bits(&self, signal: Signal) -> Bits {
+        let (low, high) = self.schedule.lifetimes.range(signal.value, signal.stage);
+        let whole = high - low == self.schedule.lifetimes.part(signal.value).bits();
+        let interval = self.datapath.interval(signal.value);
+        match whole {
+            true => Bits { low: 0, high: interval.width(), signed: interval.signed(), whole },
+            false => Bits { low, high, signed: false, whole },
+        }
+    }
+
+    /// Whether a signal comes from registers, be it as a part of one.
     pub fn is_registered(&self, signal: Signal) -> bool {
-        signal.stage > self.schedule.lifetimes.from(signal.value)
-            || matches!(self.datapath.op(signal.value), Op::Input(..))
+        let root = self.schedule.lifetimes.part(signal.value).root;
+        signal.stage > self.schedule.stage(root) || matches!(self.datapath.op(root), Op::Input(..))
     }
 }
 

@@ -22,8 +22,16 @@ pub(super) fn partition(datapath: &Datapath, schedule: &Schedule) -> Vec<Module>
     for id in datapath.outputs.iter().flat_map(|port| &port.elements) {
         plan.demand(*id, core, schedule.stages);
     }
+    let slices = slices(datapath, schedule);
+    let mut rest = slices.as_slice();
     for id in datapath.values().rev() {
-        plan.settle(id);
+        // Whoever reads a slice comes after what it is a part of.
+        let own = rest.partition_point(|it| it.0 >= id);
+        rest[..own].iter().for_each(|it| plan.settle(it.2));
+        rest = &rest[own..];
+        if !matches!(datapath.op(id), Op::Slice { .. }) {
+            plan.settle(id);
+        }
     }
     for module in &mut plan.modules {
         for list in [&mut module.inputs, &mut module.outputs] {
@@ -33,6 +41,18 @@ pub(super) fn partition(datapath: &Datapath, schedule: &Schedule) -> Vec<Module>
         module.signals.sort_unstable();
     }
     plan.modules
+}
+
+/// All slices: those of the last value first, and of one value the narrowest, because they may be
+/// taken from wider ones. Among equals the one without registers of its own comes first.
+fn slices(datapath: &Datapath, schedule: &Schedule) -> Vec<(ValueId, u32, ValueId)> {
+    let lifetimes = &schedule.lifetimes;
+    let all = datapath.values().filter(|it| matches!(datapath.op(*it), Op::Slice { .. }));
+    let mut slices: Vec<(ValueId, u32, ValueId)> =
+        all.map(|id| (lifetimes.part(id).root, lifetimes.part(id).bits(), id)).collect();
+    let keeps = |id: ValueId| lifetimes.until(id) > lifetimes.from(id);
+    slices.sort_unstable_by_key(|it| (std::cmp::Reverse(it.0), it.1, keeps(it.2), it.2));
+    slices
 }
 
 struct Plan<'a> {
@@ -117,8 +137,9 @@ impl Plan<'_> {
     fn define(&mut self, id: ValueId, home: Home, needed: &[u32]) {
         let last = needed.last().copied().unwrap_or(0);
         let signals = home as usize;
-        if let Op::Slice { value: source, .. } = self.datapath.op(id) {
-            let from = self.schedule.lifetimes.from(id);
+        let lifetimes = &self.schedule.lifetimes;
+        if let Op::Slice { .. } = self.datapath.op(id) {
+            let from = lifetimes.from(id);
             let mut taken: Vec<u32> = needed.iter().copied().filter(|it| *it <= from).collect();
             // The registers start from the slice itself.
             if last > from && taken.last() != Some(&from) {
@@ -126,7 +147,7 @@ impl Plan<'_> {
             }
             for stage in taken {
                 self.modules[signals].signals.push((Signal { stage, value: id }, Source::Sliced));
-                self.demand(source, home, stage);
+                self.demand(lifetimes.holder(id, stage), home, stage);
             }
             self.registers(id, home, from, last);
             return;
@@ -134,6 +155,9 @@ impl Plan<'_> {
         let stage = self.schedule.stage(id);
         self.modules[signals].signals.push((Signal { stage, value: id }, Source::Computed));
         self.registers(id, home, stage, last);
+        if lifetimes.taken(self.datapath, id).is_some() {
+            return self.demand(lifetimes.holder(id, stage), home, stage);
+        }
         for operand in self.datapath.op(id).operands() {
             self.demand(operand, home, stage);
         }

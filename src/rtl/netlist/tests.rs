@@ -34,14 +34,16 @@ fn check(netlist: &Netlist<'_>) -> Result<(), String> {
         for (signal, source) in &module.signals {
             let input = matches!(netlist.datapath.op(signal.value), Op::Input(..));
             if *source == Source::Registered || input {
-                bits += u64::from(netlist.datapath.width(signal.value));
+                let kept = netlist.bits(*signal);
+                bits += u64::from(kept.high - kept.low);
                 if registers.insert(*signal, module.scope).is_some() {
                     return Err(format!("{signal:?} is registered twice"));
                 }
             }
         }
     }
-    if bits != netlist.schedule.register_bits {
+    // Between bits that are read there may be some that are not; a copied sign is written twice.
+    if bits < netlist.schedule.register_bits || bits > netlist.schedule.register_bits * 5 / 4 {
         return Err(format!("{bits} bits of registers, not {}", netlist.schedule.register_bits));
     }
     for module in netlist.layers.iter().chain([&netlist.core]) {
@@ -51,6 +53,25 @@ fn check(netlist: &Netlist<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether the bits that a value takes of another one are there.
+fn held(
+    netlist: &Netlist<'_>,
+    value: ValueId,
+    stage: u32,
+    find: &dyn Fn(u32, ValueId) -> Result<(), String>,
+) -> Result<(), String> {
+    let lifetimes = &netlist.schedule.lifetimes;
+    let part = lifetimes.taken(netlist.datapath, value).unwrap_or(lifetimes.part(value));
+    let holder = lifetimes.holder(value, stage);
+    let there = netlist.bits(Signal { stage, value: holder });
+    let own = lifetimes.part(holder);
+    let low = part.low.checked_sub(own.low).ok_or("a holder that does not hold")?;
+    match part.root == own.root && there.low <= low && low + part.bits() <= there.high {
+        true => find(stage, holder),
+        false => Err(format!("{value} is not in {holder} in stage {stage}: {there:?}")),
+    }
 }
 
 fn complete(netlist: &Netlist<'_>, module: &Module) -> Result<(), String> {
@@ -72,12 +93,15 @@ fn complete(netlist: &Netlist<'_>, module: &Module) -> Result<(), String> {
         let Signal { stage, value } = *signal;
         match source {
             Source::Registered => find(stage - 1, value)?,
-            Source::Sliced => datapath.op(value).operands().try_for_each(|it| find(stage, it))?,
+            Source::Sliced => held(netlist, value, stage, &find)?,
             Source::Computed => {
                 if stage != netlist.schedule.stage(value) {
                     return Err(format!("{value} is computed in stage {stage}"));
                 }
-                datapath.op(value).operands().try_for_each(|it| find(stage, it))?;
+                match netlist.schedule.lifetimes.taken(datapath, value) {
+                    Some(_) => held(netlist, value, stage, &find)?,
+                    None => datapath.op(value).operands().try_for_each(|it| find(stage, it))?,
+                }
             }
         }
     }

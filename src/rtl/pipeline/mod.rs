@@ -11,16 +11,31 @@
 //!
 //! The latency is the number of ranks, `S + 1`: what is at the inputs in cycle `t` is the cause of
 //! what is at the outputs in cycle `t + latency`. A new sample enters in every cycle.
+//!
+//! The number of stages is the smallest there is. Among the assignments of so many stages one with
+//! the fewest register bits is taken; that too is proved ([`Schedule::exact`]) up to a fixed amount
+//! of work, the same on every machine: it is enough for adder graphs of 100 000 operations in 15
+//! stages or of a million in 5. What is found by then is never worse than the greedy guess that the
+//! search starts from.
 
-mod asap;
+mod bounds;
+mod closure;
 mod delays;
+mod descent;
+mod graph;
 mod lifetimes;
 mod mobility;
+mod part;
+mod target;
 
 pub use delays::Delays;
 pub use lifetimes::Lifetimes;
+pub use part::Part;
+pub use target::{Missed, fastest, schedule_in};
 use thiserror::Error;
 
+use self::bounds::Clock;
+use self::graph::{FS, Graph, NONE};
 use super::datapath::{Datapath, Op, ValueId};
 use crate::error::Origin;
 
@@ -42,10 +57,14 @@ pub struct Schedule {
     pub arrival_ns: Vec<f64>,
     /// What the longest path leaves of the clock; negative if there are violations.
     pub worst_slack_ns: f64,
+    /// The longest path of logic in each stage, registers not counted.
+    pub stage_ns: Vec<f64>,
     /// How long each value is kept in registers.
     pub lifetimes: Lifetimes,
     /// Bits of all registers, input and output registers included.
     pub register_bits: u64,
+    /// Whether it is proved that no schedule of so many stages has fewer.
+    pub exact: bool,
     /// Operations that take longer than a clock, the worst of each kind and layer.
     pub violations: Vec<Violation>,
 }
@@ -88,41 +107,90 @@ pub enum ScheduleError {
         /// Clock to output, set-up and uncertainty.
         register_ns: f64,
     },
+    /// A register behind the inputs and one in front of the outputs are always there.
+    #[error("a latency of {found} cycles is too short: the least is 2, from register to register")]
+    Latency {
+        /// What was asked for.
+        found: u32,
+    },
+    /// No schedule has this latency at this clock.
+    #[error(transparent)]
+    Missed(#[from] Missed),
 }
 
-/// Finds a schedule of the fewest stages and, among those, one with few register bits.
+/// Finds the schedule of the fewest stages and, among those, of the fewest register bits.
+///
+/// # Errors
+/// A clock that registers alone exceed.
 pub fn schedule(
     datapath: &Datapath,
     delays: &dyn Delays,
     clock_ns: f64,
 ) -> Result<Schedule, ScheduleError> {
-    let register_ns = delays.register();
-    if !clock_ns.is_finite() || clock_ns <= register_ns {
-        return Err(ScheduleError::Clock { clock_ns, register_ns });
-    }
-    let timing = Timing::new(datapath, delays, clock_ns - register_ns);
-    let stage = mobility::settle(&timing, asap::stages(&timing));
-    Ok(Schedule::of(&timing, clock_ns, stage))
+    let program = Program::new(datapath, delays);
+    let timing = program.timing(clock_ns)?;
+    Ok(program.schedule(&timing, clock_ns, 1))
 }
 
-/// What scheduling looks at again and again.
-struct Timing<'a> {
+/// A program and what follows from it whatever the clock is.
+struct Program<'a> {
     datapath: &'a Datapath,
     live: Vec<bool>,
+    /// Nanoseconds by value.
     delay: Vec<f64>,
+    register_ns: f64,
+    parts: Vec<Part>,
+    graph: Graph,
+}
+
+impl<'a> Program<'a> {
+    fn new(datapath: &'a Datapath, delays: &dyn Delays) -> Program<'a> {
+        let live = datapath.live();
+        let parts = part::parts(datapath);
+        let delay = |id: ValueId| match datapath.op(id).is_wiring() || !live[id.index()] {
+            true => 0.0,
+            false => delays.delay(datapath, id).max(0.0),
+        };
+        let delay: Vec<f64> = datapath.values().map(delay).collect();
+        let graph = Graph::new(datapath, &live, &parts, |id| delay[id.index()]);
+        Program { datapath, live, delay, register_ns: delays.register(), parts, graph }
+    }
+
+    fn timing(&self, clock_ns: f64) -> Result<Timing<'_>, ScheduleError> {
+        let register_ns = self.register_ns;
+        if !clock_ns.is_finite() || clock_ns <= register_ns {
+            return Err(ScheduleError::Clock { clock_ns, register_ns });
+        }
+        let (datapath, live, delay) = (self.datapath, &self.live, &self.delay);
+        Ok(Timing { datapath, live, delay, budget: clock_ns - register_ns })
+    }
+
+    /// The fewest register bits in the fewest stages, or in `at_least` as many.
+    fn schedule(&self, timing: &Timing<'_>, clock_ns: f64, at_least: u32) -> Schedule {
+        let (graph, clock) = (&self.graph, timing.clock());
+        let early = bounds::earliest(graph, clock);
+        let stages = bounds::count(&early).max(at_least);
+        let guess = mobility::settle(graph, clock, stages, early);
+        let found = descent::descend(graph, clock, stages, guess);
+        let at = |node: &u32| if *node == NONE { 0 } else { found.stage[*node as usize] };
+        let stage = graph.node.iter().map(at).collect();
+        Schedule::of(timing, &self.parts, clock_ns, (stage, stages, found.exact))
+    }
+}
+
+/// A program under a clock, in nanoseconds.
+struct Timing<'a> {
+    datapath: &'a Datapath,
+    live: &'a [bool],
+    delay: &'a [f64],
     /// Time for logic between two registers.
     budget: f64,
 }
 
 impl Timing<'_> {
-    fn new<'a>(datapath: &'a Datapath, delays: &dyn Delays, budget: f64) -> Timing<'a> {
-        let live = datapath.live();
-        let delay = |id: ValueId| match datapath.op(id).is_wiring() || !live[id.index()] {
-            true => 0.0,
-            false => delays.delay(datapath, id).max(0.0),
-        };
-        let delay = datapath.values().map(delay).collect();
-        Timing { datapath, live, delay, budget }
+    /// The clock in whole femtoseconds, rounded down but for the noise of decimal fractions.
+    fn clock(&self) -> Clock {
+        Clock { budget: (self.budget * FS + 1e-3).floor() as u64 }
     }
 
     /// Live values that are signals: everything but constants.
@@ -146,17 +214,28 @@ impl Timing<'_> {
 
 impl Schedule {
     /// Completes an assignment of stages: arrival times, lifetimes, violations.
-    fn of(timing: &Timing<'_>, clock_ns: f64, stage: Vec<u32>) -> Schedule {
+    fn of(
+        timing: &Timing<'_>,
+        parts: &[Part],
+        clock_ns: f64,
+        (stage, stages, exact): (Vec<u32>, u32, bool),
+    ) -> Schedule {
         let arrival_ns = arrivals(timing, &stage);
-        let stages = timing.signals().map(|id| stage[id.index()] + 1).max().unwrap_or(1);
-        let lifetimes = Lifetimes::new(timing.datapath, &timing.live, &stage, stages);
-        let longest = timing.signals().map(|id| arrival_ns[id.index()]).fold(0.0, f64::max);
+        let lifetimes =
+            Lifetimes::new(timing.datapath, timing.live, parts.to_vec(), &stage, stages);
+        let mut stage_ns = vec![0f64; stages as usize];
+        for id in timing.signals() {
+            let longest = &mut stage_ns[stage[id.index()] as usize];
+            *longest = longest.max(arrival_ns[id.index()]);
+        }
         Schedule {
             clock_ns,
             stages,
             latency: stages + 1,
-            worst_slack_ns: timing.budget - longest,
-            register_bits: lifetimes.register_bits(timing.datapath),
+            worst_slack_ns: timing.budget - stage_ns.iter().copied().fold(0.0, f64::max),
+            stage_ns,
+            register_bits: lifetimes.register_bits(),
+            exact,
             violations: violations(timing, clock_ns),
             stage,
             arrival_ns,
