@@ -5,6 +5,8 @@
 //! that inner loops vectorize whatever the unit does; blocks run in parallel.
 
 mod block;
+mod columns;
+pub mod program;
 
 use rayon::prelude::*;
 
