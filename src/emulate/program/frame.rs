@@ -65,6 +65,47 @@ impl<'a, T> Others<'a, T> {
     }
 }
 
+/// Elements of a panel: as many as a cache line has doubles.
+const PANEL: usize = 8;
+
+/// A few neighbouring elements of all samples, turned from rows into columns: reading one element at a
+/// time would touch every cache line of the samples again and again.
+#[derive(Debug)]
+pub(super) struct Panel {
+    columns: Vec<f64>,
+    lanes: usize,
+    /// Which elements there are: the position of the first.
+    first: Option<usize>,
+}
+
+impl Panel {
+    fn new(lanes: usize) -> Panel {
+        Panel { columns: vec![0.0; PANEL * lanes], lanes, first: None }
+    }
+
+    /// Other samples are next.
+    pub(super) fn forget(&mut self) {
+        self.first = None;
+    }
+
+    /// An element of all samples, each of which has `width` elements; whatever was there before in
+    /// lanes that have no sample.
+    #[inline(always)]
+    pub(super) fn column(&mut self, samples: &[f64], width: usize, element: usize) -> &[f64] {
+        let first = element / PANEL * PANEL;
+        if self.first != Some(first) {
+            self.first = Some(first);
+            let count = PANEL.min(width - first);
+            for (lane, sample) in samples.chunks_exact(width).enumerate() {
+                for (at, value) in sample[first..first + count].iter().enumerate() {
+                    self.columns[at * self.lanes + lane] = *value;
+                }
+            }
+        }
+        &self.columns[(element - first) * self.lanes..][..self.lanes]
+    }
+}
+
 /// Everything that a block of samples needs.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -72,7 +113,9 @@ pub(super) struct Frame {
     pub(super) w32: Bank<i32>,
     pub(super) w64: Bank<i64>,
     pub(super) w128: Bank<i128>,
-    /// An element of all samples on its way in or out.
+    /// Elements of all samples on their way in.
+    pub(super) panel: Panel,
+    /// An element of all samples on its way out.
     pub(super) column: Vec<f64>,
 }
 
@@ -84,6 +127,7 @@ impl Frame {
             w32: Bank::new(count(Width::W32), lanes),
             w64: Bank::new(count(Width::W64), lanes),
             w128: Bank::new(count(Width::W128), lanes),
+            panel: Panel::new(lanes),
             column: vec![0.0; lanes],
         }
     }

@@ -34,8 +34,9 @@ const LANES: usize = 64;
 /// Most samples in a block.
 const MOST_LANES: usize = 256;
 
-/// What all slots of a block may take: they should stay in the first-level cache.
-const FRAME_BYTES: usize = 32 << 10;
+/// What all slots of a block may take: they should stay in the second-level cache. Choosing an
+/// instruction costs as much as running it on a hundred samples, so long blocks beat the first level.
+const FRAME_BYTES: usize = 1 << 20;
 
 /// A scalar program ready to run.
 #[derive(Debug)]

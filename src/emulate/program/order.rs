@@ -1,6 +1,6 @@
 //! In which order values are computed: what keeps few of them alive at a time.
 
-use super::ir::Ir;
+use super::ir::{Ir, Node};
 
 /// Live values as they were built, layer after layer.
 pub(super) fn as_built(ir: &Ir) -> Vec<u32> {
@@ -14,8 +14,12 @@ pub(super) fn depth_first(ir: &Ir) -> Vec<u32> {
     // 0: not seen; 1: waiting for operands; 2: done.
     let mut state = vec![0u8; ir.nodes.len()];
     let mut stack: Vec<u32> = Vec::new();
-    for output in &ir.outputs {
-        stack.push(*output);
+    // Inputs first and in their order, because samples are read in panels.
+    let live = ir.live();
+    let inputs = (0..ir.nodes.len() as u32)
+        .filter(|it| live[*it as usize] && matches!(ir.nodes[*it as usize], Node::Input(_)));
+    for root in inputs.chain(ir.outputs.iter().copied()) {
+        stack.push(root);
         while let Some(at) = stack.pop() {
             match state[at as usize] {
                 0 => {

@@ -2,7 +2,7 @@
 
 use super::Program;
 use super::code::{Instr, Kind, Width};
-use super::frame::{Bank, Frame};
+use super::frame::{Bank, Frame, Panel};
 use super::tables::{Table, look_up};
 use super::{columns, kernels};
 use crate::fixed::{Format, Word};
@@ -34,6 +34,7 @@ impl pulp::NullaryFnOnce for Block<'_> {
     #[inline(always)]
     fn call(mut self) {
         let program = self.program;
+        self.frame.panel.forget();
         for instr in &program.code {
             match instr.kind {
                 Kind::Load => self.load(instr),
@@ -57,19 +58,19 @@ impl pulp::NullaryFnOnce for Block<'_> {
 impl Block<'_> {
     #[inline(always)]
     fn load(&mut self, instr: &Instr) {
-        let Frame { w16, w32, w64, w128, column } = &mut *self.frame;
+        let Frame { w16, w32, w64, w128, panel, .. } = &mut *self.frame;
         let element = instr.operands[0] as usize;
         match instr.width {
-            Width::W16 => load(&self.source, element, w16.slot_mut(instr.d), column),
-            Width::W32 => load(&self.source, element, w32.slot_mut(instr.d), column),
-            Width::W64 => load(&self.source, element, w64.slot_mut(instr.d), column),
-            Width::W128 => load(&self.source, element, w128.slot_mut(instr.d), column),
+            Width::W16 => load(&self.source, element, w16.slot_mut(instr.d), panel),
+            Width::W32 => load(&self.source, element, w32.slot_mut(instr.d), panel),
+            Width::W64 => load(&self.source, element, w64.slot_mut(instr.d), panel),
+            Width::W128 => load(&self.source, element, w128.slot_mut(instr.d), panel),
         }
     }
 
     #[inline(always)]
     fn store(&mut self, instr: &Instr) {
-        let Frame { w16, w32, w64, w128, column } = &mut *self.frame;
+        let Frame { w16, w32, w64, w128, column, .. } = &mut *self.frame;
         let (element, slot) = (instr.d as usize, instr.operands[0]);
         match instr.width {
             Width::W16 => store(&mut self.sink, element, w16.slot(slot), column),
@@ -137,15 +138,12 @@ fn convert<A: Copy, B>(from: &[A], to: &mut [B], f: impl Fn(A) -> B) {
     }
 }
 
-/// An element of all samples. Lanes beyond the last sample get zero.
+/// An element of all samples. Lanes beyond the last sample get any value that an input can have.
 #[inline(always)]
-fn load<T: Word>(source: &Source<'_>, element: usize, slot: &mut [T], column: &mut [f64]) {
+fn load<T: Word>(source: &Source<'_>, element: usize, slot: &mut [T], panel: &mut Panel) {
     match source {
         Source::Floats(values, formats) => {
-            let mut samples = values.chunks_exact(formats.len());
-            for value in column.iter_mut() {
-                *value = samples.next().map_or(0.0, |it| it[element]);
-            }
+            let column = panel.column(values, formats.len(), element);
             columns::quantize(formats[element], column, slot);
         }
         Source::Mantissas(samples) => {
