@@ -11,94 +11,95 @@ const MAGIC: f64 = 6_755_399_441_055_744.0;
 /// Largest scaled value that the addition of [`MAGIC`] takes.
 const LARGEST: f64 = 2_251_799_813_685_248.0;
 
-/// Mantissas of floats.
+/// Mantissas of floats; `scratch` is as long as they are.
+///
+/// In two passes, rounding and range, because each combination of the two in each word would be a
+/// loop of its own.
 #[inline(always)]
-pub(super) fn quantize<T: Word>(format: Format, values: &[f64], mantissas: &mut [T]) {
+pub(super) fn quantize<T: Word>(
+    format: Format,
+    values: &[f64],
+    scratch: &mut [f64],
+    mantissas: &mut [T],
+) {
     let short = format.width <= 50 && format.frac().abs() <= 400;
-    let sure = short
-        && match format.rounding {
-            Rounding::Trn => rounded(format, values, mantissas, f64::floor),
-            Rounding::TrnZero => rounded(format, values, mantissas, f64::trunc),
-            Rounding::RndConv => rounded(format, values, mantissas, f64::round_ties_even),
-            Rounding::Rnd => up(format, values, mantissas, |_, rest| rest >= 0.5),
-            Rounding::RndMinInf => up(format, values, mantissas, |_, rest| rest > 0.5),
-            Rounding::RndZero => {
-                up(format, values, mantissas, |x, rest| rest > 0.5 || (rest == 0.5 && x < 0.0))
-            }
-            Rounding::RndInf => {
-                up(format, values, mantissas, |x, rest| rest > 0.5 || (rest == 0.5 && x > 0.0))
-            }
-        };
-    if !sure {
-        for (mantissa, value) in mantissas.iter_mut().zip(values) {
-            *mantissa = T::narrow(format.quantize(*value));
+    if short && round(format, values, scratch) {
+        into_range(format, scratch, mantissas);
+        return;
+    }
+    for (mantissa, value) in mantissas.iter_mut().zip(values) {
+        *mantissa = T::narrow(format.quantize(*value));
+    }
+}
+
+/// Scales and rounds; false if some value was not fit for that.
+#[inline(always)]
+fn round(format: Format, values: &[f64], rounded: &mut [f64]) -> bool {
+    match format.rounding {
+        Rounding::Trn => each(format, values, rounded, f64::floor),
+        Rounding::TrnZero => each(format, values, rounded, f64::trunc),
+        Rounding::RndConv => each(format, values, rounded, f64::round_ties_even),
+        Rounding::Rnd => up(format, values, rounded, |_, rest| rest >= 0.5),
+        Rounding::RndMinInf => up(format, values, rounded, |_, rest| rest > 0.5),
+        Rounding::RndZero => {
+            up(format, values, rounded, |x, rest| rest > 0.5 || (rest == 0.5 && x < 0.0))
+        }
+        Rounding::RndInf => {
+            up(format, values, rounded, |x, rest| rest > 0.5 || (rest == 0.5 && x > 0.0))
         }
     }
 }
 
 /// Rounds down, and up again where the value and what was lost say so.
 #[inline(always)]
-fn up<T: Word>(
-    format: Format,
-    values: &[f64],
-    mantissas: &mut [T],
-    up: impl Fn(f64, f64) -> bool,
-) -> bool {
-    rounded(format, values, mantissas, |x| {
+fn up(format: Format, values: &[f64], rounded: &mut [f64], up: impl Fn(f64, f64) -> bool) -> bool {
+    each(format, values, rounded, |x| {
         let floor = x.floor();
         floor + if up(x, x - floor) { 1.0 } else { 0.0 }
     })
 }
 
-/// Scales, rounds and brings into range; false if some value was not fit for that.
 #[inline(always)]
-fn rounded<T: Word>(
-    format: Format,
-    values: &[f64],
-    mantissas: &mut [T],
-    round: impl Fn(f64) -> f64,
-) -> bool {
+fn each(format: Format, values: &[f64], rounded: &mut [f64], round: impl Fn(f64) -> f64) -> bool {
     let scale = power(format.frac());
-    let (lo, hi) = (format.saturation_min() as f64, format.max() as f64);
-    match format.overflow {
-        Overflow::Wrap => {
-            let left = 64 - format.width;
-            if format.signed {
-                each(scale, LARGEST, values, mantissas, |x| integer(round(x)) << left >> left)
-            } else {
-                let mask = format.max() as i64;
-                each(scale, LARGEST, values, mantissas, |x| integer(round(x)) & mask)
-            }
-        }
-        Overflow::Sat | Overflow::SatSym => each(scale, f64::INFINITY, values, mantissas, |x| {
-            let x = round(x);
-            let x = if x < lo { lo } else { x };
-            integer(if x > hi { hi } else { x })
-        }),
-        Overflow::SatZero => each(scale, f64::INFINITY, values, mantissas, |x| {
-            let x = round(x);
-            integer(if x < lo || x > hi { 0.0 } else { x })
-        }),
-    }
-}
-
-#[inline(always)]
-fn each<T: Word>(
-    scale: f64,
-    largest: f64,
-    values: &[f64],
-    mantissas: &mut [T],
-    mantissa: impl Fn(f64) -> i64,
-) -> bool {
+    let largest = if format.overflow == Overflow::Wrap { LARGEST } else { f64::INFINITY };
     let mut unfit = 0u64;
-    for (m, x) in mantissas.iter_mut().zip(values) {
+    for (rounded, x) in rounded.iter_mut().zip(values) {
         let scaled = x * scale;
         // NaN, too large, or gone to zero by scaling.
         let fit = (scaled.abs() <= largest) & ((scaled != 0.0) | (*x == 0.0));
         unfit |= u64::from(!fit);
-        *m = T::narrow(i128::from(mantissa(scaled)));
+        *rounded = round(scaled);
     }
     unfit == 0
+}
+
+/// Brings integral doubles into the range of a format.
+#[inline(always)]
+fn into_range<T: Word>(format: Format, values: &[f64], mantissas: &mut [T]) {
+    let (lo, hi) = (format.saturation_min() as f64, format.max() as f64);
+    let left = 64 - format.width;
+    let mask = format.max() as i64;
+    match format.overflow {
+        Overflow::Wrap if format.signed => {
+            convert(values, mantissas, |x| integer(x) << left >> left);
+        }
+        Overflow::Wrap => convert(values, mantissas, |x| integer(x) & mask),
+        Overflow::Sat | Overflow::SatSym => convert(values, mantissas, |x| {
+            let x = if x < lo { lo } else { x };
+            integer(if x > hi { hi } else { x })
+        }),
+        Overflow::SatZero => {
+            convert(values, mantissas, |x| integer(if x < lo || x > hi { 0.0 } else { x }));
+        }
+    }
+}
+
+#[inline(always)]
+fn convert<T: Word>(values: &[f64], mantissas: &mut [T], mantissa: impl Fn(f64) -> i64) {
+    for (m, x) in mantissas.iter_mut().zip(values) {
+        *m = T::narrow(i128::from(mantissa(*x)));
+    }
 }
 
 /// An integral double of at most 51 bits as an integer.
@@ -137,7 +138,8 @@ mod tests {
 
     fn agree<T: Word>(format: Format, floats: &[f64]) {
         let mut mantissas = vec![T::ZERO; floats.len()];
-        quantize(format, floats, &mut mantissas);
+        let mut scratch = vec![0.0; floats.len()];
+        quantize(format, floats, &mut scratch, &mut mantissas);
         for (x, m) in floats.iter().zip(&mantissas) {
             assert_eq!(m.widen(), format.quantize(*x), "{x:e} as {format}");
         }

@@ -61,8 +61,9 @@ pub(super) enum Kind {
     SubShl,
     /// `(a << s0) - b`.
     ShlSub,
-    /// The sum of two to four shifted operands and `k`; the last `n` are subtracted.
-    Sum { operands: u8, negative: u8, shifted: bool },
+    /// The sum of two to four shifted operands and `k`; the last `negative`
+    /// are subtracted.
+    Sum { operands: u8, negative: u8 },
     /// `a * b`.
     Mul,
     /// `a >> s0`.

@@ -162,8 +162,7 @@ impl Emitter<'_> {
         let mut parts: Vec<Part> = sum.parts().iter().filter(within).copied().collect();
         // What is subtracted comes last, shifted operands first within both.
         parts.sort_by_key(|it| (it.negate, if it.negate { it.shift } else { !it.shift }));
-        let registers: Vec<u32> =
-            parts.iter().map(|it| self.register(it.value, width)).collect();
+        let registers: Vec<u32> = parts.iter().map(|it| self.register(it.value, width)).collect();
         let shifts: Vec<u32> = parts.iter().map(|it| it.shift).collect();
         let offset = Some(sum.offset);
         match (parts.as_slice(), sum.offset) {
@@ -284,8 +283,7 @@ impl Emitter<'_> {
 
 fn general(parts: &[Part]) -> Kind {
     let negative = parts.iter().filter(|it| it.negate).count() as u8;
-    let shifted = parts.iter().any(|it| it.shift != 0);
-    Kind::Sum { operands: parts.len() as u8, negative, shifted }
+    Kind::Sum { operands: parts.len() as u8, negative }
 }
 
 /// The code without what no store depends on.

@@ -115,8 +115,12 @@ pub(super) struct Ir {
 
 impl Ir {
     pub(super) fn new(datapath: &Datapath) -> Ir {
-        let mut ir =
-            Ir { nodes: Vec::new(), intervals: Vec::new(), widths: Vec::new(), outputs: Vec::new() };
+        let mut ir = Ir {
+            nodes: Vec::new(),
+            intervals: Vec::new(),
+            widths: Vec::new(),
+            outputs: Vec::new(),
+        };
         // Values that turned out to be other values.
         let mut same: Vec<u32> = Vec::with_capacity(datapath.len());
         let first: Vec<u32> = datapath
@@ -370,7 +374,9 @@ impl Ir {
             while part < sum.count {
                 let value = sum.parts[part].value as usize;
                 let expanded = match self.nodes[value] {
-                    Node::Sum(inner) if uses[value] == 1 && self.widths[value] == self.widths[at] => {
+                    Node::Sum(inner)
+                        if uses[value] == 1 && self.widths[value] == self.widths[at] =>
+                    {
                         sum.expanded(part, &inner)
                     }
                     _ => None,

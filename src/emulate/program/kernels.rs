@@ -31,8 +31,8 @@ pub(super) fn step<T: Word>(instr: &Instr, bank: &mut Bank<T>, constants: &[i128
         Kind::Sub => two(d, slots.slot(a), slots.slot(b), |a, b| a.sub(b)),
         Kind::SubShl => two(d, slots.slot(a), slots.slot(b), |a, b| a.sub(b.shl_within(t))),
         Kind::ShlSub => two(d, slots.slot(a), slots.slot(b), |a, b| a.shl_within(s).sub(b)),
-        Kind::Sum { operands, negative, shifted } => {
-            sum(instr, d, slots, constant(instr.k), (operands, negative, shifted));
+        Kind::Sum { operands, negative } => {
+            sum(instr, d, slots, constant(instr.k), (operands, negative));
         }
         Kind::Mul => two(d, slots.slot(a), slots.slot(b), |a, b| a.mul(b)),
         Kind::Shr => one(d, slots.slot(a), |a| a.shr_within(s)),
@@ -49,9 +49,17 @@ pub(super) fn step<T: Word>(instr: &Instr, bank: &mut Bank<T>, constants: &[i128
             let k = constant(instr.k);
             one(d, slots.slot(a), |a| bit(a.and(k) != T::ZERO));
         }
-        Kind::Mux => three(d, slots.slot(a), slots.slot(b), slots.slot(c), |a, b, c| {
-            if a != T::ZERO { b } else { c }
-        }),
+        Kind::Mux => {
+            three(
+                d,
+                slots.slot(a),
+                slots.slot(b),
+                slots.slot(c),
+                |a, b, c| {
+                    if a != T::ZERO { b } else { c }
+                },
+            )
+        }
         Kind::MuxConstElse => {
             let k = constant(instr.k);
             two(d, slots.slot(a), slots.slot(b), |a, b| if a != T::ZERO { k } else { b });
@@ -130,17 +138,14 @@ fn sum<T: Word>(
     d: &mut [T],
     slots: Others<'_, T>,
     k: T,
-    (operands, negative, shifted): (u8, u8, bool),
+    (operands, negative): (u8, u8),
 ) {
     macro_rules! arms {
         ($($operands:literal: $($negative:literal)+;)+) => {
-            match (operands, negative, shifted) {
+            match (operands, negative) {
                 $($(
-                    ($operands, $negative, false) => {
-                        sum_of::<T, $operands, $negative, false>(instr, d, slots, k);
-                    }
-                    ($operands, $negative, true) => {
-                        sum_of::<T, $operands, $negative, true>(instr, d, slots, k);
+                    ($operands, $negative) => {
+                        sum_of::<T, $operands, $negative>(instr, d, slots, k);
                     }
                 )+)+
                 _ => unreachable!("sums have two to four operands"),
@@ -155,16 +160,13 @@ fn sum<T: Word>(
 }
 
 #[inline(always)]
-fn sum_of<T: Word, const N: usize, const NEGATIVE: usize, const SHIFTED: bool>(
+fn sum_of<T: Word, const N: usize, const NEGATIVE: usize>(
     instr: &Instr,
     d: &mut [T],
     slots: Others<'_, T>,
     k: T,
 ) {
-    let term = |x: T, at: usize| match SHIFTED {
-        true => x.shl_within(u32::from(instr.shifts[at])),
-        false => x,
-    };
+    let term = |x: T, at: usize| x.shl_within(u32::from(instr.shifts[at]));
     let join = |sum: T, x: T, at: usize| match at + NEGATIVE >= N {
         true => sum.sub(term(x, at)),
         false => sum.add(term(x, at)),

@@ -47,7 +47,8 @@ impl pulp::NullaryFnOnce for Block<'_> {
                         Width::W16 => kernels::step(instr, &mut frame.w16, constants),
                         Width::W32 => kernels::step(instr, &mut frame.w32, constants),
                         Width::W64 => kernels::step(instr, &mut frame.w64, constants),
-                        Width::W128 => kernels::step(instr, &mut frame.w128, constants),
+                        // Nothing to vectorize: compiled once, not for every machine.
+                        Width::W128 => wide(instr, &mut frame.w128, constants),
                     }
                 }
             }
@@ -58,13 +59,14 @@ impl pulp::NullaryFnOnce for Block<'_> {
 impl Block<'_> {
     #[inline(always)]
     fn load(&mut self, instr: &Instr) {
-        let Frame { w16, w32, w64, w128, panel, .. } = &mut *self.frame;
+        let Frame { w16, w32, w64, w128, panel, column } = &mut *self.frame;
         let element = instr.operands[0] as usize;
+        let mut io = (panel, column.as_mut_slice());
         match instr.width {
-            Width::W16 => load(&self.source, element, w16.slot_mut(instr.d), panel),
-            Width::W32 => load(&self.source, element, w32.slot_mut(instr.d), panel),
-            Width::W64 => load(&self.source, element, w64.slot_mut(instr.d), panel),
-            Width::W128 => load(&self.source, element, w128.slot_mut(instr.d), panel),
+            Width::W16 => load(&self.source, element, w16.slot_mut(instr.d), &mut io),
+            Width::W32 => load(&self.source, element, w32.slot_mut(instr.d), &mut io),
+            Width::W64 => load(&self.source, element, w64.slot_mut(instr.d), &mut io),
+            Width::W128 => load(&self.source, element, w128.slot_mut(instr.d), &mut io),
         }
     }
 
@@ -121,6 +123,11 @@ impl Block<'_> {
     }
 }
 
+#[inline(never)]
+fn wide(instr: &Instr, bank: &mut Bank<i128>, constants: &[i128]) {
+    kernels::step(instr, bank, constants);
+}
+
 #[inline(always)]
 fn within<T: Copy + Default>(
     bank: &mut Bank<T>,
@@ -140,11 +147,16 @@ fn convert<A: Copy, B>(from: &[A], to: &mut [B], f: impl Fn(A) -> B) {
 
 /// An element of all samples. Lanes beyond the last sample get any value that an input can have.
 #[inline(always)]
-fn load<T: Word>(source: &Source<'_>, element: usize, slot: &mut [T], panel: &mut Panel) {
+fn load<T: Word>(
+    source: &Source<'_>,
+    element: usize,
+    slot: &mut [T],
+    (panel, scratch): &mut (&mut Panel, &mut [f64]),
+) {
     match source {
         Source::Floats(values, formats) => {
             let column = panel.column(values, formats.len(), element);
-            columns::quantize(formats[element], column, slot);
+            columns::quantize(formats[element], column, scratch, slot);
         }
         Source::Mantissas(samples) => {
             for (lane, value) in slot.iter_mut().enumerate() {
