@@ -1,16 +1,19 @@
-//! Samples per second of the emulator on one core: an MLP 16-64-32-32-5 of 16-bit formats.
+//! Samples per second of the emulator on one core: an MLP 16-64-32-32-5 of 16-bit formats, by tensors
+//! and as a scalar program, and the same with few small weights, as quantized and pruned models have.
 //!
-//! The side-by-side measurement against hls4ml's compiled library is `benches/predict.py`.
+//! Side-by-side measurements: `benches/predict.py` (hls4ml's compiled library), `benches/datapath.py`
+//! (alkaid's interpreter).
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use nn2rtl::emulate::Emulator;
+use nn2rtl::emulate::{Emulator, Scalars};
 use nn2rtl::error::Origin;
 use nn2rtl::fixed::{Builder, Format, Graph, Type};
 use nn2rtl::nn::Shape;
 use nn2rtl::units::{Input, Mac, Rectify};
 
-/// Dense layers with exact accumulators and 16-bit activations, as the defaults size them.
-fn mlp(widths: &[usize]) -> Graph {
+/// Dense layers with exact accumulators and 16-bit activations, as the defaults size them; if `sparse`,
+/// one weight in 16 has 4 bits and the others are zero.
+fn mlp(widths: &[usize], sparse: bool) -> Graph {
     let mut builder = Builder::new();
     let format = Format::signed(16, 6);
     builder.enter(Origin::new("bench", "input"));
@@ -20,7 +23,12 @@ fn mlp(widths: &[usize]) -> Graph {
     let mut state = 1u64;
     let mut random = || {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        i128::from((state >> 48) as i16)
+        let weight = i128::from((state >> 48) as i16);
+        match sparse {
+            true if state >> 40 & 15 != 0 => 0,
+            true => weight >> 12 << 12,
+            false => weight,
+        }
     };
     for (layer, pair) in widths.windows(2).enumerate() {
         builder.enter(Origin::new("bench", format!("dense{layer}")));
@@ -43,15 +51,21 @@ fn mlp(widths: &[usize]) -> Graph {
 }
 
 fn bench(c: &mut Criterion) {
-    let graph = mlp(&[16, 64, 32, 32, 5]);
-    let emulator = Emulator::new(&graph);
     let samples: Vec<f64> = (0..16 * 4096).map(|it| f64::from(it % 977) / 61.0 - 8.0).collect();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
-    let mut group = c.benchmark_group("emulator");
+    let mut group = c.benchmark_group("one core");
     group.throughput(Throughput::Elements(4096));
-    group.bench_function("mlp 16-64-32-32-5, one core", |b| {
-        pool.install(|| b.iter(|| emulator.predict(&samples)));
-    });
+    for (name, sparse) in [("mlp 16-64-32-32-5", false), ("sparse mlp", true)] {
+        let graph = mlp(&[16, 64, 32, 32, 5], sparse);
+        let emulator = Emulator::new(&graph);
+        let scalars = Scalars::new(&graph).expect("words are wide enough");
+        group.bench_function(format!("{name}, tensors"), |b| {
+            pool.install(|| b.iter(|| emulator.predict(&samples)));
+        });
+        group.bench_function(format!("{name}, scalars"), |b| {
+            pool.install(|| b.iter(|| scalars.predict(&samples)));
+        });
+    }
     group.finish();
 }
 

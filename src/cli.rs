@@ -159,8 +159,10 @@ pub struct Predict {
 /// What computes predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
-    /// The integer emulator.
+    /// The integers of the hardware, by tensors or as the scalar program, whichever is done first.
     Emulator,
+    /// The scalar program of the direct RTL, as vectorized software.
+    Datapath,
     /// The SystemVerilog in Verilator (needs a project).
     Rtl,
     /// The HLS C++ compiled with g++ (needs a project).

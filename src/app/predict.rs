@@ -12,7 +12,7 @@ use crate::config::{Config, Warning};
 use crate::cosim::Stimulus;
 use crate::data::{self, Batch, Samples};
 use crate::design::Design;
-use crate::emulate::Emulator;
+use crate::emulate::{Emulator, Predictor, Scalars};
 use crate::error::{Located, Origin, Result};
 use crate::graph::NodeId;
 use crate::project::{self, MANIFEST};
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Predict, deny_warnings: bool) -> Result<Outcome> {
         (true, Engine::Float) => Err(Mismatch::NeedsModel).anywhere(),
         (true, _) => of_project(args),
         (false, Engine::Float) => float(args),
-        (false, Engine::Emulator) => of_model(args),
+        (false, Engine::Emulator | Engine::Datapath) => of_model(args),
         (false, Engine::Rtl) => Err(Mismatch::NeedsProject { engine: "rtl" }).anywhere(),
         (false, Engine::Hls) => Err(Mismatch::NeedsProject { engine: "hls" }).anywhere(),
     }?;
@@ -132,10 +132,18 @@ fn of_model(args: &Predict) -> Result<Predicted> {
 
 fn emulated(args: &Predict, design: &Design, warnings: Vec<Warning>) -> Result<Predicted> {
     let samples = data::read_inputs(&args.input, &design.inputs())?;
-    let emulator = Emulator::new(&design.graph);
-    let rows = outputs(&design.outputs(), emulator.predict(&samples.values));
+    let scalar = args.engine == Engine::Datapath;
+    if scalar && args.trace.is_some() {
+        return Err(Mismatch::Trace).anywhere();
+    }
+    let predictor = match scalar {
+        true => Predictor::Scalars(Box::new(Scalars::new(&design.graph)?)),
+        false => Predictor::new(&design.graph, samples.rows().len()),
+    };
+    let rows = outputs(&design.outputs(), predictor.predict(&samples.values));
     let mut trace = Vec::new();
     if args.trace.is_some() {
+        let emulator = Emulator::new(&design.graph);
         let mantissas = design.quantize(&samples);
         for id in design.graph.topo() {
             let rows = emulator.run_tracing(&mantissas, &[id]);
@@ -164,7 +172,7 @@ fn traced(design: &Design, id: NodeId, mantissas: Vec<i128>) -> (String, Batch) 
 fn of_project(args: &Predict) -> Result<Predicted> {
     let dir = &args.model.model;
     let design = Design::of_project(dir)?;
-    if args.engine == Engine::Emulator {
+    if matches!(args.engine, Engine::Emulator | Engine::Datapath) {
         return emulated(args, &design, Vec::new());
     }
     let manifest: Manifest = project::read_json(dir, MANIFEST)?;

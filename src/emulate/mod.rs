@@ -3,14 +3,20 @@
 //! The graph is compiled once: every unit gets the narrowest machine word that loses no bit (`i32`,
 //! `i64` or `i128`). Samples go through in blocks, element by element over all samples of a block, so
 //! that inner loops vectorize whatever the unit does; blocks run in parallel.
+//!
+//! [`Predictor`] takes the scalar program ([`program`]) instead where that is done earlier.
 
 mod block;
+mod columns;
+mod predictor;
+pub mod program;
 
+pub use predictor::{Predictor, Scalars};
 use rayon::prelude::*;
 
 use block::{Buffer, Width};
 
-use crate::fixed::{Format, Graph, Type};
+use crate::fixed::{Format, Graph, Type, Word};
 use crate::graph::NodeId;
 use crate::units::{LANES, Run, Unit};
 
@@ -57,7 +63,11 @@ impl<'g> Emulator<'g> {
     /// As [`Emulator::run`], but returns the tensors of the given nodes.
     pub fn run_tracing(&self, samples: &[Vec<i128>], wanted: &[NodeId]) -> Vec<Vec<i128>> {
         let block = |block: &[Vec<i128>]| {
-            let values = self.block(|element, lane| block[lane.min(block.len() - 1)][element]);
+            let last = block.len() - 1;
+            let values = self.block(|first, ty, width| {
+                let input = |element: usize, lane: usize| block[lane.min(last)][first + element];
+                Buffer::fill(width, ty.elements(), input)
+            });
             let row = |lane| wanted.iter().flat_map(|id| buffer(&values, *id).lane(lane)).collect();
             (0..block.len()).map(row).collect::<Vec<Vec<i128>>>()
         };
@@ -66,14 +76,15 @@ impl<'g> Emulator<'g> {
 
     /// Runs float samples, one after another: quantizes inputs, and gives outputs as floats.
     pub fn predict(&self, samples: &[f64]) -> Vec<f64> {
-        let (from, to) = (self.formats(&self.graph.inputs), self.formats(&self.graph.outputs));
-        let n_in = from.len().max(1);
+        let to = self.formats(&self.graph.outputs);
+        let inputs = self.graph.inputs.iter().map(|id| self.graph.node(*id).ty.elements());
+        let n_in = inputs.sum::<usize>().max(1);
         let block = |block: &[f64]| {
             let last = block.len() / n_in - 1;
-            let input = |element: usize, lane: usize| {
-                from[element].quantize(block[lane.min(last) * n_in + element])
-            };
-            let values = self.block(input);
+            let values = self.block(|first, ty, width| {
+                let samples = Floats { values: block, n_in, first };
+                self.arch.dispatch(Quantize { samples, ty, width })
+            });
             let mut made = Vec::with_capacity((last + 1) * to.len());
             for lane in 0..=last {
                 let outputs = self.graph.outputs.iter();
@@ -94,15 +105,15 @@ impl<'g> Emulator<'g> {
         ids.iter().flat_map(formats).collect()
     }
 
-    /// Runs a full block; `input` gives an element of a sample, counted over all input tensors.
-    fn block(&self, input: impl Fn(usize, usize) -> i128) -> Vec<Option<Buffer>> {
+    /// Runs a full block; `input` gives an input tensor, from the position of its first element
+    /// among all, its type and word.
+    fn block(&self, input: impl Fn(usize, &Type, Width) -> Buffer) -> Vec<Option<Buffer>> {
         let mut values: Vec<Option<Buffer>> = vec![None; self.graph.bound()];
         let mut first = 0;
         for id in &self.graph.inputs {
             let ty = &self.graph.node(*id).ty;
             let width = Width::of(ty.max_width() + 1);
-            let fill = |element: usize, lane: usize| input(first + element, lane);
-            values[id.index()] = Some(Buffer::fill(width, ty.elements(), fill));
+            values[id.index()] = Some(input(first, ty, width));
             first += ty.elements();
         }
         for step in &self.steps {
@@ -127,6 +138,50 @@ impl pulp::NullaryFnOnce for Task<'_, '_> {
     #[inline(always)]
     fn call(self) -> Buffer {
         self.step.run(self.values, LANES)
+    }
+}
+
+/// A block of float samples, and where a tensor's elements begin in each.
+struct Floats<'s> {
+    values: &'s [f64],
+    n_in: usize,
+    first: usize,
+}
+
+/// An input tensor from floats; lanes beyond the last sample repeat it.
+struct Quantize<'s> {
+    samples: Floats<'s>,
+    ty: &'s Type,
+    width: Width,
+}
+
+impl pulp::NullaryFnOnce for Quantize<'_> {
+    type Output = Buffer;
+
+    #[inline(always)]
+    fn call(self) -> Buffer {
+        match self.width {
+            Width::W32 => Buffer::I32(self.mantissas()),
+            Width::W64 => Buffer::I64(self.mantissas()),
+            Width::W128 => Buffer::I128(self.mantissas()),
+        }
+    }
+}
+
+impl Quantize<'_> {
+    #[inline(always)]
+    fn mantissas<T: Word>(&self) -> Vec<T> {
+        let Floats { values, n_in, first } = self.samples;
+        let last = values.len() / n_in - 1;
+        let (mut column, mut scratch) = ([0.0; LANES], [0.0; LANES]);
+        let mut made = vec![T::ZERO; self.ty.elements() * LANES];
+        for (element, made) in made.chunks_exact_mut(LANES).enumerate() {
+            for (lane, value) in column.iter_mut().enumerate() {
+                *value = values[lane.min(last) * n_in + first + element];
+            }
+            columns::quantize(self.ty.format(element), &column, &mut scratch, made);
+        }
+        made
     }
 }
 

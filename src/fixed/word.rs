@@ -1,4 +1,4 @@
-//! The machine integers that mantissas are computed in: `i32`, `i64`, `i128`.
+//! The machine integers that mantissas are computed in: `i16`, `i32`, `i64`, `i128`.
 //!
 //! Kernels are generic over [`Word`]; which word a unit runs in follows from the widest value it
 //! can meet, so that a word never loses a bit unless the format says so.
@@ -38,6 +38,10 @@ pub trait Word: Copy + Ord + Debug + Default + Send + Sync + 'static {
     fn shr(self, by: u32) -> Self;
     /// Arithmetic shift right by less than the word's size.
     fn shr_within(self, by: u32) -> Self;
+    /// Shift left by less than the word's size.
+    fn shl_within(self, by: u32) -> Self;
+    /// Bitwise exclusive or.
+    fn xor(self, other: Self) -> Self;
     /// Bitwise and.
     fn and(self, other: Self) -> Self;
     /// Bitwise or.
@@ -131,6 +135,14 @@ macro_rules! word {
                 self >> (by & ($int::BITS - 1))
             }
             #[inline(always)]
+            fn shl_within(self, by: u32) -> Self {
+                self << (by & ($int::BITS - 1))
+            }
+            #[inline(always)]
+            fn xor(self, other: Self) -> Self {
+                self ^ other
+            }
+            #[inline(always)]
             fn and(self, other: Self) -> Self {
                 self & other
             }
@@ -142,6 +154,7 @@ macro_rules! word {
     };
 }
 
+word!(i16);
 word!(i32);
 word!(i64);
 word!(i128);

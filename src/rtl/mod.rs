@@ -7,6 +7,6 @@ pub mod emit;
 pub mod netlist;
 pub mod pipeline;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use cost::carry_bits;

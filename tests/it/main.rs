@@ -4,6 +4,7 @@
 
 mod cli;
 mod cosim;
+mod engines;
 mod errors;
 mod golden;
 mod hgq;
