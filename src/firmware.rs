@@ -11,6 +11,7 @@ use crate::hls::{self, Folding, HlsOptions, HlsProject};
 use crate::rtl::cost;
 use crate::rtl::datapath::{self, Datapath};
 use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
+use crate::rtl::passes;
 use crate::rtl::pipeline::{self, Schedule};
 
 /// The direct path of a design.
@@ -30,10 +31,10 @@ pub struct Rtl {
 /// Values too wide for the direct path, or a clock that registers alone exceed.
 pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
-    let lowered = datapath::lower(&design.graph);
+    let datapath = passes::optimize(&datapath::lower(&design.graph).datapath);
     let plan = &design.plan;
     let schedule =
-        pipeline::schedule(&lowered.datapath, device.delay(), plan.clock_ns).anywhere()?;
+        pipeline::schedule(&datapath, device.delay(), plan.clock_ns).anywhere()?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,
         Tool::Quartus => Family::Quartus,
@@ -45,8 +46,8 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
         clock_ns: plan.clock_ns,
         family,
     };
-    let project = emit::project(&lowered.datapath, &schedule, &options);
-    Ok(Rtl { datapath: lowered.datapath, schedule, project })
+    let project = emit::project(&datapath, &schedule, &options);
+    Ok(Rtl { datapath, schedule, project })
 }
 
 /// A strategy that the HLS path does not have yet.
