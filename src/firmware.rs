@@ -33,8 +33,7 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
     let datapath = passes::optimize(&datapath::lower(&design.graph).datapath);
     let plan = &design.plan;
-    let schedule =
-        pipeline::schedule(&datapath, device.delay(), plan.clock_ns).anywhere()?;
+    let schedule = pipeline::schedule(&datapath, device.delay(), plan.clock_ns).anywhere()?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,
         Tool::Quartus => Family::Quartus,

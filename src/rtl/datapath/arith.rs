@@ -270,7 +270,10 @@ impl Datapath {
             }
         }
         let interval = self.interval(a).union(self.interval(b));
-        if interval == bit && self.interval(condition) == bit && self.interval(b).constant() == Some(0) {
+        if interval == bit
+            && self.interval(condition) == bit
+            && self.interval(b).constant() == Some(0)
+        {
             return self.logic(Logic::And, condition, a);
         }
         self.push(Op::Mux(condition, a, b), interval)

@@ -97,11 +97,8 @@ fn split(datapath: &Datapath, single: &Single, term: Term) -> Option<(Term, i128
         (None, Some(constant)) => (a, constant),
         _ => return None,
     };
-    let outside = |it: Term| Term {
-        shift: it.shift + term.shift,
-        negate: it.negate != term.negate,
-        ..it
-    };
+    let outside =
+        |it: Term| Term { shift: it.shift + term.shift, negate: it.negate != term.negate, ..it };
     let constant = constant << term.shift;
     single
         .get(term.value)
@@ -214,8 +211,8 @@ fn half_of_rectified(
     let rectified = low + 1 == old.width(x) && old.interval(x).signed();
     let Op::Slice { value, low: 0, width, .. } = old.op(kept) else { return None };
     let all = value == x && width + 1 >= old.width(x) && !old.interval(kept).signed();
-    let alone = uses.readers[x.index()] == 2
-        && [sign, kept].iter().all(|it| uses.readers[it.index()] == 1);
+    let alone =
+        uses.readers[x.index()] == 2 && [sign, kept].iter().all(|it| uses.readers[it.index()] == 1);
     if !rectified || !all || !alone {
         return None;
     }

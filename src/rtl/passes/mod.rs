@@ -6,6 +6,7 @@
 //! number of operations, and none recurs.
 
 mod constants;
+mod demand;
 mod ranges;
 mod rewrite;
 #[cfg(test)]
@@ -17,8 +18,13 @@ use super::datapath::Datapath;
 type Pass = fn(&Datapath) -> Datapath;
 
 /// All passes by name, in the order in which they run.
-const PASSES: [(&str, Pass); 3] =
-    [("ranges", ranges::run), ("constants", constants::run), ("ranges", ranges::run)];
+const PASSES: [(&str, Pass); 5] = [
+    ("ranges", ranges::run),
+    ("constants", constants::run),
+    ("ranges", ranges::run),
+    ("demand", demand::run),
+    ("ranges", ranges::run),
+];
 
 /// Runs all passes.
 pub fn optimize(datapath: &Datapath) -> Datapath {
