@@ -14,6 +14,7 @@ use crate::design;
 use crate::error::{Located, Result};
 use crate::firmware::{self, Rtl};
 use crate::hls::{HlsProject, Tool};
+use crate::precision;
 use crate::project::{MANIFEST, Project};
 use crate::report::{compare::Comparison, listing};
 
@@ -48,6 +49,9 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     project.write(&dir, args.force)?;
     let mut text = listing::network(&manifest.comparison.layers);
     text.push_str(&summary(&dir, &manifest));
+    if let Some(proof) = precision::proof(&compiled.graph, &compiled.formats) {
+        text.push_str(&format!("  {proof}\n"));
+    }
     let json = json!({
         "project": dir.display().to_string(),
         "rtl": manifest.rtl,

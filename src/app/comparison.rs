@@ -123,6 +123,8 @@ pub(super) fn estimated(
         cosim: None,
         notes: vec![format!("delays of {}: {}", device.fabric.name, device.fabric.source)],
     };
+    let proof = precision::proof(&compiled.graph, &compiled.formats);
+    comparison.notes.extend(proof.map(|it| it.to_string()));
     if let Some(rtl) = rtl {
         add_rtl(&mut comparison, rtl, device);
     }

@@ -1,4 +1,4 @@
-//! Sum of two tensors of one shape: Keras `Add`, ONNX `Add` of data. One `eltwise` unit.
+//! Sum of two tensors of one shape: Keras `Add`, HGQ2 `QAdd`, ONNX `Add` of data. One `eltwise` unit.
 
 use super::{Import, Imported, LayerError, LayerSpec, Lower, Spelling};
 use crate::graph::NodeId;
@@ -13,7 +13,8 @@ pub struct Add;
 
 impl Add {
     // ONNX `Add` is imported by batch_norm.rs, which knows addition of a constant.
-    pub(super) const SPELLINGS: &[Spelling] = &[Spelling::keras("Add", import)];
+    pub(super) const SPELLINGS: &[Spelling] =
+        &[Spelling::keras("Add", import), Spelling::keras("QAdd", import)];
 }
 
 fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
@@ -42,7 +43,7 @@ impl LayerSpec for Add {
     }
     fn resolve(&self, _: Role, cx: &Resolve<'_>) -> Typed {
         let exact = cx.inputs[0].format.sum(cx.inputs[1].format);
-        if cx.compat || cx.feeds_activation {
+        if cx.compat || cx.feeds_activation || cx.exact {
             return Typed::new(exact, "exact sum");
         }
         cx.result(Span::hull(&self.spans(cx)))

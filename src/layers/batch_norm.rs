@@ -24,6 +24,8 @@ pub struct BatchNorm {
     pub bias: Tensor,
     /// hls4ml's class: `BatchNormalization`, or `ApplyAlpha` for other constants.
     pub kind: &'static str,
+    /// Factors and offsets are on a grid of the model's own and must be kept as they are.
+    pub quantized: bool,
 }
 
 impl BatchNorm {
@@ -41,7 +43,7 @@ impl BatchNorm {
         let [gamma, beta, mean, variance] = stats;
         let scale = gamma / variance.mapv(|it| (it + epsilon).sqrt());
         let bias = beta - mean * &scale;
-        BatchNorm { scale, bias, kind: "BatchNormalization" }
+        BatchNorm { scale, bias, kind: "BatchNormalization", quantized: false }
     }
 
     fn checked(self) -> Result<BatchNorm, LayerError> {
@@ -148,7 +150,7 @@ fn import_with(
         let unsupported = LayerError::Operand { op: cx.op(), index: 0, expected: "data" };
         (scale[at], bias[at]) = scale_bias(data, *value).ok_or(unsupported)?;
     }
-    let layer = BatchNorm { scale, bias, kind: "ApplyAlpha" }.checked()?;
+    let layer = BatchNorm { scale, bias, kind: "ApplyAlpha", quantized: false }.checked()?;
     Ok(Some(Imported { layer: layer.into(), operands: vec![data] }))
 }
 
@@ -205,10 +207,12 @@ impl LayerSpec for BatchNorm {
 
     fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed {
         match role {
+            Role::Scale if self.quantized => auto::grid(Some(&self.scale)),
+            Role::Bias if self.quantized => auto::grid(Some(&self.bias)),
             Role::Scale => auto::weight(&self.scale, cx),
             Role::Bias => auto::weight(&self.bias, cx),
-            _ if cx.compat => self.hls4ml_result(cx),
-            _ if cx.feeds_activation => {
+            _ if cx.compat && !cx.exact => self.hls4ml_result(cx),
+            _ if cx.feeds_activation || cx.exact => {
                 let frac = (cx.inputs[0].format.frac() + cx.format(Role::Scale).frac())
                     .max(cx.format(Role::Bias).frac());
                 auto::exact(Span::hull(&self.spans(cx)), frac)

@@ -9,6 +9,7 @@ use crate::config::{Config, LayerConfig, Warning, attribute_only, has_builtin, n
 use crate::error::{Origin, Problem, Problems, Result};
 use crate::fixed::{Format, Overflow, Rounding};
 use crate::graph::NodeId;
+use crate::layers::Exactness;
 use crate::nn;
 
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,8 @@ enum Idle {
     Linear { layer: String },
     #[error("has no effect: the layer was left out of the design")]
     Dropped,
+    #[error("has no effect: the model itself says what its quantizer casts to")]
+    Given,
     #[error("has no effect in hls4ml, nor with its compatibility on: set {role}_t of the layer")]
     NotAttribute { role: Role },
     #[error("has no effect in hls4ml, nor with its compatibility on: set {role} under Precision")]
@@ -129,7 +132,11 @@ impl Checker<'_> {
 
     /// Types that a layer has not, or that have no effect on it.
     fn entry(&mut self, path: &str, entry: &LayerConfig, id: NodeId) {
-        let spec = self.graph.node(id).op.spec();
+        let node = self.graph.node(id);
+        if node.op.exactness() == Exactness::Given && sets_result(entry) {
+            return self.warn(path, Idle::Given);
+        }
+        let spec = node.op.spec();
         let no_bias = !spec.weights().iter().any(|(role, _)| *role == Role::Bias);
         for (key, role, precision) in listed(entry) {
             let path = format!("{path}.{key}");

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{Formats, Role, SoftmaxKind};
 use crate::config::{Compat, Config, HlsTool, Io, Uncertainty, attribute_only};
 use crate::fixed::Format;
-use crate::layers::LayerSpec;
+use crate::layers::{Exactness, LayerSpec};
 use crate::nn;
 
 /// How finely a configuration is written out.
@@ -180,7 +180,9 @@ fn entry(graph: &nn::Graph, id: crate::graph::NodeId, formats: &Formats, config:
     let (name, spec) = (node.name.as_str(), node.op.spec());
     let kind = spec.kind();
     let mut entry = Entry::new();
-    for (role, typed) in &formats.of(id).types {
+    // What the model says stays out: read back, it would be a cast of the user's.
+    let given = node.op.exactness() == Exactness::Given;
+    for (role, typed) in formats.of(id).types.iter().filter(|_| !given) {
         let attribute = config.is_compat() && attribute_only(*role);
         // hls4ml has no key for the constants of hard activations; a missing bias needs none.
         let fixed = attribute && matches!(role, Role::Slope | Role::Shift);

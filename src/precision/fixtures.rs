@@ -18,7 +18,7 @@ impl Net {
     pub(super) fn new(name: &str, shape: &[usize]) -> Net {
         let mut graph = nn::Graph::default();
         let shape = Shape(shape.to_vec());
-        let last = graph.add(node(name, Input { shape: shape.clone() }, shape), &[]);
+        let last = graph.add(node(name, Input { shape: shape.clone(), lanes: None }, shape), &[]);
         graph.inputs.push(last);
         Net { graph, last }
     }
@@ -34,13 +34,13 @@ impl Net {
         let flat: Vec<f64> = rows.concat();
         let weights = Array2::from_shape_vec((rows.len(), rows[0].len()), flat).unwrap();
         let bias = bias.map(|it| Array1::from(it.to_vec()).into_dyn());
-        self.layer(name, Dense { weights: weights.into_dyn(), bias })
+        self.layer(name, Dense { weights: weights.into_dyn(), bias, quantized: false })
     }
 
     pub(super) fn batch_norm(&mut self, name: &str, scale: &[f64], bias: &[f64]) -> NodeId {
         let vector = |it: &[f64]| -> Tensor { Array1::from(it.to_vec()).into_dyn() };
         let (scale, bias) = (vector(scale), vector(bias));
-        self.layer(name, BatchNorm { scale, bias, kind: "BatchNormalization" })
+        self.layer(name, BatchNorm { scale, bias, kind: "BatchNormalization", quantized: false })
     }
 
     pub(super) fn identity(&mut self, name: &str) -> NodeId {

@@ -20,6 +20,7 @@ mod fixtures;
 #[cfg(test)]
 mod golden_tests;
 mod parse;
+mod proof;
 mod quantize;
 mod span;
 
@@ -35,6 +36,7 @@ pub use calibrate::{Calibration, CalibrationError, calibrate};
 pub use check::check;
 pub use explain::{Granularity, Row, Table, resolved, rows};
 pub use parse::{Precision, PrecisionError, parse_precision};
+pub use proof::{Proof, proof};
 pub use quantize::{dequantized, quantize};
 pub use span::Span;
 
@@ -181,6 +183,8 @@ pub struct LayerFormats {
     pub settings: Settings,
     /// What each output element can be, given the formats.
     pub spans: Vec<Span>,
+    /// The output is what the model's own quantizers make of the inputs, to the last bit.
+    pub exact: bool,
 }
 
 impl LayerFormats {
@@ -227,6 +231,8 @@ pub struct Resolve<'a> {
     pub feeds_activation: bool,
     /// Measured range of the layer's output (`--calibrate`), margin included.
     pub calibrated: Option<Span>,
+    /// The model's quantizers have put every operand on a grid, and the layer can keep every bit.
+    pub exact: bool,
 }
 
 /// One operand, as its producer left it.

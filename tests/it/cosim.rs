@@ -35,7 +35,7 @@ fn available<T, E: std::fmt::Display>(found: Result<T, E>) -> Option<T> {
 }
 
 /// The tools that cosimulation needs.
-fn tools() -> Option<Tools> {
+pub(crate) fn tools() -> Option<Tools> {
     let tools = Tools::find();
     let complete = tools.and_then(|tools| {
         tools.verilator()?;
@@ -47,14 +47,14 @@ fn tools() -> Option<Tools> {
 }
 
 /// A project in a folder that goes with it.
-struct Project {
+pub(crate) struct Project {
     scratch: TempDir,
     dir: PathBuf,
 }
 
 impl Project {
     /// Builds a model (with the arguments that go with it).
-    fn build(model: &Path, options: &[&str]) -> Project {
+    pub(crate) fn build(model: &Path, options: &[&str]) -> Project {
         let scratch = tempfile::tempdir().unwrap();
         let dir = scratch.path().join("project");
         run(0, &[&["build", text(model), "-o", text(&dir)], options].concat());
@@ -62,7 +62,7 @@ impl Project {
     }
 
     /// A JSON file of the project.
-    fn json(&self, file: &str) -> Value {
+    pub(crate) fn json(&self, file: &str) -> Value {
         serde_json::from_slice(&std::fs::read(self.dir.join(file)).unwrap()).unwrap()
     }
 
@@ -74,7 +74,7 @@ impl Project {
     }
 
     /// Cosimulates both engines without disturbance: the timing must be what was planned.
-    fn check(&self, options: &[&str]) -> Value {
+    pub(crate) fn check(&self, options: &[&str]) -> Value {
         let json = self.cosim(options);
         assert_eq!(json["cosim"]["engines"].as_array().unwrap().len(), 2, "{json}");
         let manifest = self.json("nn2rtl.json");

@@ -6,5 +6,6 @@ mod cli;
 mod cosim;
 mod errors;
 mod golden;
+mod hgq;
 mod support;
 mod tidy;
