@@ -11,6 +11,7 @@ use crate::hls::{self, Folding, HlsOptions, HlsProject};
 use crate::rtl::cost;
 use crate::rtl::datapath::{self, Datapath};
 use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
+use crate::rtl::passes;
 use crate::rtl::pipeline::{self, Schedule};
 
 /// The direct path of a design.
@@ -31,13 +32,13 @@ pub struct Rtl {
 /// clock does not allow.
 pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
-    let lowered = datapath::lower(&design.graph, design.plan.effort);
     let plan = &design.plan;
-    let (program, delays) = (&lowered.datapath, device.delay());
+    let datapath = passes::optimize(&datapath::lower(&design.graph, plan.effort).datapath);
+    let delays = device.delay();
     let schedule = match plan.latency {
-        None => pipeline::schedule(program, delays, plan.clock_ns),
+        None => pipeline::schedule(&datapath, delays, plan.clock_ns),
         Some(LatencyTarget { cycles, at_clock }) => {
-            pipeline::schedule_in(program, delays, cycles, at_clock.then_some(plan.clock_ns))
+            pipeline::schedule_in(&datapath, delays, cycles, at_clock.then_some(plan.clock_ns))
         }
     };
     let schedule = schedule.anywhere()?;
@@ -52,8 +53,8 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
         clock_ns: schedule.clock_ns,
         family,
     };
-    let project = emit::project(&lowered.datapath, &schedule, &options);
-    Ok(Rtl { datapath: lowered.datapath, schedule, project })
+    let project = emit::project(&datapath, &schedule, &options);
+    Ok(Rtl { datapath, schedule, project })
 }
 
 /// A strategy that the HLS path does not have yet.

@@ -13,7 +13,9 @@ use super::Emulator;
 use super::program::Program;
 use crate::error::Result;
 use crate::fixed::{Format, Graph, Type};
+use crate::rtl::cmvm::Effort;
 use crate::rtl::datapath::{self, csd};
+use crate::rtl::passes;
 use crate::units::Unit;
 
 /// A graph ready to predict.
@@ -40,7 +42,8 @@ impl Scalars {
     /// Values too wide for the direct path, as [`datapath::check`] says.
     pub fn new(graph: &Graph) -> Result<Scalars> {
         datapath::check(graph)?;
-        let program = Program::new(&datapath::lower(graph).datapath);
+        let program = passes::optimize(&datapath::lower(graph, Effort::Fast).datapath);
+        let program = Program::new(&program);
         let formats = |ids: &[crate::graph::NodeId]| {
             let types = ids.iter().map(|id| &graph.node(*id).ty);
             types.flat_map(|ty| (0..ty.elements()).map(|it| ty.format(it))).collect()

@@ -38,16 +38,21 @@ pub fn luts(datapath: &Datapath, id: ValueId, lut_inputs: u32) -> u64 {
 }
 
 /// Length of the carry chain of a sum: from its highest bit down to the lowest at which both operands
-/// are present. Below it the lower operand passes through, unless it is the subtracted one.
+/// are present. Below it the lower operand passes through, unless it is the subtracted one. The low
+/// zeros of a constant are not there at all.
 pub fn carry_bits(datapath: &Datapath, a: Term, b: Term, sum: Interval) -> u32 {
     let constant_zero = |it: Term| datapath.interval(it.value).constant() == Some(0);
-    let (low, high) = if a.shift <= b.shift { (a, b) } else { (b, a) };
+    let lowest = |it: Term| {
+        let zeros = datapath.interval(it.value).constant().filter(|it| *it != 0);
+        it.shift + zeros.map_or(0, i128::trailing_zeros)
+    };
+    let (low, high) = if lowest(a) <= lowest(b) { (a, b) } else { (b, a) };
     if low.negate || constant_zero(high) {
-        return sum.width().saturating_sub(low.shift);
+        return sum.width().saturating_sub(lowest(low));
     }
     let lower = datapath.term_interval(low);
-    let apart = lower.lo >= 0 && lower.width() <= high.shift && !high.negate;
-    if apart { 0 } else { sum.width().saturating_sub(high.shift) }
+    let apart = lower.lo >= 0 && lower.width() <= lowest(high) && !high.negate;
+    if apart { 0 } else { sum.width().saturating_sub(lowest(high)) }
 }
 
 /// Length of the carry chain of `low + (high << shift)`, where `high` has its sign already; `negate`

@@ -5,6 +5,7 @@ pub mod cost;
 pub mod datapath;
 pub mod emit;
 pub mod netlist;
+pub mod passes;
 pub mod pipeline;
 #[cfg(test)]
 pub(crate) mod testing;

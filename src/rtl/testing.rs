@@ -1,7 +1,7 @@
 //! Random scalar programs and inputs for them; a seed says everything.
 
 use super::datapath::{
-    Datapath, Interval, Logic, Op, Port, Relation, Scope, Term, ValueId, evaluate,
+    Datapath, Interval, Logic, Op, Port, Relation, Scope, Tensor, Term, ValueId, evaluate,
 };
 use crate::error::Origin;
 use crate::fixed::{self, Format, Overflow, Rounding, Type};
@@ -93,8 +93,13 @@ fn inputs(random: &mut Random, datapath: &mut Datapath) -> Vec<ValueId> {
         pool.extend(&elements);
         datapath.inputs.push(Port { name: name.to_owned(), elements, slots });
     }
-    datapath.tensors = datapath.inputs.clone();
+    datapath.tensors = datapath.inputs.iter().map(tensor).collect();
     pool
+}
+
+fn tensor(port: &Port) -> Tensor {
+    let elements = port.elements.iter().map(|it| Some(*it)).collect();
+    Tensor { name: port.name.clone(), elements }
 }
 
 fn output(random: &mut Random, datapath: &mut Datapath, name: &str, elements: Vec<ValueId>) {
@@ -105,7 +110,7 @@ fn output(random: &mut Random, datapath: &mut Datapath, name: &str, elements: Ve
     let slots = elements.iter().map(slot).collect();
     let port = Port { name: name.to_owned(), elements, slots };
     if random.flip() {
-        datapath.tensors.push(port.clone());
+        datapath.tensors.push(tensor(&port));
     }
     datapath.outputs.push(port);
 }

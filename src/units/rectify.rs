@@ -120,6 +120,12 @@ impl Datapathed for Rectify {
             let (x, frac) = cx.input(0, element);
             let (grow, shift) = self.shifts(cx.types[0].format(element));
             let dp = &mut *cx.datapath;
+            let (x, result) = match self.threshold == 0 && self.slope_of(element).is_none() {
+                // What rounds to zero may as well be negative: the half is added first, where it
+                // meets a bias.
+                true => dp.add_half(x, frac, self.result),
+                false => (x, self.result),
+            };
             let threshold = dp.constant(self.threshold << shift);
             let grown = dp.shl(x, grow);
             // x > t is what the slope does not apply to; below and at t it does.
@@ -135,7 +141,7 @@ impl Datapathed for Rectify {
                 }
                 _ => (above, x),
             };
-            let kept = dp.cast(pass.1, frac, self.result);
+            let kept = dp.cast(pass.1, frac, result);
             let below = match self.slope_of(element) {
                 None => dp.constant(0),
                 Some(slope) => {

@@ -34,6 +34,10 @@ impl Datapath {
 
     /// `a + b`, with the operands' own signs and shifts.
     pub fn add(&mut self, a: Term, b: Term) -> ValueId {
+        let (a, b) = (self.flat(a), self.flat(b));
+        if a.value == b.value {
+            return self.multiple(a, b);
+        }
         let (ia, ib) = (self.term_interval(a), self.term_interval(b));
         if ia.constant() == Some(0) {
             return self.term(b);
@@ -41,15 +45,46 @@ impl Datapath {
         if ib.constant() == Some(0) {
             return self.term(a);
         }
-        let interval = Interval::new(ia.lo + ib.lo, ia.hi + ib.hi);
+        self.push_sum(a, b, Interval::new(ia.lo + ib.lo, ia.hi + ib.hi))
+    }
+
+    fn push_sum(&mut self, a: Term, b: Term, interval: Interval) -> ValueId {
         // A positive term goes first; among equals the older, so that equal sums are found again.
         let swap = (a.negate, a.value, a.shift) > (b.negate, b.value, b.shift);
         let (a, b) = if swap { (b, a) } else { (a, b) };
         self.push(Op::Add(a, b), interval)
     }
 
+    /// A multiple of one value as the sum of two of its multiples.
+    fn multiple(&mut self, a: Term, b: Term) -> ValueId {
+        let times = |it: Term| if it.negate { -(1i128 << it.shift) } else { 1 << it.shift };
+        let Interval { lo, hi } = self.interval(a.value);
+        let factor = times(a) + times(b);
+        if factor == 0 || (lo, hi) == (0, 0) {
+            return self.constant(0);
+        }
+        if factor.unsigned_abs().is_power_of_two() {
+            let shift = factor.trailing_zeros();
+            return self.term(Term { value: a.value, shift, negate: factor < 0 });
+        }
+        let (lo, hi) = if factor < 0 { (hi, lo) } else { (lo, hi) };
+        self.push_sum(a, b, Interval::new(lo * factor, hi * factor))
+    }
+
+    /// The same term with what is only wiring or sign in its value as its own shift and sign.
+    pub fn flat(&self, mut term: Term) -> Term {
+        while let Op::Add(zero, inner) = self.op(term.value)
+            && self.op(zero.value) == Op::Const(0)
+        {
+            let (shift, negate) = (term.shift + inner.shift, term.negate != inner.negate);
+            term = Term { value: inner.value, shift, negate };
+        }
+        term
+    }
+
     /// A term as a value of its own.
     pub fn term(&mut self, term: Term) -> ValueId {
+        let term = self.flat(term);
         if term.shift == 0 && !term.negate {
             return term.value;
         }
@@ -131,12 +166,19 @@ impl Datapath {
         if low == 0 && interval == from {
             return value;
         }
-        // A slice of a slice is one slice, as long as the outer one stays inside.
-        if let Op::Slice { value: inner, low: below, width: limit, .. } = self.op(value)
-            && low + width <= limit
-        {
-            return self
-                .push(Op::Slice { value: inner, low: below + low, width, signed }, interval);
+        match self.op(value) {
+            // A slice of a slice is one slice, as long as the outer one stays inside.
+            Op::Slice { value: inner, low: below, width: limit, .. } if low + width <= limit => {
+                let low = below + low;
+                return self.push(Op::Slice { value: inner, low, width, signed }, interval);
+            }
+            // Zeros that a shift has put below need not be cut off.
+            Op::Add(zero, inner)
+                if self.op(zero.value) == Op::Const(0) && !inner.negate && inner.shift <= low =>
+            {
+                return self.slice(inner.value, low - inner.shift, width, signed);
+            }
+            _ => {}
         }
         self.push(Op::Slice { value, low, width, signed }, interval)
     }
@@ -206,8 +248,32 @@ impl Datapath {
             None if a == b => return a,
             None => {}
         }
+        // A choice by the opposite is the opposite choice; what the same bit has chosen before is
+        // not chosen again.
+        if let Some(opposite) = self.negated(condition) {
+            return self.mux(opposite, b, a);
+        }
+        let same = |it: ValueId| match self.op(it) {
+            Op::Mux(inner, a, b) if inner == condition => Some((a, b)),
+            _ => None,
+        };
+        let (a, b) = (same(a).map_or(a, |it| it.0), same(b).map_or(b, |it| it.1));
+        if a == b {
+            return a;
+        }
+        let bit = Interval::new(0, 1);
+        if self.interval(condition) == bit {
+            match (self.interval(a).constant(), self.interval(b).constant()) {
+                (Some(1), Some(0)) => return condition,
+                (Some(0), Some(1)) => return self.not(condition),
+                _ => {}
+            }
+        }
         let interval = self.interval(a).union(self.interval(b));
-        if interval == Interval::new(0, 1) && self.interval(b).constant() == Some(0) {
+        if interval == bit
+            && self.interval(condition) == bit
+            && self.interval(b).constant() == Some(0)
+        {
             return self.logic(Logic::And, condition, a);
         }
         self.push(Op::Mux(condition, a, b), interval)
@@ -227,10 +293,45 @@ impl Datapath {
         if let Some(holds) = decided.or((a == b).then_some(relation != Relation::Less)) {
             return self.constant(i128::from(holds));
         }
-        if relation == Relation::Less && ib.constant() == Some(0) {
-            return self.is_negative(a);
+        let bound = |relation, a, b| match (relation, a, b) {
+            (Relation::Less, _, Some(c)) => Some((true, c)),
+            (Relation::LessEqual, _, Some(c)) => Some((true, c + 1)),
+            (Relation::Less, Some(c), _) => Some((false, c + 1)),
+            (Relation::LessEqual, Some(c), _) => Some((false, c)),
+            _ => None,
+        };
+        if let Some((below, bound)) = bound(relation, ia.constant(), ib.constant()) {
+            return self.beyond(if below { a } else { b }, below, bound);
         }
         self.push(Op::Compare(relation, a, b), Interval::new(0, 1))
+    }
+
+    /// `value < bound` or `value >= bound`, of the bits that matter: where the bound ends in zeros,
+    /// those above them. A choice between two neighbours is a bit.
+    fn beyond(&mut self, value: ValueId, below: bool, bound: i128) -> ValueId {
+        let bit = match bound {
+            0 => Some(self.is_negative(value)),
+            _ => None,
+        };
+        if let Some(bit) = bit {
+            return if below { bit } else { self.not(bit) };
+        }
+        let zeros = bound.trailing_zeros();
+        let top = self.shr(value, zeros);
+        let (bound, reach) = (bound >> zeros, self.interval(top));
+        if (reach.lo, reach.hi) == (bound - 1, bound) {
+            // The last bit of an odd bound says on which side the value is.
+            let last = self.bit(top, 0);
+            return if below { self.not(last) } else { last };
+        }
+        let (a, b, limit) = match below {
+            true => (Some(top), None, bound),
+            false => (None, Some(top), bound - 1),
+        };
+        let limit = self.constant(limit);
+        let bit = Interval::new(0, 1);
+        let op = Op::Compare(Relation::Less, a.unwrap_or(limit), b.unwrap_or(limit));
+        self.push(op, bit)
     }
 
     /// The larger of two.
@@ -284,8 +385,22 @@ impl Datapath {
             (Logic::Xor, ..) if a == b => return self.constant(0),
             _ => {}
         }
+        if logic == Logic::Xor
+            && let (Some(inner), Some(1)) = (self.negated(a), constant(b))
+        {
+            return inner;
+        }
         let (a, b) = if a <= b { (a, b) } else { (b, a) };
         self.push(Op::Logic(logic, a, b), Interval::new(0, 1))
+    }
+
+    /// What a bit is the opposite of, if it is made as one.
+    fn negated(&self, bit: ValueId) -> Option<ValueId> {
+        match self.op(bit) {
+            Op::Logic(Logic::Xor, a, b) if self.op(b) == Op::Const(1) => Some(a),
+            Op::Logic(Logic::Xor, a, b) if self.op(a) == Op::Const(1) => Some(b),
+            _ => None,
+        }
     }
 
     /// The other bit.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Datapath, Interval, Op, Port, Scope, ValueId};
+use super::{Datapath, Interval, Op, Port, Scope, Tensor, ValueId};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::{self, Type};
 use crate::graph::NodeId;
@@ -130,7 +130,8 @@ pub fn lower(graph: &fixed::Graph, effort: Effort) -> Lowered {
                 unit.datapath(&mut wiring)
             }
         };
-        datapath.tensors.push(port(&node.name, &made, &node.ty));
+        let elements = made.iter().map(|it| Some(*it)).collect();
+        datapath.tensors.push(Tensor { name: node.name.clone(), elements });
         values.insert(id, made);
     }
     for (idx, id) in graph.outputs.iter().enumerate() {

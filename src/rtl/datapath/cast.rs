@@ -29,10 +29,34 @@ impl Datapath {
         self.shl(value, by)
     }
 
+    /// What is left of rounding up at the middle once half a unit is added: a value and a format
+    /// that truncates, or what was given where nothing is to be added.
+    pub fn add_half(&mut self, value: ValueId, from_frac: i32, to: Format) -> (ValueId, Format) {
+        let shift = from_frac - to.frac();
+        if to.rounding != Rounding::Rnd || shift <= 0 || shift as u32 > self.width(value) {
+            return (value, to);
+        }
+        (self.plus_half(value, shift as u32), Format { rounding: Rounding::Trn, ..to })
+    }
+
+    fn plus_half(&mut self, value: ValueId, shift: u32) -> ValueId {
+        let half = self.constant(1 << (shift - 1));
+        self.add(Term::plain(value), Term::plain(half))
+    }
+
     fn round(&mut self, value: ValueId, shift: u32, mode: Rounding) -> ValueId {
         let floor = self.shr_exact(value, shift);
         if mode == Rounding::Trn {
             return floor;
+        }
+        let exact = self.rounded_interval(value, shift, mode);
+        if let Some(constant) = exact.constant() {
+            return self.constant(constant);
+        }
+        if mode == Rounding::Rnd && shift <= self.width(value) {
+            // Added in front, where the half may meet another constant.
+            let sum = self.plus_half(value, shift);
+            return self.shr_exact(sum, shift);
         }
         let half = self.bit(value, shift - 1);
         let up = match mode {
@@ -59,7 +83,6 @@ impl Datapath {
             }
         };
         let sum = self.add(Term::plain(floor), Term::plain(up));
-        let exact = self.rounded_interval(value, shift, mode);
         self.narrow(sum, exact)
     }
 

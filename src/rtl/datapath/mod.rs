@@ -56,7 +56,7 @@ impl TableId {
 }
 
 /// The layer that a value belongs to: an index into [`Datapath::scopes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScopeId(u32);
 
 impl ScopeId {
@@ -110,6 +110,11 @@ impl Interval {
     /// The smallest interval that holds both.
     pub fn union(self, other: Interval) -> Interval {
         Interval { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
+    }
+
+    /// What is in both; the caller knows that something is.
+    pub fn intersect(self, other: Interval) -> Interval {
+        Interval::new(self.lo.max(other.lo), self.hi.min(other.hi))
     }
 
     /// Whether every value of `other` is one of `self`.
@@ -249,6 +254,15 @@ pub struct Port {
     pub slots: Vec<(u32, bool)>,
 }
 
+/// A tensor at a layer boundary.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// Its name in the model.
+    pub name: String,
+    /// Its elements, in row-major order; `None` for those that optimisation has left no trace of.
+    pub elements: Vec<Option<ValueId>>,
+}
+
 /// A scalar program.
 #[derive(Clone, Debug, Default)]
 pub struct Datapath {
@@ -257,6 +271,7 @@ pub struct Datapath {
     scopes_of: Vec<ScopeId>,
     known: HashMap<Op, ValueId>,
     known_tables: HashMap<Arc<[i128]>, TableId>,
+    scope: ScopeId,
     /// The layers.
     pub scopes: Vec<Scope>,
     /// Contents of tables.
@@ -265,8 +280,8 @@ pub struct Datapath {
     pub inputs: Vec<Port>,
     /// Output ports.
     pub outputs: Vec<Port>,
-    /// Tensors at layer boundaries by name, for traces: `(scope, name, elements)`.
-    pub tensors: Vec<Port>,
+    /// Tensors at layer boundaries, for names.
+    pub tensors: Vec<Tensor>,
 }
 
 impl Datapath {
@@ -308,22 +323,41 @@ impl Datapath {
     /// Starts a layer: values built from now on belong to it.
     pub fn enter(&mut self, scope: Scope) {
         self.scopes.push(scope);
+        self.scope = ScopeId(self.scopes.len() as u32 - 1);
     }
 
-    /// Adds a value with a known interval, or finds the one that is already there.
+    /// The layer that values belong to now.
+    pub fn scope(&self) -> ScopeId {
+        self.scope
+    }
+
+    /// Goes on with a layer: values built from now on belong to it.
+    pub fn resume(&mut self, scope: ScopeId) {
+        self.scope = scope;
+    }
+
+    /// States that a value is inside an interval; the caller has proved it.
+    pub fn tighten(&mut self, id: ValueId, interval: Interval) {
+        let known = &mut self.intervals[id.index()];
+        *known = known.intersect(interval);
+    }
+
+    /// Adds a value with a known interval, or finds the one that is already there, of which both
+    /// intervals hold then.
     pub fn push(&mut self, op: Op, interval: Interval) -> ValueId {
         let op = match interval.constant() {
             Some(value) if !matches!(op, Op::Input(..)) => Op::Const(value),
             _ => op,
         };
-        if let Some(id) = self.known.get(&op) {
-            return *id;
+        if let Some(id) = self.known.get(&op).copied() {
+            self.tighten(id, interval);
+            return id;
         }
         let id = ValueId(self.ops.len() as u32);
         debug_assert!(op.operands().all(|it| it < id), "operands come first");
         self.ops.push(op);
         self.intervals.push(interval);
-        self.scopes_of.push(ScopeId(self.scopes.len().saturating_sub(1) as u32));
+        self.scopes_of.push(self.scope);
         self.known.insert(op, id);
         id
     }

@@ -13,6 +13,8 @@ pub(super) struct Writer<'a> {
     pub(super) module: &'a Module,
     /// Values that are written where they are read.
     pub(super) inline: &'a [bool],
+    /// Sums that synthesis must not join with the one that reads them.
+    pub(super) chained: &'a [bool],
     /// The package of the tables.
     pub(super) tables: &'a str,
 }

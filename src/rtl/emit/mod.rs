@@ -89,6 +89,7 @@ type File = (String, String);
 
 fn modules(netlist: &Netlist<'_>, interface: &Interface) -> Vec<File> {
     let inline = inline::inline(netlist);
+    let chained = inline::chained(netlist);
     let terms = module::terms(netlist.datapath);
     let package = format!("{}_tables", netlist.names.design);
     let path = |name: &str| format!("rtl/{name}.sv");
@@ -98,11 +99,18 @@ fn modules(netlist: &Netlist<'_>, interface: &Interface) -> Vec<File> {
     }
     for (layer, name) in netlist.layers.iter().zip(&netlist.names.layers) {
         let Some(scope) = layer.scope else { continue };
-        let writer = Writer { netlist, module: layer, inline: &inline, tables: &package };
+        let writer =
+            Writer { netlist, module: layer, inline: &inline, chained: &chained, tables: &package };
         let name = format!("{}_{name}", netlist.names.design);
         files.push((path(&name), module::module(&writer, &name, scope, &terms)));
     }
-    let writer = Writer { netlist, module: &netlist.core, inline: &inline, tables: &package };
+    let writer = Writer {
+        netlist,
+        module: &netlist.core,
+        inline: &inline,
+        chained: &chained,
+        tables: &package,
+    };
     files.push((path(&interface.core), core::core(&writer, &interface.core)));
     files
 }

@@ -15,6 +15,13 @@ const NAME_COLUMN: usize = 29;
 pub(super) fn module(writer: &Writer<'_>, name: &str, scope: ScopeId, terms: &[u32]) -> String {
     let layer = &writer.netlist.datapath.scopes[scope.index()];
     let mut out = String::new();
+    let signals = &writer.module.signals;
+    if signals
+        .iter()
+        .any(|(it, from)| *from == Source::Computed && writer.chained[it.value.index()])
+    {
+        out.push_str("`include \"nn_synth.svh\"\n\n");
+    }
     header(writer, &mut out, &layer.name, &layer.about, &layer.origin);
     out.push_str(&text::source(&layer.origin));
     let _ = writeln!(out, "module {name} (");
@@ -189,7 +196,8 @@ fn define(writer: &Writer<'_>, out: &mut String, signal: Signal, source: Source,
         let _ = writeln!(out, "  // {tensor}[{element}] = {what}, {lo} to {hi}.");
     }
     let name = writer.netlist.name(signal);
-    let _ = writeln!(out, "  logic{} {name};", range(writer.netlist.bits(signal)));
+    let hint = if writer.chained[id.index()] { "`NN_ADDER " } else { "" };
+    let _ = writeln!(out, "  {hint}logic{} {name};", range(writer.netlist.bits(signal)));
     text::statement(out, 2, &format!("assign {name} = {value};"));
 }
 

@@ -17,6 +17,7 @@ macro_rules! text {
 /// Modules that stand in the project as they are, in order of compilation.
 const LIBRARY: &[(&str, &str)] = &[
     ("rtl/nn_assert.svh", text!("rtl-templates/nn_assert.svh")),
+    ("rtl/nn_synth.svh", text!("rtl-templates/nn_synth.svh")),
     ("rtl/nn_credit.sv", text!("rtl-templates/nn_credit.sv")),
     ("rtl/nn_fifo.sv", text!("rtl-templates/nn_fifo.sv")),
 ];

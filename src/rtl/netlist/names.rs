@@ -27,6 +27,7 @@ impl Names {
         let mut element = vec![None; datapath.len()];
         for (tensor, port) in datapath.tensors.iter().enumerate() {
             for (position, id) in port.elements.iter().enumerate() {
+                let Some(id) = id else { continue };
                 element[id.index()].get_or_insert((tensor as u32, position as u32));
             }
         }
