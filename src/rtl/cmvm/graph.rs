@@ -60,7 +60,7 @@ pub(super) fn finish(
 
 fn shifted(known: &[Known], term: Term) -> Known {
     known[term.value as usize].map(|it| Output {
-        shift: it.shift + u32::from(term.shift),
+        shift: it.shift + i32::from(term.shift),
         negate: it.negate != term.negate,
         ..it
     })
@@ -74,7 +74,7 @@ fn add(graph: &mut AdderGraph, x: Output, y: Output) -> Output {
         shift_a: 0,
         negate_a: false,
         b: high.value,
-        shift_b: high.shift - low.shift,
+        shift_b: (high.shift - low.shift) as u32,
         negate_b: high.negate != low.negate,
     });
     let value = graph.n_in + graph.adds.len() - 1;

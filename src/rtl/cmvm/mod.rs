@@ -9,6 +9,7 @@
 //! A limit of depth is given as additions beyond the least depth of each output, which is that of a
 //! balanced tree over its digits.
 
+mod constant;
 mod difference;
 mod digits;
 mod graph;
@@ -109,13 +110,13 @@ pub struct Add {
     pub negate_b: bool,
 }
 
-/// An output: `(negate ? - : +)(v[value] << shift)`.
+/// An output: `(negate ? - : +)(v[value] << shift)`, an exact division where the shift is negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Output {
     /// An input or the result of an addition.
     pub value: usize,
     /// Shift left.
-    pub shift: u32,
+    pub shift: i32,
     /// The negative.
     pub negate: bool,
 }
@@ -148,8 +149,12 @@ impl AdderGraph {
             let a = signed(values[add.a], add.shift_a, add.negate_a);
             values.push(a + signed(values[add.b], add.shift_b, add.negate_b));
         }
-        let output =
-            |it: &Option<Output>| it.map_or(0, |it| signed(values[it.value], it.shift, it.negate));
+        let output = |it: &Option<Output>| {
+            it.map_or(0, |it| {
+                let value = values[it.value] >> (-it.shift).max(0);
+                signed(value, it.shift.max(0) as u32, it.negate)
+            })
+        };
         self.outputs.iter().map(output).collect()
     }
 

@@ -10,7 +10,7 @@ use super::difference::{self, Differences};
 use super::pool::{Pool, Term};
 use super::share::{Score, Sharing};
 use super::tail::{Tail, least_depth, price};
-use super::{AdderGraph, Effort, Problem, digits, graph};
+use super::{AdderGraph, Effort, Problem, constant, digits, graph};
 
 /// Additions beyond the least depth that are of any use where nobody limits them.
 const USEFUL_DEPTH: u32 = 6;
@@ -32,6 +32,13 @@ struct Candidate {
     graph: AdderGraph,
     bits: u32,
     depth: u32,
+}
+
+impl Candidate {
+    fn new(graph: AdderGraph, problem: &Problem<'_>) -> Candidate {
+        let (bits, depth) = (graph.carry_bits(problem) as u32, graph.depth());
+        Candidate { graph, bits, depth }
+    }
 }
 
 /// Tries what the effort allows.
@@ -57,10 +64,15 @@ pub(super) fn search(problem: &Problem<'_>) -> AdderGraph {
         attempt(problem, *plan, &parts, limits.is_some())
     };
     // Threads cost more than a small problem does.
-    let candidates: Vec<Candidate> = match work < 2000 {
+    let mut candidates: Vec<Candidate> = match work < 2000 {
         true => plans.iter().map(attempt).collect(),
         false => plans.par_iter().map(attempt).collect(),
     };
+    if problem.n_in * problem.n_out == 1 {
+        let chain = constant::chain(problem).map(|graph| Candidate::new(graph, problem));
+        let most = limits.map_or(u32::MAX, |it| it[0].saturating_sub(depths[0]));
+        candidates.extend(chain.filter(|it| it.depth <= most));
+    }
     let best = candidates.into_iter().min_by_key(|it| price(it.bits, it.depth, problem.n_out));
     best.expect("there is always the plain plan").graph
 }
@@ -127,8 +139,7 @@ fn attempt(problem: &Problem<'_>, plan: Plan, parts: &Differences, limited: bool
     Sharing { pool: &mut pool, columns: &mut columns, room, score, seed }.run();
     let outputs = tails(&mut pool, columns, parts, &given, limited);
     let graph = graph::finish(&pool, &inputs, &given, &outputs);
-    let (bits, depth) = (graph.carry_bits(problem) as u32, graph.depth());
-    Candidate { graph, bits, depth }
+    Candidate::new(graph, problem)
 }
 
 /// Adds up all columns: those that others wait for as well as each can be done alone, the others as

@@ -107,6 +107,57 @@ fn more_effort_is_never_worse() {
     assert!(price(Effort::Max) < price(Effort::Normal));
 }
 
+/// Fewest additions for every odd constant below a bound, by growing all chains breadth first.
+fn least_additions(bound: usize, most: u32) -> Vec<Option<u32>> {
+    let mut least = vec![None; bound];
+    least[1] = Some(0);
+    let mut chains: Vec<Vec<i64>> = vec![vec![1]];
+    for length in 1..=most {
+        let mut longer = std::collections::BTreeSet::new();
+        for chain in &chains {
+            for (u, v) in chain.iter().flat_map(|u| chain.iter().map(move |v| (*u, *v))) {
+                for shift in 0..12 {
+                    for sum in [u + (v << shift), (v << shift) - u] {
+                        if sum == 0 {
+                            continue;
+                        }
+                        let next = (sum.abs() >> sum.trailing_zeros()) as usize;
+                        if let Some(it) = least.get_mut(next) {
+                            it.get_or_insert(length);
+                        }
+                        if next < 4 * bound && !chain.contains(&(next as i64)) {
+                            let mut chain = chain.clone();
+                            chain.push(next as i64);
+                            chain[1..].sort_unstable();
+                            longer.insert(chain);
+                        }
+                    }
+                }
+            }
+        }
+        chains = longer.into_iter().collect();
+    }
+    least
+}
+
+#[test]
+fn a_single_constant_takes_the_fewest_additions() {
+    let least = least_additions(256, 3);
+    let inputs = sources(1, -128, 127);
+    for constant in (1..256usize).step_by(2) {
+        let least = least[constant].expect("three additions make all constants of eight bits");
+        for weight in [constant as i128, -(constant as i128), 8 * constant as i128] {
+            let matrix = [weight];
+            let problem = problem(&matrix, 1, &inputs);
+            let graph = constant::chain(&problem).unwrap_or_else(|| solve(&problem));
+            assert_eq!(graph.adds.len() as u32, least, "{weight}");
+            for x in [-128, -1, 0, 1, 127] {
+                assert_eq!(graph.apply(&[x]), [x * weight], "{weight} times {x}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_same_graph_every_time() {
     let inputs = sources(12, -128, 127);

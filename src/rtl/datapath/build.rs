@@ -58,8 +58,9 @@ impl Wiring<'_> {
         let outputs = graph.outputs.iter().map(|it| match it {
             None => self.datapath.constant(0),
             Some(it) => {
-                let term = Term { value: values[it.value], shift: it.shift, negate: it.negate };
-                self.datapath.term(term)
+                let value = self.datapath.shr(values[it.value], (-it.shift).max(0) as u32);
+                let shift = it.shift.max(0) as u32;
+                self.datapath.term(Term { value, shift, negate: it.negate })
             }
         });
         outputs.collect()
