@@ -79,8 +79,9 @@ fn the_project_is_proved_exact_and_simulates_on_real_data() {
         let report = project.json("report.json");
         let notes = report["notes"].as_array().unwrap().iter();
         let notes: Vec<&str> = notes.filter_map(|it| it.as_str()).collect();
-        // One of p08's sums needs more than the 24 bits of a float32 in the worst case.
-        let expected = match text(&model).contains("p08") {
+        // Of p08 and p09 a sum can need more than the 24 bits of a float32 in the worst case.
+        let long = ["p08", "p09"].iter().any(|it| text(&model).contains(it));
+        let expected = match long {
             true => "outputs are exactly what the model's quantizers mean",
             false => "outputs are proved equal to the framework's",
         };
