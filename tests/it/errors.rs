@@ -197,7 +197,7 @@ fn unknown_layers_are_named_all_at_once() {
         error: cnn.keras:max_pooling2d: MaxPooling2D is not supported
         error: cnn.keras:average_pooling2d: AveragePooling2D is not supported
         error: cnn.keras:maximum: Maximum is not supported
-          help: supported are Activation, ActivityRegularization, Add, AlphaDropout, BatchNormalization, Dense, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise, Identity, LeakyReLU, PReLU, ReLU, Reshape, Softmax, SpatialDropout1D, ThresholdedReLU
+          help: supported are Activation, ActivityRegularization, Add, AlphaDropout, BatchNormalization, Dense, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise, Identity, LeakyReLU, PReLU, QAdd, QBatchNormDense, QBatchNormalization, QDense, QEinsumDense, QEinsumDenseBatchnorm, Quantizer, ReLU, Reshape, Softmax, SpatialDropout1D, ThresholdedReLU
     "#]],
     );
     assert!(!dir.path().join("p").exists());

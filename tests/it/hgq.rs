@@ -79,8 +79,14 @@ fn the_project_is_proved_exact_and_simulates_on_real_data() {
         let report = project.json("report.json");
         let notes = report["notes"].as_array().unwrap().iter();
         let notes: Vec<&str> = notes.filter_map(|it| it.as_str()).collect();
-        let is_proof = |it: &&&str| it.starts_with("outputs are proved equal to the framework's");
-        assert!(notes.iter().any(|it| is_proof(&it)), "{}: {notes:?}", model.display());
+        // Of p08 and p09 a sum can need more than the 24 bits of a float32 in the worst case.
+        let long = ["p08", "p09"].iter().any(|it| text(&model).contains(it));
+        let expected = match long {
+            true => "outputs are exactly what the model's quantizers mean",
+            false => "outputs are proved equal to the framework's",
+        };
+        let told = notes.iter().any(|it| it.starts_with(expected));
+        assert!(told, "{}: {notes:?}", model.display());
     }
 }
 
