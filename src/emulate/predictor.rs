@@ -97,8 +97,9 @@ struct Work {
 const MAC_NS: [f64; 3] = [0.1, 0.3, 3.0];
 /// Any other element of a tensor.
 const ELEMENT_NS: f64 = 2.0;
-/// An instruction of the scalar program in words of up to 32, 64 and 128 bits.
-const INSTRUCTION_NS: [f64; 3] = [0.14, 0.28, 2.0];
+/// An instruction of the scalar program, for units whose tensors need words of 32, 64 and 128 bits
+/// (most scalars of such a unit need less).
+const INSTRUCTION_NS: [f64; 3] = [0.14, 0.2, 2.0];
 /// Instructions for a nonzero digit of a weight: many digits are shared, and sums have four operands.
 const PER_DIGIT: f64 = 0.27;
 /// Instructions for an element of any other unit.
@@ -149,7 +150,7 @@ mod tests {
 
     #[test]
     fn few_samples_do_not_wait_for_lowering() {
-        let graph = network(&mut Random(1), &[16, 64, 32, 5], 16);
+        let graph = network(&mut Random(1), &[16, 64, 32, 5], 6);
         let work = Work::of(&graph);
         assert!(!work.prefers_scalars(1000, 1), "{work:?}");
         assert!(work.prefers_scalars(100_000_000, 1), "{work:?}");

@@ -96,9 +96,16 @@ impl Panel {
         if self.first != Some(first) {
             self.first = Some(first);
             let count = PANEL.min(width - first);
-            for (lane, sample) in samples.chunks_exact(width).enumerate() {
-                for (at, value) in sample[first..first + count].iter().enumerate() {
-                    self.columns[at * self.lanes + lane] = *value;
+            let rows = samples.chunks_exact(width).map(|it| &it[first..first + count]);
+            let mut columns = self.columns.chunks_exact_mut(self.lanes);
+            let mut columns: [&mut [f64]; PANEL] =
+                std::array::from_fn(|_| columns.next().unwrap_or_default());
+            for (lane, row) in rows.enumerate().take(self.lanes) {
+                // The number of a full row is known when this is compiled.
+                if let Ok(row) = <&[f64; PANEL]>::try_from(row) {
+                    columns.iter_mut().zip(row).for_each(|(column, value)| column[lane] = *value);
+                } else {
+                    columns.iter_mut().zip(row).for_each(|(column, value)| column[lane] = *value);
                 }
             }
         }

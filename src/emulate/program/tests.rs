@@ -8,13 +8,13 @@ use crate::rtl::datapath::{Interval, MAX_BITS, Op, Port, Relation, Scope, Term, 
 use crate::rtl::testing::{Random, expected, program, sample};
 
 /// Compares on as many samples as leave the last block partly empty.
-fn agree(datapath: &Datapath, random: &mut Random) {
+fn agree(datapath: &Datapath, random: &mut Random, case: u64) {
     let compiled = Program::new(datapath);
     let count = compiled.lanes + 1 + random.below(compiled.lanes);
     let samples: Vec<Vec<Vec<i128>>> = (0..count).map(|_| sample(random, datapath)).collect();
     let flat: Vec<Vec<i128>> = samples.iter().map(|it| it.concat()).collect();
     for (inputs, made) in samples.iter().zip(compiled.run(&flat)) {
-        assert_eq!(made, expected(datapath, inputs).concat(), "for {inputs:?}");
+        assert_eq!(made, expected(datapath, inputs).concat(), "case {case}: for {inputs:?}");
     }
 }
 
@@ -45,8 +45,7 @@ fn random_programs() {
         let mut random = Random(seed);
         let (layers, ops) = (1 + random.below(4), 4 + random.below(40));
         let datapath = program(&mut random, layers, ops);
-        println!("seed {seed}");
-        agree(&datapath, &mut random);
+        agree(&datapath, &mut random, seed);
     }
 }
 
@@ -101,7 +100,7 @@ proptest! {
         choices.push(dp.clamp(a, above));
         made.extend(choices);
         outputs(dp, made);
-        agree(&datapath, &mut Random(seed));
+        agree(&datapath, &mut Random(seed), seed);
     }
 }
 
