@@ -1,9 +1,9 @@
 // Hints that only one synthesis tool wants.
 //
 // NN_ADDER: in front of a sum that another sum reads. Yosys joins chained additions into carry-save
-// trees, which take a third more four-input tables than adders that stay apart. Others (Vivado,
-// Quartus) choose well by themselves and see nothing. yosys-slang does not say that it is Yosys, only
-// that it is slang.
+// trees, which take up to a third more four-input tables than adders that stay apart. Vivado and
+// Quartus choose well by themselves and see nothing. yosys-slang does not say that it is Yosys,
+// only that it is slang.
 
 `ifndef NN_SYNTH_SVH
 `define NN_SYNTH_SVH

@@ -5,8 +5,9 @@
 //! shares some of it between operations, which this does not know.
 
 use super::datapath::{Datapath, Interval, Op, Term, ValueId};
-use crate::device::{Resources, adder_luts, compare_luts, multiplier_luts, mux_luts, table_luts};
+use crate::device::{Resources, adder_luts, compare_luts, multiplier_luts, mux_luts};
 use crate::fixed::bits_of;
+use crate::rtl::truth;
 
 /// Lookup tables of every layer's live operations, by scope.
 pub fn luts_by_scope(datapath: &Datapath, lut_inputs: u32) -> Vec<Resources> {
@@ -33,7 +34,9 @@ pub fn luts(datapath: &Datapath, id: ValueId, lut_inputs: u32) -> u64 {
         Op::Mux(..) => mux_luts(2, width(id), lut_inputs),
         Op::Compare(_, a, b) => compare_luts(width(a).max(width(b)), lut_inputs),
         Op::Logic(..) => 1,
-        Op::Table(_, index) => table_luts(width(index), width(id), lut_inputs),
+        Op::Table(table, index) => {
+            truth::luts(&datapath.tables[table.index()], datapath.interval(index), lut_inputs)
+        }
     }
 }
 

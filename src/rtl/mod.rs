@@ -9,5 +9,6 @@ pub mod passes;
 pub mod pipeline;
 #[cfg(test)]
 pub(crate) mod testing;
+mod truth;
 
 pub use cost::carry_bits;
