@@ -154,8 +154,8 @@ impl Descent<'_> {
         let mut movable = Vec::new();
         self.place.clear();
         self.place.resize(graph.len(), NONE);
-        for node in 0..graph.len() {
-            if self.stage[node] != bound[node] && !graph.input[node] {
+        for (node, bound) in bound.iter().enumerate() {
+            if self.stage[node] != *bound && !graph.input[node] {
                 self.place[node] = movable.len() as u32;
                 movable.push(node as u32);
             }
