@@ -42,7 +42,7 @@ impl LayerSpec for Add {
     }
     fn resolve(&self, _: Role, cx: &Resolve<'_>) -> Typed {
         let exact = cx.inputs[0].format.sum(cx.inputs[1].format);
-        if cx.compat || cx.feeds_activation {
+        if cx.compat || cx.feeds_activation || cx.exact {
             return Typed::new(exact, "exact sum");
         }
         cx.result(Span::hull(&self.spans(cx)))

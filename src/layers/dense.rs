@@ -19,6 +19,8 @@ pub struct Dense {
     pub weights: Tensor,
     /// `[outputs]`.
     pub bias: Option<Tensor>,
+    /// Weights and biases are on a grid of the model's own and must be kept as they are.
+    pub quantized: bool,
 }
 
 impl Dense {
@@ -49,7 +51,7 @@ fn import_keras(cx: &Import<'_>) -> Result<Imported, LayerError> {
         return Err(cx.value_error("lora_rank", format!("{rank:?}"), "none"));
     }
     cx.attrs().ignore(&["lora_alpha", "input_dim"]);
-    Ok(Imported::unary(Dense { weights, bias }))
+    Ok(Imported::unary(Dense { weights, bias, quantized: false }))
 }
 
 fn import_gemm(cx: &Import<'_>) -> Result<Imported, LayerError> {
@@ -68,11 +70,11 @@ fn import_gemm(cx: &Import<'_>) -> Result<Imported, LayerError> {
             Some(vector(cx, &bias, n_out)?)
         }
     };
-    Ok(Imported::unary(Dense { weights, bias }))
+    Ok(Imported::unary(Dense { weights, bias, quantized: false }))
 }
 
 fn import_matmul(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    Ok(Imported::unary(Dense { weights: matrix(cx, false)?, bias: None }))
+    Ok(Imported::unary(Dense { weights: matrix(cx, false)?, bias: None, quantized: false }))
 }
 
 /// Operand B as `[inputs, outputs]`.
@@ -150,6 +152,8 @@ impl LayerSpec for Dense {
 
     fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed {
         match role {
+            Role::Weight if self.quantized => auto::grid(Some(&self.weights)),
+            Role::Bias if self.quantized => auto::grid(self.bias.as_ref()),
             Role::Weight => auto::weight(&self.weights, cx),
             Role::Bias => auto::bias(self.bias.as_ref(), cx),
             Role::Accum => {

@@ -58,7 +58,7 @@ impl LayerSpec for Identity {
     }
     fn resolve(&self, _: Role, cx: &Resolve<'_>) -> Typed {
         // hls4ml drops these layers before it infers types; one that it keeps is an activation.
-        if cx.compat {
+        if cx.compat && !cx.exact {
             return Typed::new(cx.default, "hls4ml: model default");
         }
         Typed::new(cx.inputs[0].format, "as its input")

@@ -228,7 +228,7 @@ pub fn import(model: &RawModel) -> Result<nn::Graph> {
         let shape = Shape(input.shape.clone());
         let node = Node {
             name: input.name.clone(),
-            op: Layer::from(Input { shape: shape.clone() }),
+            op: Layer::from(Input { shape: shape.clone(), lanes: None }),
             ty: shape,
             origin: model.origin(&input.name),
         };

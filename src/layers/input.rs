@@ -1,7 +1,7 @@
 //! An input of the model.
 
 use super::{LayerError, LayerSpec, Lower, Spelling};
-use crate::fixed::Type;
+use crate::fixed::{Format, Type};
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed};
@@ -13,6 +13,8 @@ use crate::units;
 pub struct Input {
     /// Extent of one sample.
     pub shape: Shape,
+    /// The format of each element, where the model says it: only a quantizer reads the input.
+    pub lanes: Option<Vec<Format>>,
 }
 
 impl Input {
@@ -33,6 +35,11 @@ impl LayerSpec for Input {
         &[Role::Result]
     }
     fn resolve(&self, _: Role, cx: &Resolve<'_>) -> Typed {
+        if let Some(lanes) = &self.lanes {
+            let all = lanes.iter().copied().reduce(Format::union);
+            let all = all.unwrap_or(Format::unsigned(1, 1));
+            return Typed::new(all, "the formats of the quantizer behind it");
+        }
         match cx.calibrated {
             Some(span) => cx.covering(span, "calibrated"),
             None => Typed::new(cx.default, "model default"),
@@ -40,7 +47,10 @@ impl LayerSpec for Input {
     }
     fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
         // A port can carry whatever its format holds, however small the calibration data were.
-        vec![Span::of(cx.format(Role::Result)); self.shape.elements()]
+        match &self.lanes {
+            Some(lanes) => lanes.iter().map(|it| Span::of(*it)).collect(),
+            None => vec![Span::of(cx.format(Role::Result)); self.shape.elements()],
+        }
     }
     fn is_activation(&self) -> bool {
         false
@@ -49,7 +59,10 @@ impl LayerSpec for Input {
         Vec::new()
     }
     fn lower(&self, cx: &mut Lower<'_>, _: &[NodeId]) -> NodeId {
-        let ty = Type::uniform(self.shape.clone(), cx.format(Role::Result));
+        let ty = match &self.lanes {
+            Some(lanes) => Type::each(self.shape.clone(), lanes.clone()),
+            None => Type::uniform(self.shape.clone(), cx.format(Role::Result)),
+        };
         cx.builder.add("", units::Input { ty }, &[])
     }
 }

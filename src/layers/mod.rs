@@ -12,6 +12,7 @@ mod dense;
 mod elu;
 mod hard_sigmoid;
 mod hard_tanh;
+mod hgq;
 mod identity;
 mod import;
 mod input;
@@ -20,6 +21,7 @@ mod lookup;
 mod lower;
 mod pointwise;
 mod prelu;
+mod quantizer;
 mod relu;
 mod reshape;
 mod softmax;
@@ -52,6 +54,7 @@ pub use input::Input;
 pub use leaky_relu::LeakyRelu;
 pub use lower::Lower;
 pub use prelu::PRelu;
+pub use quantizer::Quantizer;
 pub use relu::Relu;
 pub use reshape::Reshape;
 pub use softmax::Softmax;
@@ -113,10 +116,14 @@ macro_rules! layers {
         })+
 
         /// How every layer is spelled in every format.
-        pub const SPELLINGS: &[&[Spelling]] = &[$($layer::SPELLINGS),+, activation::SPELLINGS];
+        pub const SPELLINGS: &[&[Spelling]] = &[
+            $($layer::SPELLINGS),+, activation::SPELLINGS, hgq::SPELLINGS,
+        ];
 
         /// What the entries of [`SPELLINGS`] are called.
-        pub const NAMES: &[&str] = &[$(stringify!($layer)),+, "Activation"];
+        pub const NAMES: &[&str] = &[
+            $(stringify!($layer)),+, "Activation", "Dense of HGQ2",
+        ];
     };
 }
 
@@ -124,5 +131,32 @@ macro_rules! layers {
 layers! {
     Input, Dense, BatchNorm, Identity, Reshape, Add,
     Relu, LeakyRelu, ThresholdedRelu, PRelu, Clip, Elu, Selu, HardSigmoid, HardTanh, Table,
-    BinaryTanh, TernaryTanh, Softmax,
+    BinaryTanh, TernaryTanh, Softmax, Quantizer,
+}
+
+/// What a layer does to values that the model itself has put on a grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exactness {
+    /// The model says the formats, and no configuration changes them: quantizers, and inputs that
+    /// only a quantizer reads.
+    Given,
+    /// If its operands are exact, so is its result in a format wide enough.
+    Kept,
+    /// Its result is rounded to a format that we choose.
+    Lost,
+}
+
+impl Layer {
+    /// What becomes of exact operands here.
+    pub fn exactness(&self) -> Exactness {
+        match self {
+            Layer::Quantizer(_) | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
+            Layer::Dense(Dense { quantized: true, .. })
+            | Layer::Relu(Relu { max: None })
+            | Layer::Identity(_)
+            | Layer::Reshape(_)
+            | Layer::Add(_) => Exactness::Kept,
+            _ => Exactness::Lost,
+        }
+    }
 }

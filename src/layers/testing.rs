@@ -66,6 +66,7 @@ impl Bench {
             width: 16,
             feeds_activation: false,
             calibrated: None,
+            exact: false,
         };
         let spec = self.layer.spec();
         for role in spec.roles() {
@@ -77,7 +78,7 @@ impl Bench {
         }
         let result = cx.format(Role::Result);
         let spans = spec.spans(&cx).into_iter().map(|it| it.cast(result)).collect();
-        LayerFormats { types: cx.types, settings: self.settings.clone(), spans }
+        LayerFormats { types: cx.types, settings: self.settings.clone(), spans, exact: false }
     }
 
     /// As [`crate::precision::assign`] does: hls4ml infers a result as if the accumulator were open.
@@ -115,8 +116,10 @@ impl Bench {
         let graph = self.graph(&formats);
         let mantissas = |it: &Vec<f64>| it.iter().map(|it| self.input.quantize(*it)).collect();
         let samples: Vec<Vec<i128>> = samples.iter().map(mantissas).collect();
-        let result = graph.node(graph.outputs[0]).ty.union();
-        let floats = |it: Vec<i128>| it.iter().map(|it| result.value(*it)).collect();
+        let result = &graph.node(graph.outputs[0]).ty;
+        let floats = |it: Vec<i128>| {
+            it.iter().enumerate().map(|(at, it)| result.format(at).value(*it)).collect()
+        };
         run(&graph, &samples).into_iter().map(floats).collect()
     }
 

@@ -37,7 +37,8 @@ fn fused(graph: &Graph, options: &Options, id: NodeId) -> Option<(NodeId, Dense)
     let Layer::Dense(dense) = &graph.node(before).op else { return None };
     let private = graph.users(before) == [id] && !graph.outputs.contains(&before);
     let free = [before, id].iter().all(|it| !options.pinned.contains(&graph.node(*it).name));
-    (private && free).then(|| (before, fold(dense, norm)))
+    // Scaled, quantized weights would have more bits than the normalization saves.
+    (private && free && !dense.quantized).then(|| (before, fold(dense, norm)))
 }
 
 fn fold(dense: &Dense, norm: &BatchNorm) -> Dense {
@@ -51,5 +52,5 @@ fn fold(dense: &Dense, norm: &BatchNorm) -> Dense {
         Some(bias) => (bias * &scale + &offset).into_dyn(),
         None => offset.into_dyn(),
     };
-    Dense { weights, bias: Some(bias) }
+    Dense { weights, bias: Some(bias), quantized: false }
 }

@@ -3,7 +3,9 @@
 //! A pass cannot fail: whatever a user can get wrong was found at import. File name, pass name and
 //! test name are the same.
 
+mod clear_dead_lanes;
 mod fuse_batch_norm;
+mod quantize_ports;
 mod remove_dead;
 mod remove_identity;
 
@@ -30,7 +32,13 @@ pub struct Options {
 }
 
 /// The pipeline. It is repeated until nothing changes.
-pub const NN: &[&Pass] = &[&remove_identity::PASS, &fuse_batch_norm::PASS, &remove_dead::PASS];
+pub const NN: &[&Pass] = &[
+    &remove_identity::PASS,
+    &fuse_batch_norm::PASS,
+    &quantize_ports::PASS,
+    &clear_dead_lanes::PASS,
+    &remove_dead::PASS,
+];
 
 /// Runs the pipeline; returns the names of layers that are gone, in order of their going.
 pub fn run(graph: &mut Graph, options: &Options) -> Vec<String> {

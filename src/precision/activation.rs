@@ -64,6 +64,9 @@ pub fn table(values: Span, cx: &Resolve<'_>) -> Typed {
 ///
 /// A range and grid that fit the user's width are kept exactly.
 pub fn result(range: Span, frac: Option<i32>, cx: &Resolve<'_>) -> Typed {
+    if let Some(frac) = frac.filter(|_| cx.exact) {
+        return auto::exact(range, frac);
+    }
     if cx.compat {
         return Typed::new(cx.default, "model default");
     }

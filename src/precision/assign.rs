@@ -13,7 +13,7 @@ use crate::config::{Config, DEFAULT_WIDTH, attribute_only};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::Format;
 use crate::graph::NodeId;
-use crate::layers::LayerSpec;
+use crate::layers::{Exactness, LayerSpec};
 use crate::nn;
 
 /// A type that no hardware of ours can have.
@@ -62,8 +62,10 @@ fn context<'a>(
     let node = graph.node(id);
     let users = graph.users(id);
     let activation = |user: &NodeId| graph.node(*user).op.spec().is_activation();
+    let operands = graph.operands(id);
+    let is_exact = |from: &NodeId| formats.layers[from.index()].as_ref().is_some_and(|it| it.exact);
     Some(Resolve {
-        inputs: graph.operands(id).iter().map(produced).collect::<Option<_>>()?,
+        inputs: operands.iter().map(produced).collect::<Option<_>>()?,
         types: BTreeMap::new(),
         settings: config.settings(&node.name, node.op.spec().kind()),
         compat: config.is_compat(),
@@ -73,6 +75,9 @@ fn context<'a>(
             && !graph.outputs.contains(&id)
             && users.iter().all(activation),
         calibrated: ranges.and_then(|it| it.of(&node.name)),
+        exact: node.op.exactness() == Exactness::Kept
+            && !operands.is_empty()
+            && operands.iter().all(is_exact),
     })
 }
 
@@ -85,9 +90,13 @@ fn layer(
 ) -> Result<LayerFormats> {
     let node = graph.node(id);
     let spec = node.op.spec();
-    let chooser = Chooser { config, spec, name: &node.name };
+    let given = node.op.exactness() == Exactness::Given;
+    let chooser = Chooser { config, spec, name: &node.name, given };
+    let mut exact = cx.exact || given;
     for role in spec.roles() {
         let typed = chooser.choose(*role, &mut cx);
+        // A type of the user's may lose what the model has.
+        exact = exact && (given || typed.format.contains(chooser.infer(*role, &mut cx).format));
         if !typed.format.is_legal() {
             let Typed { format, reason } = typed;
             let problem = Problem::at(&node.origin, Impossible { role: *role, format, reason });
@@ -101,7 +110,7 @@ fn layer(
         return Err(Problem::at(&node.origin, Unbounded).help(chooser.advice(Role::Result)).into());
     }
     let spans = spans.into_iter().map(|it| it.cast(result)).collect();
-    Ok(LayerFormats { types: cx.types, settings: cx.settings, spans })
+    Ok(LayerFormats { types: cx.types, settings: cx.settings, spans, exact })
 }
 
 /// Finds the format of one type after the other.
@@ -109,11 +118,16 @@ struct Chooser<'a> {
     config: &'a Config,
     spec: &'a dyn LayerSpec,
     name: &'a str,
+    /// The model says the types.
+    given: bool,
 }
 
 impl Chooser<'_> {
     fn choose(&self, role: Role, cx: &mut Resolve<'_>) -> Typed {
         let kind = self.spec.kind();
+        if self.given {
+            return self.spec.resolve(role, cx);
+        }
         if role == Role::Bias && self.has_no_bias() {
             // What nothing is stored in is hls4ml's one-bit zero, whatever the user says.
             return self.spec.resolve(role, cx);
@@ -122,7 +136,7 @@ impl Chooser<'_> {
         match found.map(|it| (it.precision, it)) {
             Some((Precision::Fixed(format), found)) => Typed::new(format, found.to_string()),
             // hls4ml infers only what the configuration calls auto.
-            None if cx.compat && !attribute_only(role) => {
+            None if cx.compat && !cx.exact && !attribute_only(role) => {
                 Typed::new(cx.default, "hls4ml: model default")
             }
             _ => self.infer(role, cx),

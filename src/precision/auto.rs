@@ -34,11 +34,31 @@ pub fn constant(values: &Tensor, cx: &Resolve<'_>) -> Typed {
     )
 }
 
+/// The smallest format that holds every value of a constant as it is; a missing one is a one-bit zero.
+///
+/// Values must be on a grid of not too many bits, or the format is too wide to exist.
+pub fn grid(values: Option<&Tensor>) -> Typed {
+    let Some(values) = values else { return Typed::new(Format::unsigned(1, 1), "no bias") };
+    let frac = values.iter().filter(|it| **it != 0.0).map(|it| grid_of(*it)).max();
+    let Some(frac) = frac else { return Typed::new(Format::unsigned(1, 1), "all zero") };
+    let span = Span::around(values.iter().copied());
+    let typed = exact(span, frac);
+    Typed::new(typed.format, format!("the model's own: exactly [{:.4}, {:.4}]", span.lo, span.hi))
+}
+
+/// Fractional bits that hold a number other than zero; negative for multiples of two.
+fn grid_of(value: f64) -> i32 {
+    let bits = value.to_bits();
+    let exponent = ((bits >> 52) & 0x7ff) as i32 - 1075;
+    let mantissa = (bits & ((1 << 52) - 1)) | (1 << 52);
+    -(exponent + mantissa.trailing_zeros() as i32)
+}
+
 /// Accumulator of `terms` products with `frac` fractional bits and the layer's bias.
 pub fn accum(cx: &Resolve<'_>, terms: usize, frac: i32, sums: &[Span]) -> Typed {
     let bias = cx.format(Role::Bias);
     let frac = frac.max(bias.frac());
-    if cx.compat {
+    if cx.compat && !cx.exact {
         let (input, weight) = (cx.inputs[0].format, cx.format(Role::Weight));
         let product = input.product(weight);
         let log2 = terms.next_power_of_two().trailing_zeros() as i32;
@@ -64,7 +84,7 @@ pub fn exact(span: Span, frac: i32) -> Typed {
 
 /// Result of a layer that sums: as wide as the sum where an activation follows.
 pub fn sum_result(cx: &Resolve<'_>, sums: &[Span]) -> Typed {
-    if cx.compat || cx.feeds_activation {
+    if cx.compat || cx.feeds_activation || cx.exact {
         return Typed::new(cx.format(Role::Accum), "as the accumulator");
     }
     cx.result(Span::hull(sums))

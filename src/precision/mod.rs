@@ -181,6 +181,8 @@ pub struct LayerFormats {
     pub settings: Settings,
     /// What each output element can be, given the formats.
     pub spans: Vec<Span>,
+    /// The output is what the model's own quantizers make of the inputs, to the last bit.
+    pub exact: bool,
 }
 
 impl LayerFormats {
@@ -227,6 +229,8 @@ pub struct Resolve<'a> {
     pub feeds_activation: bool,
     /// Measured range of the layer's output (`--calibrate`), margin included.
     pub calibrated: Option<Span>,
+    /// The model's quantizers have put every operand on a grid, and the layer can keep every bit.
+    pub exact: bool,
 }
 
 /// One operand, as its producer left it.

@@ -143,8 +143,6 @@ fn inner_layer(
 
 /// Removes the activation of a layer that ends with it; linear ones just vanish.
 fn take(op: &str, attrs: &mut BTreeMap<String, Attr>) -> Option<(String, Attr)> {
-    // HGQ2 quantizes its output after the activation: such a layer cannot be cut in two.
-    let quantized_after = attrs.get("enable_oq") == Some(&Attr::Bool(true));
     if !table::ends_with_activation(op) {
         return None;
     }
@@ -160,10 +158,6 @@ fn take(op: &str, attrs: &mut BTreeMap<String, Attr>) -> Option<(String, Attr)> 
         },
         _ => "activation".to_owned(),
     };
-    if quantized_after {
-        attrs.insert("activation".to_owned(), activation);
-        return None;
-    }
     Some((name, activation))
 }
 
@@ -207,7 +201,7 @@ mod tests {
                             "config": "relu6"}}"#;
         assert_eq!(cut("Conv2D", function), name("relu6"));
         let quantized = r#"{"activation": "relu", "enable_oq": true}"#;
-        assert_eq!(cut("QDense", quantized), (true, None));
+        assert_eq!(cut("QDense", quantized), name("relu"));
         let quantized = r#"{"activation": "linear", "enable_oq": true}"#;
         assert_eq!(cut("QDense", quantized), (false, None));
     }

@@ -12,6 +12,7 @@ use super::attributes;
 use super::call::{Arg, Call, Reference};
 use super::error::{Brief, KerasError};
 use super::h5::join;
+use super::hgq::{self, Stage};
 use super::json;
 use super::model::{self, Layer, Model, problem};
 use super::names::Names;
@@ -294,34 +295,75 @@ impl<'a> Graph<'a> {
             0 | 1 => vec![name.clone()],
             count => (0..count).map(|at| format!("{name}:{at}")).collect(),
         };
-        let weights = self.layer_weights(layer, scope);
-        let node = RawNode {
+        let mut weights = self.layer_weights(layer, scope);
+        let stages = hgq::take(&layer.op, &mut split.attrs, &mut weights, inputs.len());
+        let inputs = self.quantized(&name, inputs, stages.inputs);
+        self.nodes.push(RawNode {
             name: name.clone(),
-            dialect: if self.version >= 3 { Dialect::Keras3 } else { Dialect::Keras2 },
             op: layer.op.clone(),
-            version: self.version,
             inputs: inputs.into_iter().map(Some).collect(),
             outputs: made.clone(),
             attrs: attributes::with_ignored(&layer.op, split.attrs),
             weights,
-        };
-        let Some((activation, value)) = split.activation else {
-            self.nodes.push(node);
-            return made;
-        };
-        let last = self.names.another_or_own(&format!("{name}_{activation}"));
-        let activation = RawNode {
-            name: last.clone(),
-            op: "Activation".to_owned(),
-            inputs: made.into_iter().map(Some).collect(),
-            outputs: vec![last.clone()],
-            attrs: Attrs::new(BTreeMap::from([("activation".to_owned(), value)])),
+            ..self.blank()
+        });
+        let mut made = made;
+        if let Some((activation, value)) = split.activation {
+            let attrs = Attrs::new(BTreeMap::from([("activation".to_owned(), value)]));
+            let node = RawNode { op: "Activation".to_owned(), attrs, ..self.blank() };
+            made = vec![self.follow(&format!("{name}_{activation}"), made, node)];
+        }
+        match stages.output {
+            Some(stage) => vec![self.follow(&format!("{name}_oq"), made, self.quantizer(stage))],
+            None => made,
+        }
+    }
+
+    /// A node of this model's vocabulary with nothing in it.
+    fn blank(&self) -> RawNode {
+        RawNode {
+            name: String::new(),
+            dialect: if self.version >= 3 { Dialect::Keras3 } else { Dialect::Keras2 },
+            op: String::new(),
+            version: self.version,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            attrs: Attrs::default(),
             weights: BTreeMap::new(),
+        }
+    }
+
+    fn quantizer(&self, stage: Stage) -> RawNode {
+        let (attrs, weights) = (Attrs::new(stage.attrs), stage.weights);
+        RawNode { op: "Quantizer".to_owned(), attrs, weights, ..self.blank() }
+    }
+
+    /// Adds a node of one output behind others; returns its name, as similar as possible to `name`.
+    fn follow(&mut self, name: &str, inputs: Vec<String>, node: RawNode) -> String {
+        let name = self.names.another_or_own(name);
+        let inputs = inputs.into_iter().map(Some).collect();
+        self.nodes.push(RawNode {
+            name: name.clone(),
+            inputs,
+            outputs: vec![name.clone()],
             ..node
+        });
+        name
+    }
+
+    /// The inputs of a layer behind its quantizers.
+    fn quantized(&mut self, layer: &str, inputs: Vec<String>, stages: Vec<Stage>) -> Vec<String> {
+        let several = inputs.len() > 1;
+        let mut stages = stages.into_iter();
+        let quantize = |(at, input): (usize, String)| match stages.next() {
+            None => input,
+            Some(stage) => {
+                let number = if several { at.to_string() } else { String::new() };
+                let node = self.quantizer(stage);
+                self.follow(&format!("{layer}_iq{number}"), vec![input], node)
+            }
         };
-        self.nodes.push(node);
-        self.nodes.push(activation);
-        vec![last]
+        inputs.into_iter().enumerate().map(quantize).collect()
     }
 
     fn layer_weights(

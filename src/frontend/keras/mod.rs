@@ -8,8 +8,9 @@
 //! What importers of layers can rely on:
 //! * `op` is the class without a package (`QDense`); functions on tensors are `ops.<name>` (Keras 3)
 //!   or the name of the TensorFlow function, with arguments in attributes `call:args`, `call:<name>`.
-//! * A final `activation` is a node `Activation` of its own, except after recurrent layers and where
-//!   HGQ2 quantizes after it. Attributes without an effect on inference are marked as read.
+//! * A final `activation` is a node `Activation` of its own, except after recurrent layers; so are
+//!   HGQ2's quantizers of inputs and outputs (see `hgq`). Attributes without an effect on inference
+//!   are marked as read.
 //! * Weights have the same roles in every container (see `roles`).
 
 mod archive;
@@ -18,6 +19,7 @@ mod call;
 mod error;
 mod graph;
 mod h5;
+mod hgq;
 mod json;
 mod model;
 mod names;

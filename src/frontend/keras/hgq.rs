@@ -1,0 +1,130 @@
+//! HGQ2's layers taken apart: the quantizers of the inputs and of the output become nodes of their own.
+//!
+//! `iq` works on what the layer reads, `oq` on what its activation gives; both are nodes `Quantizer`
+//! with the configuration in `config` and the variables `k`, `i` and `f` (or `b`) as weights, which is
+//! what HGQ2's own layer of that name looks like. Quantizers of weights stay with their layer.
+
+use std::collections::BTreeMap;
+
+use crate::source::{Attr, Tensor};
+
+/// Layers whose input quantizers stand before everything else that they do.
+const LAYERS: [&str; 9] = [
+    "QDense",
+    "QConv1D",
+    "QConv2D",
+    "QConv3D",
+    "QEinsumDense",
+    "QEinsumDenseBatchnorm",
+    "QBatchNormDense",
+    "QBatchNormalization",
+    "QAdd",
+];
+
+/// A quantizer on its own.
+pub(super) struct Stage {
+    /// Its configuration, under `config`.
+    pub(super) attrs: BTreeMap<String, Attr>,
+    /// Its variables.
+    pub(super) weights: BTreeMap<String, Tensor>,
+}
+
+/// The quantizers around a layer.
+#[derive(Default)]
+pub(super) struct Stages {
+    /// One for each input, or none.
+    pub(super) inputs: Vec<Stage>,
+    /// That of the output.
+    pub(super) output: Option<Stage>,
+}
+
+/// Takes the outer quantizers out of a layer with `inputs` inputs.
+pub(super) fn take(
+    op: &str,
+    attrs: &mut BTreeMap<String, Attr>,
+    weights: &mut BTreeMap<String, Tensor>,
+    inputs: usize,
+) -> Stages {
+    if !LAYERS.contains(&op) || !is_hgq(attrs) {
+        return Stages::default();
+    }
+    let (enable_iq, iq) = (attrs.remove("enable_iq"), attrs.remove("iq_conf"));
+    let (enable_oq, oq) = (attrs.remove("enable_oq"), attrs.remove("oq_conf"));
+    let on = |flag: Option<Attr>| flag == Some(Attr::Bool(true));
+    let mut stage = |conf: &Option<Attr>, prefix: &str| Stage {
+        attrs: BTreeMap::from([("config".to_owned(), conf.clone().unwrap_or(Attr::Null))]),
+        weights: below(weights, prefix),
+    };
+    let prefix = |at: usize| if inputs == 1 { "iq/".to_owned() } else { format!("iq/{at}/") };
+    let count = if on(enable_iq) { inputs } else { 0 };
+    Stages {
+        inputs: (0..count).map(|at| stage(&iq, &prefix(at))).collect(),
+        output: on(enable_oq).then(|| stage(&oq, "oq/")),
+    }
+}
+
+/// Whether a configuration is one of HGQ2: QKeras has classes of the same names.
+pub(super) fn is_hgq(attrs: &BTreeMap<String, Attr>) -> bool {
+    attrs.contains_key("enable_iq") && attrs.contains_key("iq_conf")
+}
+
+/// Takes out the weights below a prefix.
+fn below(weights: &mut BTreeMap<String, Tensor>, prefix: &str) -> BTreeMap<String, Tensor> {
+    let here = |it: &String| it.strip_prefix(prefix).map(str::to_owned);
+    let keys: Vec<_> = weights.keys().filter_map(|it| Some((it.clone(), here(it)?))).collect();
+    keys.into_iter().filter_map(|(key, name)| Some((name, weights.remove(&key)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(stage: &Stage) -> Vec<&str> {
+        stage.weights.keys().map(String::as_str).collect()
+    }
+
+    fn weights(names: &[&str]) -> BTreeMap<String, Tensor> {
+        names.iter().map(|it| ((*it).to_owned(), Tensor::zeros(vec![1]))).collect()
+    }
+
+    fn attrs(oq: bool) -> BTreeMap<String, Attr> {
+        let (iq_conf, oq_conf) = (Attr::Str("in".into()), Attr::Str("out".into()));
+        BTreeMap::from([
+            ("enable_iq".to_owned(), Attr::Bool(true)),
+            ("iq_conf".to_owned(), iq_conf),
+            ("enable_oq".to_owned(), Attr::Bool(oq)),
+            ("oq_conf".to_owned(), if oq { oq_conf } else { Attr::Null }),
+            ("units".to_owned(), Attr::Int(3)),
+        ])
+    }
+
+    #[test]
+    fn outer_quantizers_leave_the_layer() {
+        let mut attrs = attrs(true);
+        let mut weights = weights(&["kernel", "kq/b", "iq/k", "iq/f", "oq/k"]);
+        let stages = take("QDense", &mut attrs, &mut weights, 1);
+        assert_eq!(attrs.keys().collect::<Vec<_>>(), ["units"]);
+        assert_eq!(weights.keys().collect::<Vec<_>>(), ["kernel", "kq/b"]);
+        assert_eq!(names(&stages.inputs[0]), ["f", "k"]);
+        let output = stages.output.unwrap();
+        assert_eq!(names(&output), ["k"]);
+        assert_eq!(output.attrs["config"], Attr::Str("out".into()));
+    }
+
+    #[test]
+    fn every_input_has_its_own() {
+        let (mut attrs, mut weights) = (attrs(false), weights(&["iq/0/k", "iq/1/f"]));
+        let stages = take("QAdd", &mut attrs, &mut weights, 2);
+        assert_eq!(stages.inputs.iter().map(names).collect::<Vec<_>>(), [["k"], ["f"]]);
+        assert!(stages.output.is_none() && weights.is_empty());
+    }
+
+    #[test]
+    fn qkeras_and_unknown_layers_are_left_alone() {
+        let (mut attrs, mut weights) = (attrs(true), weights(&["iq/k"]));
+        assert!(take("QSoftmax", &mut attrs, &mut weights, 1).inputs.is_empty());
+        let mut qkeras = BTreeMap::from([("kernel_quantizer".to_owned(), Attr::Null)]);
+        assert!(take("QDense", &mut qkeras, &mut weights, 1).inputs.is_empty());
+        assert_eq!((attrs.len(), weights.len()), (5, 1));
+    }
+}
