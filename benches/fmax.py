@@ -86,7 +86,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--cases', default='digits,p02,mlp8,mlp16,mlp24')
     ap.add_argument('--clock', default='20,12.5,10,8,6.7')
-    ap.add_argument('--device', default='85k', choices=['25k', '45k', '85k'])
+    ap.add_argument('--device', default='85k', choices=['45k', '85k'])
     ap.add_argument('--seeds', type=int, default=3)
     ap.add_argument('--nn2rtl', default=str(REPO / 'target/release/nn2rtl'))
     ap.add_argument('--qor', default=str(SHARED / 'bench/qor.py'))

@@ -236,7 +236,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--models', default=','.join(map(str, MODELS)))
     ap.add_argument('--clock', default='10,6.7,5')
-    ap.add_argument('--device', default='85k', choices=['25k', '45k', '85k'])
+    ap.add_argument('--device', default='85k', choices=['45k', '85k'])
     ap.add_argument('--seeds', type=int, default=3)
     ap.add_argument('--no-xilinx', dest='xilinx', action='store_false')
     ap.add_argument('--only', choices=['alkaid', 'nn2rtl'])
