@@ -124,11 +124,11 @@ def alkaid_for_clock(model, clock, a):
             say(f'  alkaid {name_of(model)} {stages} stages: {tried[stages]:.2f} ns placed, want {clock}')
         return tried[stages]
 
-    # A first guess: its nanosecond is about 1.25 of ECP5's, and registers take half of one.
-    stages = min(max(round(1.25 * alkaid_delay(model, a) / max(clock - 0.5, 0.5)), 1), MAX_STAGES)
+    # A first guess: one of its nanoseconds is about four of a placed stage.
+    stages = min(max(round(4 * alkaid_delay(model, a) / clock), 1), MAX_STAGES)
     while period(stages) > clock and stages < MAX_STAGES:
-        stages += max(1, round(stages * (tried[stages] / clock - 1) * 0.8))
-        stages = min(stages, MAX_STAGES)
+        # More stages do not always help, its slices being equal in its own time: long steps up, short ones down.
+        stages = min(stages + max(1, round(stages * max(tried[stages] / clock - 1, 0.2))), MAX_STAGES)
     while stages > 1 and period(stages) <= clock and period(stages - 1) <= clock:
         stages -= 1
     if period(stages) > clock:

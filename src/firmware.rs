@@ -32,8 +32,10 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
     let lowered = datapath::lower(&design.graph);
     let plan = &design.plan;
-    let schedule =
-        pipeline::schedule(&lowered.datapath, device.delay(), plan.clock_ns).anywhere()?;
+    let luts = cost::luts_by_scope(&lowered.datapath, device.lut_inputs());
+    let luts = luts.iter().map(|it| it.lut).sum();
+    let delays = device.delay().at_size(luts);
+    let schedule = pipeline::schedule(&lowered.datapath, &delays, plan.clock_ns).anywhere()?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,
         Tool::Quartus => Family::Quartus,
