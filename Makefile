@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: setup build test demo lint clean
+.PHONY: setup build test demo bench lint clean
 
 # Installs the simulator and the type headers into .tools; returns at once if they are there.
 setup:
@@ -25,6 +25,11 @@ lint:
 
 demo: setup build
 	scripts/demo.sh
+
+# Side by side with other tools, and the delay model against place and route; tables go to
+# out/bench/*.md. Hours on a small machine: `BENCH="cmvm models" make bench` runs a part.
+bench: build
+	scripts/bench.sh
 
 # The tools stay: they take longer to fetch than to keep.
 clean:

