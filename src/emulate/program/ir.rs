@@ -283,7 +283,10 @@ impl Ir {
     /// A condition that says `x < c`, as `(x, c)`.
     fn below(&self, condition: u32) -> Option<(u32, i128)> {
         match self.nodes[condition as usize] {
-            Node::Compare(Relation::Less, x, c) => Some((x, self.constant(c)?)),
+            Node::Compare(Relation::Less, x, c) => {
+                let (value, low) = self.top_bits(x);
+                Some((value, self.constant(c)?.checked_shl(low)?))
+            }
             Node::Slice { value, .. } if self.sign_of(condition) == Some(value) => Some((value, 0)),
             _ => None,
         }
@@ -292,8 +295,25 @@ impl Ir {
     /// A condition that says `x > c`, as `(x, c)`.
     fn above(&self, condition: u32) -> Option<(u32, i128)> {
         match self.nodes[condition as usize] {
-            Node::Compare(Relation::Less, c, x) => Some((x, self.constant(c)?)),
+            Node::Compare(Relation::Less, c, x) => {
+                let (value, low) = self.top_bits(x);
+                Some((value, self.constant(c)?.checked_shl(low)? | ((1 << low) - 1)))
+            }
             _ => None,
+        }
+    }
+
+    /// The value of which this is `value >> low`, with all bits above.
+    fn top_bits(&self, x: u32) -> (u32, u32) {
+        match self.nodes[x as usize] {
+            Node::Slice { value, low, width, signed }
+                if signed == self.interval(value).signed()
+                    && low < 64
+                    && low + width + u32::from(!signed) >= self.signed_bits(value) =>
+            {
+                (value, low)
+            }
+            _ => (x, 0),
         }
     }
 

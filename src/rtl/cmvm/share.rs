@@ -39,8 +39,8 @@ struct Pattern {
     costs: i32,
 }
 
-/// A pattern in the queue: score above tie-break in one word, index.
-type Entry = (u64, u32);
+/// A pattern in the queue: its score above its rank among equals, which says which pattern it is.
+type Entry = u64;
 
 /// Replaces patterns until none occurs twice.
 pub(super) struct Sharing<'a> {
@@ -62,6 +62,7 @@ struct State<'a> {
     /// themselves, because they are what changes all the time.
     counts: Vec<u32>,
     index: Index,
+    ranks: Ranks,
     queue: BinaryHeap<Entry>,
 }
 
@@ -71,6 +72,7 @@ impl Sharing<'_> {
         let reach = self.columns.iter().flatten().map(|it| it.shift).max().unwrap_or(0);
         let readers = Readers::new(self.pool.len(), self.columns);
         let counter = Counter::new(i32::from(reach));
+        let ranks = Ranks::new(self.seed);
         let mut state = State {
             it: self,
             readers,
@@ -78,6 +80,7 @@ impl Sharing<'_> {
             patterns: Vec::new(),
             counts: Vec::new(),
             index: Index::default(),
+            ranks,
             queue: BinaryHeap::new(),
         };
         for column in state.it.columns.iter_mut() {
@@ -95,8 +98,9 @@ impl State<'_> {
     fn count(&mut self, value: u32, later: bool) {
         for at in self.readers.of(value) {
             let column = &self.it.columns[at];
-            let from = if later { column.partition_point(|it| it.value < value) } else { 0 };
-            for x in column.iter().filter(|it| it.value == value) {
+            let own = column.partition_point(|it| it.value < value);
+            let from = if later { own } else { 0 };
+            for x in column[own..].iter().take_while(|it| it.value == value) {
                 for y in &column[from..] {
                     if y.value != value || y.shift > x.shift {
                         let shift = i32::from(y.shift) - i32::from(x.shift);
@@ -125,27 +129,24 @@ impl State<'_> {
             Score::Count => i64::from(count),
             Score::Bits => 2 * i64::from(count) * i64::from(earns) - i64::from(costs),
         };
-        let tie = match self.it.seed {
-            0 => u32::MAX - index,
-            seed => mix(u64::from(index) ^ seed << 32) as u32,
-        };
         let score = (score + (1 << 31)).clamp(0, i64::from(u32::MAX)) as u64;
-        (score << 32 | u64::from(tie), index)
+        score << 32 | u64::from(self.ranks.of(index))
     }
 
     /// Replaces the first pattern of the queue, or puts it back with its true count; false at the end.
     fn settle(&mut self) -> bool {
         let Some(&entry) = self.queue.peek() else { return false };
-        let now = match self.counts[entry.1 as usize] {
+        let index = self.ranks.index(entry as u32);
+        let now = match self.counts[index as usize] {
             0 | 1 => None,
-            count => Some(self.entry(entry.1, count)),
+            count => Some(self.entry(index, count)),
         };
         if self.postpone(entry, now) {
             return true;
         }
-        let pattern = self.patterns[entry.1 as usize];
+        let pattern = self.patterns[index as usize];
         let found = self.occurrences(pattern);
-        let now = (found.len() > 1).then(|| self.entry(entry.1, found.len() as u32));
+        let now = (found.len() > 1).then(|| self.entry(index, found.len() as u32));
         if self.postpone(entry, now) {
             return true;
         }
@@ -188,7 +189,12 @@ impl State<'_> {
     /// Takes a term out of a column; its patterns occur once less.
     fn remove(&mut self, at: usize, term: Term) {
         let column = &mut self.it.columns[at];
-        column.retain(|it| *it != term);
+        let (from, upto) = (
+            column.partition_point(|it| it.value < term.value),
+            column.partition_point(|it| it.value <= term.value),
+        );
+        let found = column[from..upto].iter().position(|it| *it == term);
+        column.remove(from + found.expect("occurrences come from the column"));
         for other in column.iter() {
             if let Some(index) = self.index.get(key(term, *other)) {
                 let count = &mut self.counts[index as usize];
@@ -381,6 +387,33 @@ impl Counter {
         }
         self.touched.drain(..).for_each(|at| self.counts[(at & !(1 << 31)) as usize] = 0);
         found
+    }
+}
+
+/// The order of patterns of equal score: a permutation of all indices, the older first for seed 0.
+struct Ranks {
+    factor: u32,
+    inverse: u32,
+}
+
+impl Ranks {
+    fn new(seed: u64) -> Ranks {
+        let factor = if seed == 0 { 1 } else { mix(seed) as u32 | 1 };
+        // Newton's iteration: every step doubles the number of right bits, of which an odd number is
+        // its own inverse in three.
+        let mut inverse = factor;
+        for _ in 0..4 {
+            inverse = inverse.wrapping_mul(2u32.wrapping_sub(factor.wrapping_mul(inverse)));
+        }
+        Ranks { factor, inverse }
+    }
+
+    fn of(&self, index: u32) -> u32 {
+        !index.wrapping_mul(self.factor)
+    }
+
+    fn index(&self, rank: u32) -> u32 {
+        (!rank).wrapping_mul(self.inverse)
     }
 }
 
