@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nn2rtl::data::{self, Batch};
 use nn2rtl::design::Design;
-use nn2rtl::emulate::Scalars;
+use nn2rtl::predictor::Scalars;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Cargo adds an option of its own, and runs all benches without arguments.

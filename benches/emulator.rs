@@ -5,10 +5,11 @@
 //! (alkaid's interpreter).
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use nn2rtl::emulate::{Emulator, Scalars};
+use nn2rtl::emulate::Emulator;
 use nn2rtl::error::Origin;
 use nn2rtl::fixed::{Builder, Format, Graph, Type};
 use nn2rtl::nn::Shape;
+use nn2rtl::predictor::Scalars;
 use nn2rtl::units::{Input, Mac, Rectify};
 
 /// Dense layers with exact accumulators and 16-bit activations, as the defaults size them; if `sparse`,

@@ -11,6 +11,7 @@
 //!  design::Design { graph, plan } ─► emulate   integers out: the oracle, and `predict`
 //!                                 ─► hls       C++ project for Vitis or Vivado
 //!                                 ─► rtl       scalar program → pipeline → SystemVerilog
+//!                                 ─► program   the scalar program as software: `predict` where it is faster
 //!                                 ─► estimate  what the HLS path would take
 //!  project (files in memory, one writer) ─► cosim (Verilator, g++) ─► report: HLS against RTL
 //! ```
@@ -57,6 +58,8 @@ pub mod lower;
 pub mod nn;
 pub mod passes;
 pub mod precision;
+pub mod predictor;
+pub mod program;
 pub mod project;
 pub mod report;
 pub mod rtl;

@@ -12,9 +12,10 @@ use crate::config::{Config, Warning};
 use crate::cosim::Stimulus;
 use crate::data::{self, Batch, Samples};
 use crate::design::Design;
-use crate::emulate::{Emulator, Predictor, Scalars};
+use crate::emulate::Emulator;
 use crate::error::{Located, Origin, Result};
 use crate::graph::NodeId;
+use crate::predictor::{Predictor, Scalars};
 use crate::project::{self, MANIFEST};
 use crate::{compile, nn};
 

@@ -3,20 +3,14 @@
 //! The graph is compiled once: every unit gets the narrowest machine word that loses no bit (`i32`,
 //! `i64` or `i128`). Samples go through in blocks, element by element over all samples of a block, so
 //! that inner loops vectorize whatever the unit does; blocks run in parallel.
-//!
-//! [`Predictor`] takes the scalar program ([`program`]) instead where that is done earlier.
 
 mod block;
-mod columns;
-mod predictor;
-pub mod program;
 
-pub use predictor::{Predictor, Scalars};
 use rayon::prelude::*;
 
 use block::{Buffer, Width};
 
-use crate::fixed::{Format, Graph, Type, Word};
+use crate::fixed::{Format, Graph, Type, Word, columns};
 use crate::graph::NodeId;
 use crate::units::{LANES, Run, Unit};
 

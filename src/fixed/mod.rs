@@ -6,6 +6,7 @@
 //! [`Unit`]: crate::units::Unit
 
 mod builder;
+pub(crate) mod columns;
 mod format;
 mod verify;
 mod word;

@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn smooth_functions_cost_less() {
-        let square: Vec<i128> = (0i128..1024).map(|it| it * it >> 12).collect();
+        let square: Vec<i128> = (0i128..1024).map(|it| (it * it) >> 12).collect();
         let (exact, random) = (all(&square, 6), table_luts(10, 8, 6));
         assert!(exact < random * 3 / 4, "{exact} of {random}");
         // Equal columns are there once.

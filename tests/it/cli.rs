@@ -358,7 +358,10 @@ fn cmvm_is_exact() {
     }
     npy(Path::new(&bench.path("m.npy")), &[n_in, n_out], &matrix);
     let found = json(0, &["cmvm", &bench.path("m.npy"), "--input", "fixed<8,8>"]);
-    assert_eq!(keys(&found), ["seconds", "inputs", "ops", "outputs", "warnings"]);
+    assert_eq!(
+        keys(&found),
+        ["seconds", "inputs", "ops", "outputs", "adder_bits", "depth", "warnings"]
+    );
     assert_eq!(found["inputs"], n_in);
     let numbers = |it: &Value| -> Vec<i64> {
         it.as_array().unwrap().iter().map(|it| it.as_i64().unwrap()).collect()

@@ -109,12 +109,15 @@ fn sum(
     Some((Form { constant, terms }, Interval::new(lo, hi)))
 }
 
+/// Values and their factors.
+type Terms<'a> = std::borrow::Cow<'a, [(ValueId, i128)]>;
+
 /// The terms of an operand before its factor, its constant with the factor, and the factor.
 fn scaled<'a>(
     rewrite: &Rewrite<'_>,
     forms: &'a [Option<Rc<Form>>],
     term: Term,
-) -> Option<(std::borrow::Cow<'a, [(ValueId, i128)]>, i128, i128)> {
+) -> Option<(Terms<'a>, i128, i128)> {
     let factor = 1i128.checked_shl(term.shift).filter(|it| *it > 0)?;
     let factor = if term.negate { -factor } else { factor };
     if let Op::Const(constant) = rewrite.old.op(term.value) {

@@ -16,7 +16,7 @@ const LARGEST: f64 = 2_251_799_813_685_248.0;
 /// In two passes, rounding and range, because each combination of the two in each word would be a
 /// loop of its own.
 #[inline(always)]
-pub(super) fn quantize<T: Word>(
+pub(crate) fn quantize<T: Word>(
     format: Format,
     values: &[f64],
     scratch: &mut [f64],
@@ -115,7 +115,7 @@ fn power(exponent: i32) -> f64 {
 
 /// Values of mantissas.
 #[inline(always)]
-pub(super) fn values<T: Word>(format: Format, mantissas: &[T], values: &mut [f64]) {
+pub(crate) fn values<T: Word>(format: Format, mantissas: &[T], values: &mut [f64]) {
     let frac = format.frac();
     if T::BITS <= 64 && frac.abs() < 900 {
         let scale = power(-frac);

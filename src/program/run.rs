@@ -3,9 +3,9 @@
 use super::Program;
 use super::code::{Instr, Kind, Width};
 use super::frame::{Bank, Frame, Panel};
+use super::kernels;
 use super::tables::{Table, look_up};
-use super::{columns, kernels};
-use crate::fixed::{Format, Word};
+use crate::fixed::{Format, Word, columns};
 
 /// Where a block of samples comes from: one sample after another.
 pub(super) enum Source<'s> {

@@ -9,10 +9,10 @@
 //! with times estimated from the graph alone: multiplications and elements for the tensors, nonzero
 //! digits of the weights (canonical signed digits) for the scalar program and its lowering.
 
-use super::Emulator;
-use super::program::Program;
+use crate::emulate::Emulator;
 use crate::error::Result;
 use crate::fixed::{Format, Graph, Type};
+use crate::program::Program;
 use crate::rtl::cmvm::Effort;
 use crate::rtl::datapath::{self, csd};
 use crate::rtl::passes;

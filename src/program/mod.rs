@@ -19,7 +19,6 @@ mod tests;
 
 use rayon::prelude::*;
 
-use super::columns;
 use crate::fixed::Format;
 use crate::rtl::datapath::Datapath;
 use code::{Instr, Kind};
