@@ -10,7 +10,7 @@ use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
 use crate::hls::Folding;
-use crate::rtl::datapath::{Term, ValueId, Wiring};
+use crate::rtl::datapath::{Product, Term, ValueId, Wiring};
 
 /// Constant factors and offsets.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,6 +74,10 @@ impl Emulate for Affine {
 }
 
 impl Datapathed for Affine {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         let elements = cx.ty.elements();
         let affine = |element: usize| {

@@ -7,7 +7,7 @@ use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
-use crate::rtl::datapath::{Logic, Relation, ValueId, Wiring};
+use crate::rtl::datapath::{Logic, Product, Relation, ValueId, Wiring};
 
 /// A one-hot maximum over the last axis.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,6 +59,10 @@ impl Emulate for Argmax {
 }
 
 impl Datapathed for Argmax {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         let frac = cx.types[0].union().frac();
         let mut made = Vec::with_capacity(cx.ty.elements());

@@ -7,7 +7,7 @@ use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
-use crate::rtl::datapath::{Interval, ValueId, Wiring};
+use crate::rtl::datapath::{Interval, Product, ValueId, Wiring};
 
 /// A pair of limits, `lo <= hi`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,6 +64,10 @@ impl Emulate for Clamp {
 }
 
 impl Datapathed for Clamp {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         let elements = cx.ty.elements();
         let clamp = |element: usize| {

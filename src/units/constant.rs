@@ -8,7 +8,7 @@ use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Format, Mantissas, Type, Word};
 use crate::hls::Folding;
 use crate::nn::Shape;
-use crate::rtl::datapath::{ValueId, Wiring};
+use crate::rtl::datapath::{Product, ValueId, Wiring};
 
 /// Constant mantissas.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +43,10 @@ impl Emulate for Constant {
 }
 
 impl Datapathed for Constant {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         self.values.iter().map(|it| cx.datapath.constant(*it)).collect()
     }

@@ -8,7 +8,7 @@ use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
 use crate::nn::Shape;
-use crate::rtl::datapath::{Term, ValueId, Wiring};
+use crate::rtl::datapath::{Product, Term, ValueId, Wiring};
 
 /// The operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +117,10 @@ impl Emulate for Eltwise {
 }
 
 impl Datapathed for Eltwise {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         let elements = cx.ty.elements();
         let combine = |element: usize| {

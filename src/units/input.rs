@@ -7,7 +7,7 @@ use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Type, Word};
 use crate::hls::Folding;
-use crate::rtl::datapath::{ValueId, Wiring};
+use crate::rtl::datapath::{Product, ValueId, Wiring};
 
 /// A port of the design.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +35,10 @@ impl Emulate for Input {
 }
 
 impl Datapathed for Input {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         unreachable!("inputs are ports: {:?}", cx.ty)
     }

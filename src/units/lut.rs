@@ -7,7 +7,7 @@ use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word, bits_of};
 use crate::hls::Folding;
-use crate::rtl::datapath::{Datapath, Interval, Term, ValueId, Wiring};
+use crate::rtl::datapath::{Datapath, Interval, Product, Term, ValueId, Wiring};
 
 /// How an input addresses the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +111,10 @@ impl Emulate for Lut {
 }
 
 impl Datapathed for Lut {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         let elements = cx.ty.elements();
         let cast = Cast { from_frac: self.entry.frac(), to: self.result };

@@ -14,7 +14,7 @@ use crate::estimate::hls::{Constants, Dense, HlsKernel, Strategy};
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
 use crate::hls::Folding;
 use crate::nn::Shape;
-use crate::rtl::datapath::{Term, ValueId, Wiring};
+use crate::rtl::datapath::{Product, Term, ValueId, Wiring};
 
 /// A constant matrix with biases.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -222,33 +222,57 @@ fn accumulate<T: Word>(sum: &mut [T], x: &[T], product: impl Fn(T) -> T) {
 }
 
 impl Datapathed for Mac {
+    fn matrices(&self, types: &[&Type]) -> Vec<Product> {
+        let exact = self.is_exact(types[0]);
+        self.positions(types[0])
+            .flat_map(|rows| match exact {
+                true => vec![self.whole(types[0], rows)],
+                false => rows.enumerate().map(|(i, element)| self.row(i, element)).collect(),
+            })
+            .collect()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         let exact = self.is_exact(cx.types[0]);
-        let positions = cx.types[0].elements() / self.n_in.max(1);
-        let rows = |position: usize| position * self.n_in..(position + 1) * self.n_in;
-        (0..positions)
-            .flat_map(|position| match exact {
-                true => self.wire_exact(cx, rows(position)),
-                false => self.wire_stepwise(cx, rows(position)),
+        self.positions(cx.types[0])
+            .flat_map(|rows| match exact {
+                true => self.wire_exact(cx, rows),
+                false => self.wire_stepwise(cx, rows),
             })
             .collect()
     }
 }
 
 impl Mac {
-    /// One adder graph for the whole matrix, the bias, then the casts.
-    fn wire_exact(&self, cx: &mut Wiring<'_>, rows: Range<usize>) -> Vec<ValueId> {
+    /// Elements of the operand by position.
+    fn positions(&self, x: &Type) -> impl Iterator<Item = Range<usize>> + use<> {
+        let n_in = self.n_in;
+        (0..x.elements() / n_in.max(1)).map(move |at| at * n_in..(at + 1) * n_in)
+    }
+
+    /// The whole matrix at one position, on the accumulator's grid.
+    fn whole(&self, x: &Type, rows: Range<usize>) -> Product {
         let mut matrix = Vec::with_capacity(self.weights.len());
         for (i, element) in rows.clone().enumerate() {
-            let frac = cx.types[0].format(element).frac() + self.weight.frac();
+            let frac = x.format(element).frac() + self.weight.frac();
             let shift = self.accum.frac() - frac;
             matrix.extend((0..self.n_out).map(|j| match self.at(i, j) {
                 0 => 0,
                 weight => weight << shift,
             }));
         }
-        let x: Vec<ValueId> = rows.map(|element| cx.inputs[0][element]).collect();
-        let sums = cx.multiply(&x, matrix);
+        Product { elements: rows, matrix }
+    }
+
+    /// What one element is multiplied by.
+    fn row(&self, i: usize, element: usize) -> Product {
+        let matrix = (0..self.n_out).map(|j| self.at(i, j)).collect();
+        Product { elements: element..element + 1, matrix }
+    }
+
+    /// One adder graph for the whole matrix, the bias, then the casts.
+    fn wire_exact(&self, cx: &mut Wiring<'_>, rows: Range<usize>) -> Vec<ValueId> {
+        let sums = cx.multiply(self.whole(cx.types[0], rows));
         let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
         let finish = |(j, sum): (usize, ValueId)| {
             let bias = if self.biases[j] == 0 { 0 } else { bias.apply_wide(self.biases[j]) };
@@ -273,9 +297,8 @@ impl Mac {
         };
         let mut products = vec![Vec::new(); self.n_out];
         for (i, element) in rows.enumerate() {
-            let (x, from) = cx.input(0, element);
-            let row = (0..self.n_out).map(|j| self.at(i, j)).collect();
-            for (j, product) in cx.multiply(&[x], row).into_iter().enumerate() {
+            let (_, from) = cx.input(0, element);
+            for (j, product) in cx.multiply(self.row(i, element)).into_iter().enumerate() {
                 products[j].push(cx.datapath.cast(product, from + self.weight.frac(), to));
             }
         }

@@ -42,7 +42,7 @@ pub use select::{Compare, Select};
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Type, Word};
 use crate::hls::Folding;
-use crate::rtl::datapath::{ValueId, Wiring};
+use crate::rtl::datapath::{Product, ValueId, Wiring};
 
 /// What every unit says about itself; no method has a default, so none can be forgotten.
 pub trait UnitSpec: Debug {
@@ -65,6 +65,10 @@ pub trait Emulate {
 
 /// The unit as scalar operations, for the direct RTL: an interval-exact program with the same values.
 pub trait Datapathed {
+    /// The constant matrices that the elements of the first operand are multiplied by, so that they
+    /// can be solved before the program is built.
+    fn matrices(&self, types: &[&Type]) -> Vec<Product>;
+
     /// The elements of the output.
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId>;
 }
@@ -129,6 +133,11 @@ macro_rules! units {
             #[inline(always)]
             pub fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
                 match self { $(Unit::$unit(it) => it.emulate(run)),+ }
+            }
+
+            /// The constant matrices that its first operand is multiplied by.
+            pub fn matrices(&self, types: &[&Type]) -> Vec<Product> {
+                match self { $(Unit::$unit(it) => it.matrices(types)),+ }
             }
 
             /// The unit as scalar operations.

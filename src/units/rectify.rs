@@ -10,7 +10,7 @@ use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
 use crate::hls::Folding;
-use crate::rtl::datapath::{Relation, ValueId, Wiring};
+use crate::rtl::datapath::{Product, Relation, ValueId, Wiring};
 
 /// A rectifier.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -114,6 +114,10 @@ impl Emulate for Rectify {
 }
 
 impl Datapathed for Rectify {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         let elements = cx.ty.elements();
         let rectify = |element: usize| {

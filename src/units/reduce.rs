@@ -8,7 +8,7 @@ use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
 use crate::nn::Shape;
-use crate::rtl::datapath::{Term, ValueId, Wiring};
+use crate::rtl::datapath::{Product, Term, ValueId, Wiring};
 
 /// How a group is reduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +140,10 @@ impl Reduce {
 }
 
 impl Datapathed for Reduce {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         (0..cx.ty.elements()).map(|group| self.wire(cx, group)).collect()
     }

@@ -13,7 +13,7 @@ use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Type, Word};
 use crate::hls::Folding;
 use crate::nn::Shape;
-use crate::rtl::datapath::{ValueId, Wiring};
+use crate::rtl::datapath::{Product, ValueId, Wiring};
 
 /// A wiring.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,6 +55,10 @@ impl Emulate for Reorder {
 }
 
 impl Datapathed for Reorder {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         self.map.iter().map(|(k, it)| cx.inputs[*k as usize][*it as usize]).collect()
     }

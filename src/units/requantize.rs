@@ -7,7 +7,7 @@ use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, ElementFormats, Format, Type, Word};
 use crate::hls::Folding;
-use crate::rtl::datapath::{ValueId, Wiring};
+use crate::rtl::datapath::{Product, ValueId, Wiring};
 
 /// A cast.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,6 +51,10 @@ impl Emulate for Requantize {
 }
 
 impl Datapathed for Requantize {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         let elements = cx.ty.elements();
         let cast = |element| {

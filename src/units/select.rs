@@ -9,7 +9,7 @@ use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
-use crate::rtl::datapath::{Relation, ValueId, Wiring};
+use crate::rtl::datapath::{Product, Relation, ValueId, Wiring};
 
 /// The comparison that chooses the first alternative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +91,10 @@ impl Emulate for Select {
 }
 
 impl Datapathed for Select {
+    fn matrices(&self, _: &[&Type]) -> Vec<Product> {
+        Vec::new()
+    }
+
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         let elements = cx.ty.elements();
         let select = |element: usize| {

@@ -138,13 +138,6 @@ impl Datapath {
         self.push(Op::Mul(a, b), Interval::new(lo, hi))
     }
 
-    /// `a * by`, from shifts and additions.
-    pub fn mul_const(&mut self, a: ValueId, by: i128) -> ValueId {
-        let terms: Vec<Term> =
-            csd(by).into_iter().map(|(shift, negate)| Term { value: a, shift, negate }).collect();
-        self.sum(terms)
-    }
-
     /// Bits `low .. low + width`; wiring.
     pub fn slice(&mut self, value: ValueId, low: u32, width: u32, signed: bool) -> ValueId {
         let from = self.interval(value);

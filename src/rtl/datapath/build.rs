@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::products::{Product, Products, Solution};
 use super::{Datapath, Interval, Op, Port, Scope, Tensor, ValueId};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::{self, Type};
 use crate::graph::NodeId;
-use crate::rtl::cmvm::{self, AdderGraph, Effort, Source};
+use crate::rtl::cmvm::Effort;
 use crate::units::Unit;
 
 /// Where a unit builds its scalar operations.
@@ -20,17 +21,9 @@ pub struct Wiring<'a> {
     pub types: Vec<&'a Type>,
     /// Type of the output.
     pub ty: &'a Type,
-    /// Adder graphs found so far: one matrix is solved once, wherever it is used.
-    pub solved: &'a mut Solved,
-    /// How long to search for them.
-    pub effort: Effort,
+    /// The adder graphs of all constant matrices.
+    pub products: &'a mut Products,
 }
-
-/// Adder graphs by inputs and matrix.
-pub(crate) type Solved = BTreeMap<(Vec<Source>, Vec<i128>), AdderGraph>;
-
-/// Additions that a sum may take beyond the least depth of a balanced tree.
-const DELAY_LIMIT: u32 = 2;
 
 impl Wiring<'_> {
     /// The value of an element of an operand, and its fractional bits.
@@ -38,32 +31,12 @@ impl Wiring<'_> {
         (self.inputs[operand][element], self.types[operand].format(element).frac())
     }
 
-    /// Multiplies a vector by a constant matrix of `x.len()` rows.
-    pub fn multiply(&mut self, x: &[ValueId], matrix: Vec<i128>) -> Vec<ValueId> {
-        use super::Term;
-        let source = |it: &ValueId| Source { interval: self.datapath.interval(*it), depth: 0 };
-        let key = (x.iter().map(source).collect::<Vec<_>>(), matrix);
-        let effort = self.effort;
-        let graph = self.solved.entry(key).or_insert_with_key(|(inputs, matrix)| {
-            let (n_in, n_out) = (inputs.len(), matrix.len() / inputs.len().max(1));
-            let limit = Some(DELAY_LIMIT);
-            cmvm::solve(&cmvm::Problem { matrix, n_in, n_out, inputs, limit, effort })
-        });
-        let mut values = x.to_vec();
-        for add in &graph.adds {
-            let a = Term { value: values[add.a], shift: add.shift_a, negate: add.negate_a };
-            let b = Term { value: values[add.b], shift: add.shift_b, negate: add.negate_b };
-            values.push(self.datapath.add(a, b));
-        }
-        let outputs = graph.outputs.iter().map(|it| match it {
-            None => self.datapath.constant(0),
-            Some(it) => {
-                let value = self.datapath.shr(values[it.value], (-it.shift).max(0) as u32);
-                let shift = it.shift.max(0) as u32;
-                self.datapath.term(Term { value, shift, negate: it.negate })
-            }
-        });
-        outputs.collect()
+    /// Multiplies elements of the first operand by a constant matrix.
+    pub fn multiply(&mut self, product: Product) -> Vec<ValueId> {
+        let x: Vec<ValueId> = self.inputs[0][product.elements.clone()].to_vec();
+        let Solution { graph, columns } = self.products.solution(self.types[0], product);
+        let made = self.datapath.apply(&graph, &x);
+        made[columns].to_vec()
     }
 }
 
@@ -112,7 +85,7 @@ pub fn check(graph: &fixed::Graph) -> Result<()> {
 pub fn lower(graph: &fixed::Graph, effort: Effort) -> Lowered {
     let mut datapath = Datapath::default();
     let mut values: BTreeMap<NodeId, Vec<ValueId>> = BTreeMap::new();
-    let mut solved = Solved::new();
+    let mut products = Products::new(graph, effort);
     for id in graph.topo() {
         let node = graph.node(id);
         enter(&mut datapath, graph, id);
@@ -125,8 +98,7 @@ pub fn lower(graph: &fixed::Graph, effort: Effort) -> Lowered {
                     inputs: operands.iter().map(|it| values[it].as_slice()).collect(),
                     types: operands.iter().map(|it| &graph.node(*it).ty).collect(),
                     ty: &node.ty,
-                    solved: &mut solved,
-                    effort,
+                    products: &mut products,
                 };
                 unit.datapath(&mut wiring)
             }

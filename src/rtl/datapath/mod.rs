@@ -9,6 +9,7 @@ mod arith;
 mod build;
 mod cast;
 mod eval;
+mod products;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use arith::csd;
 pub use build::{Lowered, MAX_BITS, TooWide, Wiring, check, lower};
 pub use eval::evaluate;
+pub use products::{Product, Products};
 
 use crate::error::Origin;
 use crate::fixed::bits_of;
