@@ -76,22 +76,14 @@ impl Pool {
         Term { value, shift: low.shift, negate: low.negate }
     }
 
-    /// Carry chain of the sum of two terms.
-    pub(super) fn cost(&self, x: Term, y: Term) -> u32 {
-        self.cost_of(self.plan(x, y).0)
-    }
-
-    /// Carry chain of a sum.
-    pub(super) fn cost_of(&self, sum: Sum) -> u32 {
+    /// Carry chain of the sum of two terms, and the bits it saves against keeping both: those in which
+    /// the two overlap, and a carry.
+    pub(super) fn worth(&self, x: Term, y: Term) -> (u32, i32) {
+        let (sum, interval) = self.plan(x, y);
+        let width = |value: u32| self.interval(value).bits() as i32;
+        let overlap = width(x.value) + width(y.value) + 1 - interval.bits() as i32;
         let high = negated_if(self.interval(sum.high), sum.negate);
-        chain_bits(self.interval(sum.low), high, u32::from(sum.shift), sum.negate)
-    }
-
-    /// Bits that the sum of two terms saves against keeping both: what both have, and a carry.
-    pub(super) fn overlap(&self, x: Term, y: Term) -> i32 {
-        let width = |it: Interval| it.bits() as i32;
-        let both = width(self.interval(x.value)) + width(self.interval(y.value)) + 1;
-        both - width(self.plan(x, y).1)
+        (chain_bits(self.interval(sum.low), high, u32::from(sum.shift), sum.negate), overlap)
     }
 
     fn plan(&self, x: Term, y: Term) -> (Sum, Interval) {

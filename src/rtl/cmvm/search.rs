@@ -13,7 +13,7 @@ use super::tail::{Tail, least_depth, price};
 use super::{AdderGraph, Effort, Problem, constant, digits, graph};
 
 /// Additions beyond the least depth that are of any use where nobody limits them.
-const USEFUL_DEPTH: u32 = 6;
+const USEFUL_DEPTH: u32 = 4;
 
 /// Limits beyond this are none: sums of `2^depth` are held in 64 bits.
 const DEEPEST: u32 = 56;
@@ -91,7 +91,11 @@ fn plans(problem: &Problem<'_>, work: usize) -> Vec<Plan> {
     let (margins, seeds): (&[i64], _) = match problem.effort {
         Effort::Fast => return plans,
         // Where no level is to be lost, no output can wait for another.
-        Effort::Normal if compared < 100_000 && problem.limit != Some(0) => (&[5, 12], 1),
+        Effort::Normal if compared < 100_000 => match problem.limit {
+            Some(0) => (&[], 1),
+            _ if problem.n_out < 12 => (&[5], 0),
+            _ => (&[8], 0),
+        },
         Effort::Normal => (&[], (20_000_000 / work.max(1)).min(2)),
         Effort::Max => (&[5, 8, 12, 16], (200_000_000 / work.max(1)).min(200)),
     };

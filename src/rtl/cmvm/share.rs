@@ -113,7 +113,8 @@ impl State<'_> {
             let low = (-shift).max(0) as u16;
             let x = Term { value, shift: low, negate: false };
             let y = Term { value: b, shift: (i32::from(low) + shift) as u16, negate };
-            let (earns, costs) = (self.it.pool.overlap(x, y), self.it.pool.cost(x, y) as i32);
+            let (costs, earns) = self.it.pool.worth(x, y);
+            let costs = costs as i32;
             let pattern = Pattern { a: value, b, shift, negate, earns, costs };
             let index = self.patterns.len() as u32;
             self.patterns.push(pattern);
