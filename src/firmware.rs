@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::config;
 use crate::design::{Design, LatencyTarget};
 use crate::device::{Device, Tool};
 use crate::error::{Located, Result};
 use crate::fixed::Type;
 use crate::hls::{self, Folding, HlsOptions, HlsProject};
+use crate::rtl::cmvm::Budget;
 use crate::rtl::cost;
 use crate::rtl::datapath::{self, Datapath};
 use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
@@ -25,7 +28,37 @@ pub struct Rtl {
     pub project: RtlProject,
 }
 
-/// Unrolls, pipelines and writes a design as SystemVerilog.
+/// A design unrolled and pipelined.
+struct Attempt {
+    datapath: Datapath,
+    schedule: Schedule,
+    luts: u64,
+}
+
+impl Attempt {
+    /// Fewest cycles first, then the shortest clock (if it is free), then what it takes.
+    fn price(&self) -> (u32, u64, u64) {
+        let clock_fs = (self.schedule.clock_ns * 1e6).round() as u64;
+        (self.schedule.latency, clock_fs, self.luts + self.schedule.register_bits)
+    }
+}
+
+fn attempt(design: &Design, device: &Device, budget: Budget) -> Result<Attempt> {
+    let plan = &design.plan;
+    let datapath = passes::optimize(&datapath::lower(&design.graph, budget).datapath);
+    let luts = cost::luts_by_scope(&datapath, device.lut_inputs()).iter().map(|it| it.lut).sum();
+    let delays = device.delay().at_size(luts);
+    let schedule = match plan.latency {
+        None => pipeline::schedule(&datapath, &delays, plan.clock_ns),
+        Some(LatencyTarget { cycles, at_clock }) => {
+            pipeline::schedule_in(&datapath, &delays, cycles, at_clock.then_some(plan.clock_ns))
+        }
+    };
+    Ok(Attempt { datapath, schedule: schedule.anywhere()?, luts })
+}
+
+/// Unrolls, pipelines and writes a design as SystemVerilog: of several adder graphs for its matrices
+/// those that take the fewest cycles, then the least logic.
 ///
 /// # Errors
 /// Values too wide for the direct path, a clock that registers alone exceed, or a latency that the
@@ -33,16 +66,15 @@ pub struct Rtl {
 pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
     let plan = &design.plan;
-    let datapath = passes::optimize(&datapath::lower(&design.graph, plan.effort).datapath);
-    let luts = cost::luts_by_scope(&datapath, device.lut_inputs());
-    let delays = device.delay().at_size(luts.iter().map(|it| it.lut).sum());
-    let schedule = match plan.latency {
-        None => pipeline::schedule(&datapath, &delays, plan.clock_ns),
-        Some(LatencyTarget { cycles, at_clock }) => {
-            pipeline::schedule_in(&datapath, &delays, cycles, at_clock.then_some(plan.clock_ns))
-        }
+    let attempt = |budget: &Budget| attempt(design, device, *budget);
+    let attempts: Vec<Result<Attempt>> =
+        Budget::choices(plan.effort).par_iter().map(attempt).collect();
+    let (made, missed): (Vec<_>, Vec<_>) = attempts.into_iter().partition(Result::is_ok);
+    let best = made.into_iter().flatten().min_by_key(Attempt::price);
+    let Attempt { datapath, schedule, .. } = match (best, missed.into_iter().next()) {
+        (Some(best), _) => best,
+        (None, first) => first.expect("there is a budget for every effort")?,
     };
-    let schedule = schedule.anywhere()?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,
         Tool::Quartus => Family::Quartus,

@@ -13,7 +13,7 @@ use crate::emulate::Emulator;
 use crate::error::Result;
 use crate::fixed::{Format, Graph, Type};
 use crate::program::Program;
-use crate::rtl::cmvm::Effort;
+use crate::rtl::cmvm::Budget;
 use crate::rtl::datapath::{self, csd};
 use crate::rtl::passes;
 use crate::units::Unit;
@@ -42,7 +42,7 @@ impl Scalars {
     /// Values too wide for the direct path, as [`datapath::check`] says.
     pub fn new(graph: &Graph) -> Result<Scalars> {
         datapath::check(graph)?;
-        let program = passes::optimize(&datapath::lower(graph, Effort::Fast).datapath);
+        let program = passes::optimize(&datapath::lower(graph, Budget::QUICK).datapath);
         let program = Program::new(&program);
         let formats = |ids: &[crate::graph::NodeId]| {
             let types = ids.iter().map(|id| &graph.node(*id).ty);

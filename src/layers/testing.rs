@@ -159,7 +159,7 @@ pub(super) fn run(graph: &fixed::Graph, samples: &[Vec<i128>]) -> Vec<Vec<i128>>
 
 /// Asserts that the scalar program of the direct RTL gives the same for one sample.
 pub(super) fn check_datapath(graph: &fixed::Graph, sample: &[i128], emulated: &[i128]) {
-    let lowered = datapath::lower(graph, crate::rtl::cmvm::Effort::Fast);
+    let lowered = datapath::lower(graph, crate::rtl::cmvm::Budget::QUICK);
     let values = datapath::evaluate(&lowered.datapath, &[sample.to_vec()]);
     let outputs = &lowered.datapath.outputs[0].elements;
     let found: Vec<i128> = outputs.iter().map(|it| values[it.index()]).collect();

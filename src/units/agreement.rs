@@ -10,7 +10,7 @@ use crate::error::Origin;
 use crate::fixed::{Builder, Format, Overflow, Rounding, verify};
 use crate::graph::NodeId;
 use crate::nn::Shape;
-use crate::rtl::cmvm::Effort;
+use crate::rtl::cmvm::Budget;
 use crate::rtl::datapath;
 
 /// A random format of up to `width` bits.
@@ -201,7 +201,7 @@ fn datapath_equals_emulator() {
         }
         let samples = samples(&graph, 1);
         let want = Emulator::new(&graph).run(&samples);
-        let lowered = datapath::lower(&graph, Effort::Fast);
+        let lowered = datapath::lower(&graph, Budget::QUICK);
         for (sample, want) in samples.iter().zip(want) {
             let mut rest = sample.as_slice();
             let ports: Vec<Vec<i128>> = lowered

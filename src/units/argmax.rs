@@ -7,7 +7,7 @@ use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
-use crate::rtl::datapath::{Logic, Product, Relation, ValueId, Wiring};
+use crate::rtl::datapath::{Product, Relation, ValueId, Wiring};
 
 /// A one-hot maximum over the last axis.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -86,17 +86,17 @@ impl Argmax {
         let (one, zero) = (dp.constant(self.one()), dp.constant(0));
         let mut made = Vec::with_capacity(values.len());
         for (k, value) in values.iter().enumerate() {
-            let mut wins = dp.constant(1);
+            let mut beaten = Vec::with_capacity(values.len());
             for (other, rival) in values.iter().enumerate().filter(|(other, _)| *other != k) {
-                let beaten = match other < k {
+                beaten.push(match other < k {
                     true => dp.compare(Relation::Less, *rival, *value),
                     false => {
                         let less = dp.compare(Relation::Less, *value, *rival);
                         dp.not(less)
                     }
-                };
-                wins = dp.logic(Logic::And, wins, beaten);
+                });
             }
+            let wins = dp.all(beaten);
             made.push(dp.mux(wins, one, zero));
         }
         made

@@ -50,6 +50,30 @@ pub enum Effort {
     Max,
 }
 
+/// What a search may spend: time, and levels of additions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// How long to search.
+    pub effort: Effort,
+    /// Additions beyond the least depth of each output; `None`: any number.
+    pub limit: Option<u32>,
+}
+
+impl Budget {
+    /// Found soon, and shallow: for software and tests.
+    pub const QUICK: Budget = Budget { effort: Effort::Fast, limit: Some(1) };
+
+    /// The budgets with which a design is tried: deeper graphs are smaller, shallower ones faster.
+    pub fn choices(effort: Effort) -> Vec<Budget> {
+        let limits: &[Option<u32>] = match effort {
+            Effort::Fast => &[Some(1)],
+            Effort::Normal => &[Some(2), Some(0)],
+            Effort::Max => &[None, Some(2), Some(1), Some(0)],
+        };
+        limits.iter().map(|limit| Budget { effort, limit: *limit }).collect()
+    }
+}
+
 /// What is known of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Source {

@@ -396,6 +396,18 @@ impl Datapath {
         }
     }
 
+    /// Whether all bits are set, as a balanced tree.
+    pub fn all(&mut self, mut bits: Vec<ValueId>) -> ValueId {
+        while bits.len() > 1 {
+            let pair = |pair: &[ValueId]| match *pair {
+                [a, b] => self.logic(Logic::And, a, b),
+                _ => pair[0],
+            };
+            bits = bits.chunks(2).map(pair).collect();
+        }
+        bits.first().copied().unwrap_or_else(|| self.constant(1))
+    }
+
     /// The other bit.
     pub fn not(&mut self, a: ValueId) -> ValueId {
         let one = self.constant(1);

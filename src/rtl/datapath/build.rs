@@ -7,7 +7,7 @@ use super::{Datapath, Interval, Op, Port, Scope, Tensor, ValueId};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::{self, Type};
 use crate::graph::NodeId;
-use crate::rtl::cmvm::Effort;
+use crate::rtl::cmvm::Budget;
 use crate::units::Unit;
 
 /// Where a unit builds its scalar operations.
@@ -82,10 +82,10 @@ pub fn check(graph: &fixed::Graph) -> Result<()> {
 }
 
 /// Unrolls a graph whose widths have been verified.
-pub fn lower(graph: &fixed::Graph, effort: Effort) -> Lowered {
+pub fn lower(graph: &fixed::Graph, budget: Budget) -> Lowered {
     let mut datapath = Datapath::default();
     let mut values: BTreeMap<NodeId, Vec<ValueId>> = BTreeMap::new();
-    let mut products = Products::new(graph, effort);
+    let mut products = Products::new(graph, budget);
     for id in graph.topo() {
         let node = graph.node(id);
         enter(&mut datapath, graph, id);

@@ -13,10 +13,7 @@ use rayon::prelude::*;
 use super::{Datapath, Interval, Term, ValueId};
 use crate::fixed::{Graph, Type};
 use crate::graph::NodeId;
-use crate::rtl::cmvm::{self, AdderGraph, Effort, Problem, Source};
-
-/// Additions that a sum may take beyond the least depth of a balanced tree.
-const DELAY_LIMIT: u32 = 2;
+use crate::rtl::cmvm::{self, AdderGraph, Budget, Effort, Problem, Source};
 
 /// More outputs than this are not solved as one: the search is quadratic in what it compares.
 const MOST_SHARED: usize = 256;
@@ -44,18 +41,18 @@ pub(crate) struct Solution {
 #[derive(Debug)]
 pub struct Products {
     solutions: BTreeMap<Key, Solution>,
-    effort: Effort,
+    budget: Budget,
 }
 
 impl Products {
     /// Solves every matrix of the graph.
-    pub(super) fn new(graph: &Graph, effort: Effort) -> Products {
+    pub(super) fn new(graph: &Graph, budget: Budget) -> Products {
         let mut groups: Vec<(Vec<Source>, Vec<Key>)> = groups(graph);
         // Equal groups (positions of one layer) are one.
         groups.sort();
         groups.dedup();
         let solve = |(sources, keys): &(Vec<Source>, Vec<Key>)| {
-            let joined = Arc::new(solve(&join(keys, sources.len()), sources, effort));
+            let joined = Arc::new(solve(&join(keys, sources.len()), sources, budget));
             let mut from = 0;
             let mut solutions = Vec::new();
             for key in keys {
@@ -67,15 +64,15 @@ impl Products {
             solutions
         };
         let solved: Vec<_> = groups.par_iter().map(solve).collect();
-        Products { solutions: solved.into_iter().flatten().collect(), effort }
+        Products { solutions: solved.into_iter().flatten().collect(), budget }
     }
 
     /// The solution of a product of elements of a tensor.
     pub(super) fn solution(&mut self, x: &Type, product: Product) -> Solution {
-        let effort = self.effort;
+        let budget = self.budget;
         let solution =
             self.solutions.entry(key(x, product)).or_insert_with_key(|(inputs, matrix)| {
-                let graph = Arc::new(solve(matrix, inputs, effort));
+                let graph = Arc::new(solve(matrix, inputs, budget));
                 Solution { columns: 0..graph.outputs.len(), graph }
             });
         solution.clone()
@@ -138,9 +135,9 @@ fn join(keys: &[Key], rows: usize) -> Vec<i128> {
     (0..rows).flat_map(row).collect()
 }
 
-fn solve(matrix: &[i128], inputs: &[Source], effort: Effort) -> AdderGraph {
+fn solve(matrix: &[i128], inputs: &[Source], budget: Budget) -> AdderGraph {
     let (n_in, n_out) = (inputs.len(), matrix.len() / inputs.len().max(1));
-    let limit = Some(DELAY_LIMIT);
+    let Budget { effort, limit } = budget;
     cmvm::solve(&Problem { matrix, n_in, n_out, inputs, limit, effort })
 }
 
@@ -167,7 +164,7 @@ impl Datapath {
     /// `a * by`, from shifts and additions.
     pub fn mul_const(&mut self, a: ValueId, by: i128) -> ValueId {
         let inputs = [Source { interval: self.interval(a), depth: 0 }];
-        let graph = solve(&[by], &inputs, Effort::Normal);
+        let graph = solve(&[by], &inputs, Budget { effort: Effort::Normal, ..Budget::QUICK });
         self.apply(&graph, &[a])[0]
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::*;
-use crate::rtl::cmvm::Effort;
+use crate::rtl::cmvm::Budget;
 use crate::rtl::pipeline::schedule;
 use crate::rtl::testing::{self, Figures, Random};
 
@@ -157,7 +157,7 @@ fn random_programs_are_exact() {
         let datapath = match seed {
             16 => {
                 let graph = testing::network(&mut random, &[10, 12, 6, 3], 9);
-                crate::rtl::datapath::lower(&graph, Effort::Fast).datapath
+                crate::rtl::datapath::lower(&graph, Budget::QUICK).datapath
             }
             _ => testing::program(&mut random, 6, 70),
         };

@@ -1,7 +1,7 @@
 //! Every pass keeps every output of every program.
 
 use super::*;
-use crate::rtl::cmvm::Effort;
+use crate::rtl::cmvm::Budget;
 use crate::rtl::cost;
 use crate::rtl::datapath::{Op, lower};
 use crate::rtl::testing::{self, Random};
@@ -71,7 +71,7 @@ fn random_programs_stay_what_they_are() {
 fn networks_stay_what_they_are_and_shrink() {
     for seed in 0..6 {
         let graph = testing::network(&mut Random(seed), &[9, 12, 8, 3], 7);
-        let datapath = lower(&graph, Effort::Fast).datapath;
+        let datapath = lower(&graph, Budget::QUICK).datapath;
         let small = optimize(&datapath);
         let luts = |it: &Datapath| cost::luts_by_scope(it, 6).iter().map(|it| it.lut).sum::<u64>();
         assert!(luts(&small) < luts(&datapath), "{} of {}", luts(&small), luts(&datapath));
