@@ -95,7 +95,8 @@ def alkaid_convert(model, stages, a):
         facts = {'seconds': seconds, 'cutoff': cutoff, 'stages': facts['latency'], 'cost': facts['cost'],
                  'model_delay': facts['max_comb_delay'], 'reg_bits': facts['reg_bits']}
         (at / 'facts.json').write_text(json.dumps(facts))
-    files = sorted((at / 'src/static').glob('*.v')) + sorted((at / 'src').glob('logic*.v')) + [at / 'src/model.v']
+    src = at / 'src'
+    files = [*sorted((src / 'static').glob('*.v')), *sorted(src.glob('*_tables.v')), *sorted(src.glob('logic*.v')), src / 'model.v']
     return files, json.loads((at / 'facts.json').read_text())
 
 
