@@ -15,7 +15,7 @@ use crate::rtl::cost;
 use crate::rtl::datapath::{self, Datapath};
 use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
 use crate::rtl::passes;
-use crate::rtl::pipeline::{self, Schedule};
+use crate::rtl::pipeline::{self, Schedule, ScheduleError};
 
 /// The direct path of a design.
 #[derive(Debug)]
@@ -43,7 +43,11 @@ impl Attempt {
     }
 }
 
-fn attempt(design: &Design, device: &Device, budget: Budget) -> Result<Attempt> {
+fn attempt(
+    design: &Design,
+    device: &Device,
+    budget: Budget,
+) -> std::result::Result<Attempt, ScheduleError> {
     let plan = &design.plan;
     let datapath = passes::optimize(&datapath::lower(&design.graph, budget).datapath);
     let luts = cost::luts_by_scope(&datapath, device.lut_inputs()).iter().map(|it| it.lut).sum();
@@ -54,7 +58,21 @@ fn attempt(design: &Design, device: &Device, budget: Budget) -> Result<Attempt> 
             pipeline::schedule_in(&datapath, &delays, cycles, at_clock.then_some(plan.clock_ns))
         }
     };
-    Ok(Attempt { datapath, schedule: schedule.anywhere()?, luts })
+    Ok(Attempt { schedule: schedule?, datapath, luts })
+}
+
+/// The best of several attempts, or how near they came.
+fn best(attempts: Vec<std::result::Result<Attempt, ScheduleError>>) -> Result<Attempt> {
+    let (made, missed): (Vec<_>, Vec<_>) = attempts.into_iter().partition(|it| it.is_ok());
+    if let Some(best) = made.into_iter().flatten().min_by_key(Attempt::price) {
+        return Ok(best);
+    }
+    let nearer = |a: ScheduleError, b: ScheduleError| match (a, b) {
+        (ScheduleError::Missed(a), ScheduleError::Missed(b)) => a.nearest(b).into(),
+        (a, _) => a,
+    };
+    let missed = missed.into_iter().filter_map(std::result::Result::err).reduce(nearer);
+    Err(missed.expect("there is a budget for every effort")).anywhere()
 }
 
 /// Unrolls, pipelines and writes a design as SystemVerilog: of several adder graphs for its matrices
@@ -67,14 +85,8 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
     let plan = &design.plan;
     let attempt = |budget: &Budget| attempt(design, device, *budget);
-    let attempts: Vec<Result<Attempt>> =
-        Budget::choices(plan.effort).par_iter().map(attempt).collect();
-    let (made, missed): (Vec<_>, Vec<_>) = attempts.into_iter().partition(Result::is_ok);
-    let best = made.into_iter().flatten().min_by_key(Attempt::price);
-    let Attempt { datapath, schedule, .. } = match (best, missed.into_iter().next()) {
-        (Some(best), _) => best,
-        (None, first) => first.expect("there is a budget for every effort")?,
-    };
+    let attempts = Budget::choices(plan.effort).par_iter().map(attempt).collect();
+    let Attempt { datapath, schedule, .. } = best(attempts)?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,
         Tool::Quartus => Family::Quartus,

@@ -27,6 +27,17 @@ pub struct Missed {
     pub needed_latency: u32,
 }
 
+impl Missed {
+    /// What is needed if either of two programs will do.
+    pub fn nearest(self, other: Missed) -> Missed {
+        Missed {
+            needed_clock_ns: self.needed_clock_ns.min(other.needed_clock_ns),
+            needed_latency: self.needed_latency.min(other.needed_latency),
+            ..self
+        }
+    }
+}
+
 /// Finds the schedule of exactly `latency` cycles with the fewest register bits, at the given clock
 /// or else at the shortest that allows it.
 ///
