@@ -1,8 +1,8 @@
 //! Constant matrix times vector, with as few full adders as we can find.
 //!
-//! Weights are written in canonical signed digits. [`difference`] refers columns to similar columns,
-//! [`share`] computes pairs of terms that occur more than once only once, [`tail`] adds up what is left
-//! of each column by the tree with the shortest carry chains, and [`search`] tries several such plans
+//! Weights are written in canonical signed digits. `difference` refers columns to similar columns,
+//! `share` computes pairs of terms that occur more than once only once, `tail` adds up what is left
+//! of each column by the tree with the shortest carry chains, and `search` tries several such plans
 //! and keeps the best. All of them count full adders (the bits of carry chains), not adders: where
 //! operands overlap little, little is added.
 //!
