@@ -3,8 +3,8 @@
 //! Every odd multiple of an input is the odd part of a sum or difference of two shifted earlier ones
 //! ("A-operation"; Dempster and Macleod 1994, Gustafsson, Dempster and Wanhammar 2002). Chains are
 //! searched depth first with a growing bound, so the first length that reaches the constant is the
-//! least; of all chains of that length the one with the shortest carry chains is kept. Up to four
-//! additions are searched, which is enough for every constant of twelve bits.
+//! least; of all chains of that length the one with the shortest carry chains is kept. Up to two,
+//! three or four additions are searched, by effort; four are enough for every constant of twelve bits.
 
 use super::pool::{Pool, Term};
 use super::{AdderGraph, Effort, Problem, graph};

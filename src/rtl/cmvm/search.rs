@@ -15,7 +15,7 @@ use super::{AdderGraph, Effort, Problem, constant, digits, graph};
 /// Additions beyond the least depth that are of any use where nobody limits them.
 const USEFUL_DEPTH: u32 = 4;
 
-/// Limits beyond this are none: sums of `2^depth` are held in 64 bits.
+/// Looser limits are this one: sums of `2^depth` are held in 64 bits, and nothing useful is deeper.
 const DEEPEST: u32 = 56;
 
 /// One way to solve a problem.
@@ -45,15 +45,15 @@ impl Candidate {
 pub(super) fn search(problem: &Problem<'_>) -> AdderGraph {
     let columns: Vec<Vec<i128>> = (0..problem.n_out).map(|j| problem.column(j)).collect();
     let depths: Vec<u32> = problem.inputs.iter().map(|it| it.depth).collect();
-    let limits = problem.limit.filter(|it| *it < DEEPEST).map(|extra| {
+    let limits = problem.limit.map(|extra| {
         let limit = |column: &Vec<i128>| {
             let mut pool = Pool::default();
             let values = give_inputs(&mut pool, problem);
-            least_depth(&pool, &digits::terms(column, &values)) + extra
+            let least = least_depth(&pool, &digits::terms(column, &values));
+            least.saturating_add(extra).min(DEEPEST.max(least))
         };
         columns.iter().map(limit).collect::<Vec<u32>>()
     });
-    let limits = limits.filter(|it| it.iter().all(|it| *it <= DEEPEST));
     let work: usize = columns.iter().map(|it| digit_count(it).pow(2)).sum();
     let plans = plans(problem, work);
     let attempt = |plan: &Plan| {
