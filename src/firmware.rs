@@ -85,7 +85,8 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
     let plan = &design.plan;
     let attempt = |budget: &Budget| attempt(design, device, *budget);
-    let attempts = Budget::choices(plan.effort).par_iter().map(attempt).collect();
+    let attempts =
+        Budget::choices(plan.effort, device.lut_inputs()).par_iter().map(attempt).collect();
     let Attempt { datapath, schedule, .. } = best(attempts)?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,

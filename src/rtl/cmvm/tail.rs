@@ -8,6 +8,7 @@
 //! equal shifts the better is kept.
 
 use super::pool::{Pool, Term};
+use super::tree::Tree;
 use crate::fixed::bits_of;
 
 /// No tree: large, yet sums of two do not overflow.
@@ -17,7 +18,7 @@ const NEVER: i32 = i32::MAX / 4;
 const MOST_TERMS: usize = 100;
 
 /// Register bits of an output for every level of additions: some twenty bits after some seven levels.
-const LEVEL_BITS: u64 = 3;
+const LEVEL_BITS: u64 = 5;
 
 /// The best trees of one column.
 pub(super) struct Tail {
@@ -82,27 +83,33 @@ impl Tail {
         (cost < NEVER / 2).then_some(cost.max(0) as u32)
     }
 
-    /// Builds the best tree of at most a depth, or, if there is none, one as shallow as can be;
-    /// `None` for a column of zeros.
-    pub(super) fn build(&self, pool: &mut Pool, depth: u32) -> Option<Term> {
+    /// The terms that [`Tail::tree`] joins.
+    pub(super) fn terms(&self) -> &[Term] {
+        &self.terms
+    }
+
+    /// The best tree of at most a depth, or, if there is none, one as shallow as can be.
+    pub(super) fn tree(&self, pool: &Pool, depth: u32) -> Tree {
         let n = self.terms.len();
+        let mut tree = Tree::new(pool, &self.terms);
         if n < 2 {
-            return self.terms.first().copied();
+            return tree;
         }
         if self.cost(depth).is_none() {
-            return shallowest(pool, self.terms.clone());
+            tree.join_shallowest();
+            return tree;
         }
         // Post-order over an explicit stack: what is open, then what is done.
         let top = (depth as usize).min(self.costs.len() - 1);
         let mut open = vec![(0, n - 1, top, false)];
-        let mut done: Vec<Term> = Vec::new();
+        let mut done: Vec<u32> = Vec::new();
         while let Some((first, last, level, ready)) = open.pop() {
             if first == last {
-                done.push(self.terms[first]);
+                done.push(first as u32);
             } else if ready {
                 let (high, low) = (done.pop(), done.pop());
                 let (low, high) = low.zip(high).expect("both parts were built");
-                done.push(pool.add(low, high));
+                done.push(tree.join(low, high));
             } else {
                 let split = usize::from(self.splits[(level * n + first) * n + last]);
                 open.push((first, last, level, true));
@@ -110,7 +117,7 @@ impl Tail {
                 open.push((first, split, level - 1, false));
             }
         }
-        done.pop()
+        tree
     }
 
     fn solve(&mut self, pool: &Pool, limit: u32) {
@@ -130,7 +137,8 @@ impl Tail {
             let from = self.splits.len();
             self.splits.resize(from + n * n, 0);
             shape.leaves(&mut level, depth);
-            let changed = depth == 0 || shape.level(&below, &mut level, depth, &mut self.splits[from..]);
+            let changed =
+                depth == 0 || shape.level(&below, &mut level, depth, &mut self.splits[from..]);
             // What no interval gains by one more level, it does not gain by more.
             if depth > deepest && !changed {
                 break;
@@ -282,15 +290,4 @@ fn pair_up(pool: &mut Pool, terms: &mut Vec<Term>) {
             terms[..2 * pairs].chunks(2).map(|pair| pool.add(pair[0], pair[1])).collect();
         terms.splice(..2 * pairs, joined);
     }
-}
-
-/// A tree of the least depth: the two shallowest terms first (Huffman 1952).
-fn shallowest(pool: &mut Pool, mut terms: Vec<Term>) -> Option<Term> {
-    while terms.len() > 1 {
-        terms.sort_by_key(|it| (std::cmp::Reverse(pool.depth(it.value)), it.shift, it.value));
-        let (x, y) = terms.pop().zip(terms.pop())?;
-        let sum = pool.add(x, y);
-        terms.push(sum);
-    }
-    terms.pop()
 }
