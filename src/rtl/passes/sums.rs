@@ -55,8 +55,8 @@ struct Used<'a> {
     lut_inputs: u32,
 }
 
-/// The form of a table that takes the fewest lookup tables, and how many. A sum has to save a tenth:
-/// costs are not known better than that.
+/// The form of a table that takes the fewest lookup tables. A sum has to save a fifth: of those that
+/// seem to save less Yosys makes as much as of the table, or more.
 pub(super) fn form(contents: &Arc<[i128]>, index: Interval, lut_inputs: u32) -> Form {
     let end = contents.len().saturating_sub(1);
     let place = |at: i128| usize::try_from(at.max(0)).unwrap_or(end).min(end);
@@ -76,7 +76,7 @@ fn best(contents: &Arc<[i128]>, used: Used<'_>) -> (u64, Form) {
     splits.sort_by_key(|it| it.0);
     splits.truncate(CLOSER);
     let candidates = splits.iter().map(|it| used.parts(it.1).cost(used));
-    let Some(found) = candidates.min_by_key(|it| it.0).filter(|it| 10 * it.0 <= 9 * whole) else {
+    let Some(found) = candidates.min_by_key(|it| it.0).filter(|it| 5 * it.0 <= 4 * whole) else {
         return plain;
     };
     let (mut luts, mut parts) = found;
@@ -156,9 +156,7 @@ impl Used<'_> {
         let mask = (1usize << split.low) - 1;
         let sloped = |at: usize| match &slope {
             None => self.contents[at],
-            Some((slope, top)) => {
-                self.contents[at] - slope[(at >> top) << split.low | at & mask]
-            }
+            Some((slope, top)) => self.contents[at] - slope[(at >> top) << split.low | at & mask],
         };
         let mut coarse = vec![0; (self.last >> split.low) + 1];
         let mut rest = vec![0; self.last + 1];
@@ -234,9 +232,11 @@ impl Parts {
         let lo = self.coarse.iter().copied().fold(self.coarse[0], i128::min);
         let hi = self.coarse.iter().copied().fold(self.coarse[0], i128::max);
         let table = |address, width| table_luts(address, width, used.lut_inputs);
-        let slope = self.slope.as_deref().zip(self.split.group).map_or(0, |(slope, group)| {
-            table(group + self.split.low, bits(slope))
-        });
+        let slope = self
+            .slope
+            .as_deref()
+            .zip(self.split.group)
+            .map_or(0, |(slope, group)| table(group + self.split.low, bits(slope)));
         table(used.address_bits() - self.split.low, bits_of(lo, hi))
             + slope
             + table(used.address_bits(), bits(&self.rest))
@@ -251,8 +251,7 @@ impl Parts {
         let mut add = |contents: Vec<i128>, (top, low, shift), (first, last)| {
             if contents.iter().any(|it| *it != 0) {
                 let contents: Arc<[i128]> = contents.into();
-                let read =
-                    Used { contents: &contents, first, last, lut_inputs: used.lut_inputs };
+                let read = Used { contents: &contents, first, last, lut_inputs: used.lut_inputs };
                 let luts = read.luts();
                 let part = Part { top, low, shift, form: Form::Table(contents) };
                 parts.push((luts, part, (first, last)));
@@ -270,37 +269,9 @@ impl Parts {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::rtl::testing::Random;
-
-    /// Tables of `2^bits` entries: a name, and what is in it.
-    pub(in super::super) fn kinds(bits: u32, width: u32) -> Vec<(&'static str, Arc<[i128]>)> {
-        let count = 1i128 << bits;
-        let most = f64::from(u32::MAX >> (32 - width));
-        let of = |f: &dyn Fn(f64) -> f64| -> Arc<[i128]> {
-            (0..count).map(|it| (most * f(it as f64 / count as f64)).round() as i128).collect()
-        };
-        let mut random = Random(u64::from(bits * 100 + width));
-        let mut draw = |lo, hi| -> Vec<i128> { (0..count).map(|_| random.within(lo, hi)).collect() };
-        let noise = draw(-(1 << width), (1 << width) - 1);
-        let mut sorted = draw(0, (1 << width) - 1);
-        sorted.sort_unstable();
-        let sparse = draw(0, 40).into_iter().map(|it| if it == 0 { 1 << (width - 1) } else { 0 });
-        vec![
-            ("sigmoid", of(&|x| 1.0 / (1.0 + (8.0 - 16.0 * x).exp()))),
-            ("tanh", of(&|x| (16.0 * x - 8.0).tanh())),
-            ("exp", of(&|x| (-8.0 * x).exp())),
-            ("inverse", of(&|x| 1.0 / (1.0 + 63.0 * x))),
-            ("sqrt", of(&f64::sqrt)),
-            ("sine", of(&|x| (6.0 * x).sin())),
-            ("random", noise.into()),
-            ("monotone", sorted.into()),
-            ("sparse", sparse.collect()),
-            ("constant", vec![-5; count as usize].into()),
-            ("wires", (0..count).map(|it| it >> 1).collect()),
-        ]
-    }
+    use crate::rtl::testing::{Random, kinds};
 
     /// What a form gives.
     fn value(form: &Form, index: usize) -> i128 {
@@ -338,16 +309,16 @@ pub(super) mod tests {
                 }
             }
         }
-        assert!(split > 40, "{split}");
+        assert!(split > 15, "{split}");
     }
 
     #[test]
     fn smooth_tables_are_split_and_random_ones_are_not() {
         for lut_inputs in [4, 6] {
-            for (name, contents) in kinds(10, 16) {
+            for (name, contents) in kinds(10, 8) {
                 let index = Interval::new(0, 1023);
                 let form = form(&contents, index, lut_inputs);
-                let smooth = ["sigmoid", "exp", "sine"].contains(&name);
+                let smooth = name == "sigmoid";
                 let split = matches!(form, Form::Sum(_));
                 if smooth || ["random", "sparse", "constant", "wires"].contains(&name) {
                     assert_eq!(split, smooth, "{name}, k = {lut_inputs}");
