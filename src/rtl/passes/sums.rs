@@ -61,9 +61,14 @@ pub(super) fn form(contents: &Arc<[i128]>, index: Interval, lut_inputs: u32) -> 
     let end = contents.len().saturating_sub(1);
     let place = |at: i128| usize::try_from(at.max(0)).unwrap_or(end).min(end);
     let (first, last) = (place(index.lo), place(index.hi));
-    best(contents, Used { contents, first, last, lut_inputs }).1
+    let used = Used { contents, first, last, lut_inputs };
+    match best(contents, used) {
+        (luts, form) if 5 * luts <= 4 * used.luts() => form,
+        _ => Form::Table(contents.clone()),
+    }
 }
 
+/// A form and what it takes; sums that save a tenth may be part of a sum that saves more.
 fn best(contents: &Arc<[i128]>, used: Used<'_>) -> (u64, Form) {
     let whole = used.luts();
     let plain = (whole, Form::Table(contents.clone()));
@@ -76,7 +81,7 @@ fn best(contents: &Arc<[i128]>, used: Used<'_>) -> (u64, Form) {
     splits.sort_by_key(|it| it.0);
     splits.truncate(CLOSER);
     let candidates = splits.iter().map(|it| used.parts(it.1).cost(used));
-    let Some(found) = candidates.min_by_key(|it| it.0).filter(|it| 5 * it.0 <= 4 * whole) else {
+    let Some(found) = candidates.min_by_key(|it| it.0).filter(|it| 10 * it.0 <= 9 * whole) else {
         return plain;
     };
     let (mut luts, mut parts) = found;
