@@ -137,14 +137,17 @@ impl Used<'_> {
 
     /// All splits with an estimate from the widths of their parts.
     fn splits(self) -> Vec<(u64, Split)> {
-        let bits = self.address_bits();
+        let (address_bits, width) = (self.address_bits(), self.width());
         let mut splits = Vec::new();
-        for low in 1..bits {
-            let groups = (1..bits - low).map(Some);
+        for low in 1..address_bits {
+            let groups = (1..address_bits - low).map(Some);
             for group in std::iter::once(None).chain(groups) {
                 let split = Split { low, group };
                 let parts = self.parts(split);
-                splits.push((parts.estimate(self), split));
+                // A wide rest is noise, of which synthesis makes more than of the table.
+                if 2 * bits(&parts.rest) <= width {
+                    splits.push((parts.estimate(self), split));
+                }
             }
         }
         splits
