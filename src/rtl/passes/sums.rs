@@ -168,10 +168,10 @@ impl Used<'_> {
         };
         let mut coarse = vec![0; (self.last >> split.low) + 1];
         let mut rest = vec![0; self.last + 1];
-        for block in self.first >> split.low..=self.last >> split.low {
+        for (block, coarse) in coarse.iter_mut().enumerate().skip(self.first >> split.low) {
             let range = self.block(block, split.low);
             let least = range.clone().map(sloped).min().unwrap_or(0);
-            coarse[block] = least;
+            *coarse = least;
             range.for_each(|at| rest[at] = sloped(at) - least);
         }
         // What is never read is like its neighbour.
