@@ -43,13 +43,25 @@ impl Attempt {
     }
 }
 
-fn attempt(
+/// Every program that a budget gives.
+fn attempts(
     design: &Design,
     device: &Device,
     budget: Budget,
-) -> std::result::Result<Attempt, ScheduleError> {
+) -> Vec<std::result::Result<Attempt, ScheduleError>> {
     let plan = &design.plan;
     let datapath = passes::optimize(&datapath::lower(&design.graph, budget).datapath);
+    let clock_ns = plan.latency.is_none_or(|it| it.at_clock).then_some(plan.clock_ns);
+    let programs = passes::for_device(datapath, device.delay(), clock_ns);
+    programs.into_par_iter().map(|it| attempt(design, device, it)).collect()
+}
+
+fn attempt(
+    design: &Design,
+    device: &Device,
+    datapath: Datapath,
+) -> std::result::Result<Attempt, ScheduleError> {
+    let plan = &design.plan;
     let luts = cost::luts_by_scope(&datapath, device.lut_inputs()).iter().map(|it| it.lut).sum();
     let delays = device.delay().at_size(luts);
     let schedule = match plan.latency {
@@ -84,8 +96,8 @@ fn best(attempts: Vec<std::result::Result<Attempt, ScheduleError>>) -> Result<At
 pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
     let plan = &design.plan;
-    let attempt = |budget: &Budget| attempt(design, device, *budget);
-    let attempts = Budget::choices(plan.effort).par_iter().map(attempt).collect();
+    let attempts = |budget: &Budget| attempts(design, device, *budget);
+    let attempts = Budget::choices(plan.effort).par_iter().flat_map(attempts).collect();
     let Attempt { datapath, schedule, .. } = best(attempts)?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,

@@ -139,7 +139,7 @@ impl Ir {
             let node = match datapath.op(id) {
                 Op::Input(port, element) => Node::Input(first[port as usize] + element),
                 Op::Const(value) => Node::Const(value),
-                Op::Add(a, b) => Node::Sum(ir.sum([part(a), part(b)])),
+                op @ (Op::Add(..) | Op::Add3(..)) => Node::Sum(ir.sum(op.terms().map(part))),
                 Op::Mul(a, b) => Node::Mul(of(a), of(b)),
                 Op::Slice { value, low, width, signed } => {
                     Node::Slice { value: of(value), low, width, signed }
@@ -179,7 +179,7 @@ impl Ir {
     }
 
     /// A sum without constants among its parts, nor parts that are only shifts of others.
-    fn sum(&self, parts: [Part; 2]) -> Sum {
+    fn sum(&self, parts: impl Iterator<Item = Part>) -> Sum {
         let mut sum = Sum::new(0);
         for part in parts {
             match self.nodes[part.value as usize] {

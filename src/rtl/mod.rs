@@ -10,5 +10,3 @@ pub mod pipeline;
 #[cfg(test)]
 pub(crate) mod testing;
 mod truth;
-
-pub use cost::carry_bits;

@@ -48,6 +48,21 @@ impl Datapath {
         self.push_sum(a, b, Interval::new(ia.lo + ib.lo, ia.hi + ib.hi))
     }
 
+    /// `a + b + c` in one carry chain; two where the signs do not allow that.
+    pub fn add3(&mut self, a: Term, b: Term, c: Term) -> ValueId {
+        let mut terms = [a, b, c].map(|it| self.flat(it));
+        terms.sort_by_key(|it| (it.negate, it.value, it.shift));
+        let intervals = terms.map(|it| self.term_interval(it));
+        let [a, b, c] = terms;
+        if b.negate || intervals.iter().any(|it| it.constant() == Some(0)) {
+            let sum = self.add(a, b);
+            return self.add(Term::plain(sum), c);
+        }
+        let lo = intervals.iter().map(|it| it.lo).sum();
+        let hi = intervals.iter().map(|it| it.hi).sum();
+        self.push(Op::Add3(a, b, c), Interval::new(lo, hi))
+    }
+
     fn push_sum(&mut self, a: Term, b: Term, interval: Interval) -> ValueId {
         // A positive term goes first; among equals the older, so that equal sums are found again.
         let swap = (a.negate, a.value, a.shift) > (b.negate, b.value, b.shift);

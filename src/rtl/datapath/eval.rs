@@ -10,8 +10,8 @@ pub fn evaluate(datapath: &Datapath, inputs: &[Vec<i128>]) -> Vec<i128> {
         let value = match datapath.op(id) {
             Op::Input(port, element) => inputs[port as usize][element as usize],
             Op::Const(value) => value,
-            Op::Add(a, b) => [a, b]
-                .into_iter()
+            op @ (Op::Add(..) | Op::Add3(..)) => op
+                .terms()
                 .map(|it| (get(it.value) << it.shift) * if it.negate { -1 } else { 1 })
                 .sum(),
             Op::Mul(a, b) => get(a) * get(b),

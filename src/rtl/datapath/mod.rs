@@ -167,6 +167,9 @@ pub enum Op {
     Const(i128),
     /// Sum of two terms; the first is only negated if both are.
     Add(Term, Term),
+    /// Sum of three terms in one carry chain, for devices that have such; only the last may be
+    /// subtracted. Made by a pass at the end, never by lowering.
+    Add3(Term, Term, Term),
     /// Product of two values.
     Mul(ValueId, ValueId),
     /// Bits `low .. low + width` of the two's complement of a value, read as signed or unsigned.
@@ -204,6 +207,7 @@ impl Op {
             Op::Input(..) => "input",
             Op::Const(_) => "constant",
             Op::Add(..) => "addition",
+            Op::Add3(..) => "addition of three",
             Op::Mul(..) => "multiplication",
             Op::Slice { .. } => "slice",
             Op::Any { .. } => "or of bits",
@@ -219,6 +223,7 @@ impl Op {
         let operands = match self {
             Op::Input(..) | Op::Const(_) => [None, None, None],
             Op::Add(a, b) => [Some(a.value), Some(b.value), None],
+            Op::Add3(a, b, c) => [Some(a.value), Some(b.value), Some(c.value)],
             Op::Mul(a, b) | Op::Compare(_, a, b) | Op::Logic(_, a, b) => [Some(a), Some(b), None],
             Op::Slice { value, .. } | Op::Any { value, .. } | Op::Table(_, value) => {
                 [Some(value), None, None]
@@ -226,6 +231,21 @@ impl Op {
             Op::Mux(c, a, b) => [Some(c), Some(a), Some(b)],
         };
         operands.into_iter().flatten()
+    }
+
+    /// The terms of a sum; nothing else has any.
+    pub fn terms(self) -> impl Iterator<Item = Term> {
+        let terms = match self {
+            Op::Add(a, b) => [Some(a), Some(b), None],
+            Op::Add3(a, b, c) => [Some(a), Some(b), Some(c)],
+            _ => [None, None, None],
+        };
+        terms.into_iter().flatten()
+    }
+
+    /// Whether this adds terms.
+    pub fn is_sum(self) -> bool {
+        matches!(self, Op::Add(..) | Op::Add3(..))
     }
 
     /// Whether this is only wires: no logic, no delay.

@@ -74,7 +74,7 @@ impl<'a> Writer<'a> {
             return Expr::Literal { value: constant, width, signed };
         }
         // Sums and choices are right at any width that their operands are extended to.
-        if self.inline[value.index()] && matches!(op, Op::Add(..) | Op::Mux(..)) {
+        if self.inline[value.index()] && (op.is_sum() || matches!(op, Op::Mux(..))) {
             return self.compute(value, width);
         }
         let inner = self.read(value, stage);
@@ -89,8 +89,8 @@ impl<'a> Writer<'a> {
         let datapath = self.datapath();
         let stage = self.netlist.schedule.stage(id);
         match datapath.op(id) {
-            Op::Add(a, b) => {
-                let terms = [a, b].into_iter().filter(|it| !self.is_zero(it.value));
+            op @ (Op::Add(..) | Op::Add3(..)) => {
+                let terms = op.terms().filter(|it| !self.is_zero(it.value));
                 Expr::Sum(terms.map(|it| self.term(it, stage, width)).collect())
             }
             Op::Mul(a, b) => {

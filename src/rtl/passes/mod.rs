@@ -9,10 +9,12 @@ mod constants;
 mod demand;
 mod ranges;
 mod rewrite;
+mod ternary;
 #[cfg(test)]
 mod tests;
 
 use super::datapath::Datapath;
+use crate::device::DelayModel;
 
 /// A pass.
 type Pass = fn(&Datapath) -> Datapath;
@@ -30,4 +32,16 @@ const PASSES: [(&str, Pass); 5] = [
 pub fn optimize(datapath: &Datapath) -> Datapath {
     let [(_, first), rest @ ..] = PASSES;
     rest.iter().fold(first(datapath), |datapath, (_, pass)| pass(&datapath))
+}
+
+/// An optimized program, and what else it can be on a device: with sums of three terms where that
+/// saves logic, and where it also costs no time. What is best shows only in the pipeline.
+pub fn for_device(datapath: Datapath, model: &DelayModel, clock_ns: Option<f64>) -> Vec<Datapath> {
+    let mut programs = vec![datapath];
+    if ternary::applies(&programs[0], model) {
+        for fusion in [ternary::Fusion::Any, ternary::Fusion::OnTime] {
+            programs.push(ternary::run(&programs[0], model, clock_ns, fusion));
+        }
+    }
+    programs
 }

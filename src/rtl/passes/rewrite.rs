@@ -59,6 +59,10 @@ impl Rewrite<'_> {
                 let (a, b) = (self.term(a), self.term(b));
                 self.new.add(a, b)
             }
+            Op::Add3(a, b, c) => {
+                let [a, b, c] = [a, b, c].map(|it| self.term(it));
+                self.new.add3(a, b, c)
+            }
             Op::Mul(a, b) => {
                 let (a, b) = (get(a), get(b));
                 self.new.mul(a, b)

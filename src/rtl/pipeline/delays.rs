@@ -1,7 +1,7 @@
 //! How long operations take.
 
 use crate::device::DelayModel;
-use crate::rtl::carry_bits;
+use crate::rtl::cost::Chain;
 use crate::rtl::datapath::{Datapath, Op, ValueId};
 
 /// A device's delays, as the scheduler asks for them.
@@ -18,7 +18,7 @@ impl Delays for DelayModel {
         let width = |it: ValueId| datapath.width(it);
         match datapath.op(id) {
             Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0.0,
-            Op::Add(a, b) => self.adder(carry_bits(datapath, a, b, datapath.interval(id))),
+            Op::Add(..) | Op::Add3(..) => Chain::of(datapath, id).delay(self),
             // Synthesis may take a DSP block or logic: the slower of the two holds for both.
             Op::Mul(a, b) => {
                 let (a, b) = (width(a), width(b));
