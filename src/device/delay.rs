@@ -60,6 +60,10 @@ pub struct DelayModel {
     pub register_ns: f64,
     /// Through a hard multiplier without its pipeline registers; 0 if there is none.
     pub dsp_ns: f64,
+    /// Width of the adder behind a hard multiplier, where tools are known to put `a * b + c` into one
+    /// block; 0 where that is not relied on.
+    #[serde(default)]
+    pub dsp_add_bits: u32,
     /// Clock to output of a block RAM without output register.
     pub bram_ns: f64,
 }

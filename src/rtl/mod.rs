@@ -3,6 +3,7 @@
 pub mod cmvm;
 pub mod cost;
 pub mod datapath;
+pub mod dsp;
 pub mod emit;
 pub mod netlist;
 pub mod passes;

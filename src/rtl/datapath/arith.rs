@@ -146,11 +146,26 @@ impl Datapath {
         if let Some(by) = ia.constant() {
             return self.mul_const(b, by);
         }
-        let ends = [ia.lo * ib.lo, ia.lo * ib.hi, ia.hi * ib.lo, ia.hi * ib.hi];
-        let lo = ends.into_iter().fold(ends[0], i128::min);
-        let hi = ends.into_iter().fold(ends[0], i128::max);
         let (a, b) = if a <= b { (a, b) } else { (b, a) };
-        self.push(Op::Mul(a, b), Interval::new(lo, hi))
+        self.push(Op::Mul(a, b), ia.times(ib))
+    }
+
+    /// `a * b + c` in a DSP block, also where `b` is a constant.
+    pub fn dsp(&mut self, a: ValueId, b: ValueId, c: Term) -> ValueId {
+        let c = self.flat(c);
+        let product = self.interval(a).times(self.interval(b));
+        if let Some(constant) = product.constant() {
+            let constant = self.constant(constant);
+            return self.add(Term::plain(constant), c);
+        }
+        if c.negate {
+            let zero = self.constant(0);
+            let product = self.dsp(a, b, Term::plain(zero));
+            return self.add(Term::plain(product), c);
+        }
+        let added = self.term_interval(c);
+        let interval = Interval::new(product.lo + added.lo, product.hi + added.hi);
+        self.push(Op::Dsp(a, b, c), interval)
     }
 
     /// Bits `low .. low + width`; wiring.

@@ -15,6 +15,7 @@ pub fn evaluate(datapath: &Datapath, inputs: &[Vec<i128>]) -> Vec<i128> {
                 .map(|it| (get(it.value) << it.shift) * if it.negate { -1 } else { 1 })
                 .sum(),
             Op::Mul(a, b) => get(a) * get(b),
+            Op::Dsp(a, b, c) => get(a) * get(b) + (get(c.value) << c.shift),
             Op::Slice { value, low, width, signed } => slice(get(value), low, width, signed),
             Op::Any { value, width } => i128::from(slice(get(value), 0, width, false) != 0),
             Op::Mux(condition, a, b) => get(if get(condition) != 0 { a } else { b }),

@@ -16,9 +16,7 @@ pub(super) fn module(writer: &Writer<'_>, name: &str, scope: ScopeId, terms: &[u
     let layer = &writer.netlist.datapath.scopes[scope.index()];
     let mut out = String::new();
     let signals = &writer.module.signals;
-    if signals
-        .iter()
-        .any(|(it, from)| *from == Source::Computed && writer.chained[it.value.index()])
+    if signals.iter().any(|(it, from)| *from == Source::Computed && writer.hint(it.value).is_some())
     {
         out.push_str("`include \"nn_synth.svh\"\n\n");
     }
@@ -196,7 +194,10 @@ fn define(writer: &Writer<'_>, out: &mut String, signal: Signal, source: Source,
         let _ = writeln!(out, "  // {tensor}[{element}] = {what}, {lo} to {hi}.");
     }
     let name = writer.netlist.name(signal);
-    let hint = if writer.chained[id.index()] { "`NN_ADDER " } else { "" };
+    let hint = match source {
+        Source::Computed => writer.hint(id).unwrap_or_default(),
+        _ => "",
+    };
     let _ = writeln!(out, "  {hint}logic{} {name};", range(writer.netlist.bits(signal)));
     text::statement(out, 2, &format!("assign {name} = {value};"));
 }

@@ -13,7 +13,7 @@ mod ternary;
 #[cfg(test)]
 mod tests;
 
-use super::datapath::Datapath;
+use super::datapath::{Datapath, ValueId};
 use crate::device::DelayModel;
 
 /// A pass.
@@ -44,4 +44,24 @@ pub fn for_device(datapath: Datapath, model: &DelayModel, clock_ns: Option<f64>)
         }
     }
     programs
+}
+
+/// The program with other values in the place of some. `other` is given the program so far and what
+/// became of the values before; what is not needed any more stays until [`clean`].
+pub fn replace(
+    datapath: &Datapath,
+    other: impl Fn(&mut Datapath, &dyn Fn(ValueId) -> ValueId, ValueId) -> Option<ValueId>,
+) -> Datapath {
+    rewrite::Rewrite::run(datapath, |rewrite, id| {
+        let Some(made) = rewrite.with(|new, get| other(new, get, id)) else {
+            return rewrite.again(id);
+        };
+        rewrite.new.tighten(made, datapath.interval(id));
+        made
+    })
+}
+
+/// The program without what no output needs.
+pub fn clean(datapath: &Datapath) -> Datapath {
+    rewrite::Rewrite::run(datapath, |rewrite, id| rewrite.again(id))
 }

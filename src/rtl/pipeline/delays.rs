@@ -3,6 +3,7 @@
 use crate::device::DelayModel;
 use crate::rtl::cost::Chain;
 use crate::rtl::datapath::{Datapath, Op, ValueId};
+use crate::rtl::dsp;
 
 /// A device's delays, as the scheduler asks for them.
 pub trait Delays {
@@ -23,6 +24,10 @@ impl Delays for DelayModel {
             Op::Mul(a, b) => {
                 let (a, b) = (width(a), width(b));
                 self.logic_multiplier(a, b).max(self.multiplier(a, b))
+            }
+            // Every result of a block passes its adder, whether that adds anything or not.
+            Op::Dsp(a, b, _) => {
+                self.multiplier(dsp::signed_width(datapath, a), dsp::signed_width(datapath, b))
             }
             Op::Compare(_, a, b) => self.compare(width(a).max(width(b))),
             Op::Any { width, .. } => self.lut(width),
