@@ -165,7 +165,8 @@ pub fn offload(
         Blocks::Auto => (plan.limit(device)?, device.total.dsp),
         Blocks::Count(count) => (0, u64::from(count)),
     };
-    if luts(datapath, device) <= limit {
+    let before = luts(datapath, device);
+    if before <= limit {
         return None;
     }
     let model = device.delay();
@@ -184,7 +185,7 @@ pub fn offload(
             break;
         }
     }
-    let (_, choice) = best?;
+    let (_, choice) = best.filter(|it| it.0 < before)?;
     let (made, moved) = choice.build(datapath);
     let some = !moved.is_empty();
     some.then(|| Offload { datapath: passes::clean(&made), moved })
