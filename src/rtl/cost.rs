@@ -99,6 +99,7 @@ impl Chain {
 
 /// Length of the carry chain of `low + (high << shift)`, where `high` has its sign already; `negate`
 /// says that it is subtracted. Nothing is added where the two lie apart.
+#[inline]
 pub fn chain_bits(low: Interval, high: Interval, shift: u32, negate: bool) -> u32 {
     if low.lo >= 0 && low.bits() <= shift && !negate {
         return 0;
