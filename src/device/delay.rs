@@ -61,7 +61,8 @@ pub struct DelayModel {
     /// Through a hard multiplier without its pipeline registers; 0 if there is none.
     pub dsp_ns: f64,
     /// Width of the adder behind a hard multiplier, where tools are known to put `a * b + c` into one
-    /// block; 0 where that is not relied on.
+    /// block (Vivado: UG901, multiply-add; UG479 and UG579, 48 bits); 0 where that is not relied on:
+    /// Yosys puts the product there and the addition beside it.
     #[serde(default)]
     pub dsp_add_bits: u32,
     /// Clock to output of a block RAM without output register.
