@@ -5,7 +5,7 @@
 //! shares some of it between operations, which this does not know.
 
 use super::datapath::{Datapath, Interval, Op, Term, ValueId};
-use crate::device::{DelayModel, Resources, adder_luts, compare_luts, multiplier_luts, mux_luts};
+use crate::device::{Resources, adder_luts, compare_luts, multiplier_luts, mux_luts};
 use crate::fixed::bits_of;
 use crate::rtl::truth;
 
@@ -89,11 +89,6 @@ impl Chain {
     /// Lookup tables.
     pub fn luts(self) -> u64 {
         adder_luts(self.bits)
-    }
-
-    /// How long it takes.
-    pub fn delay(self, model: &DelayModel) -> f64 {
-        if self.ternary { model.ternary_adder(self.bits) } else { model.adder(self.bits) }
     }
 }
 

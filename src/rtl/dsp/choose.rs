@@ -6,15 +6,15 @@ use super::columns::{Column, columns};
 use super::{Moved, signed_width};
 use crate::device::Device;
 use crate::rtl::cost;
-use crate::rtl::datapath::{Datapath, Interval, Op, Term, ValueId};
+use crate::rtl::datapath::{Datapath, Interval, Op, ScopeId, Term, ValueId};
 use crate::rtl::passes;
 
 /// What is moved.
 pub(super) struct Choice {
     /// Products, and columns by root.
     moved: BTreeMap<ValueId, Option<Column>>,
-    /// Halves of blocks.
-    halves: u64,
+    /// Halves of blocks by layer; no two layers share a block.
+    halves: BTreeMap<ScopeId, u64>,
     chain: usize,
 }
 
@@ -69,7 +69,7 @@ pub(super) fn choose(
     }
     let ranks = candidates.iter().enumerate().map(|(at, it)| it.rank(at));
     let mut heap: BinaryHeap<_> = ranks.collect();
-    let mut choice = Choice { moved: BTreeMap::new(), halves: 0, chain };
+    let mut choice = Choice { moved: BTreeMap::new(), halves: BTreeMap::new(), chain };
     let mut left = super::luts(datapath, device);
     while let Some(rank) = heap.pop() {
         let (at, candidate) = (rank.2, &candidates[rank.2]);
@@ -77,11 +77,14 @@ pub(super) fn choose(
         if left <= limit || rank.0 == 0 {
             break;
         }
-        if stale || choice.halves + candidate.halves > 2 * blocks {
+        let scope = datapath.scope_of(candidate.root);
+        let before = choice.halves.get(&scope).copied().unwrap_or(0);
+        let more = (before + candidate.halves).div_ceil(2) - before.div_ceil(2);
+        if stale || choice.blocks() + more > blocks {
             continue;
         }
         left = left.saturating_sub(candidate.saved());
-        choice.halves += candidate.halves;
+        choice.halves.insert(scope, before + candidate.halves);
         let column = candidate.column.map(|it| columns[it].clone());
         for sum in column.iter().flat_map(|it| &it.cone) {
             let sharing = owners.entry(*sum).or_default();
@@ -159,7 +162,11 @@ fn is_heavy(factor: i128) -> bool {
 impl Choice {
     /// Whether no whole block is left.
     pub(super) fn takes_all(&self, blocks: u64) -> bool {
-        self.halves.div_ceil(2) >= blocks
+        self.blocks() >= blocks
+    }
+
+    fn blocks(&self) -> u64 {
+        self.halves.values().map(|it| it.div_ceil(2)).sum()
     }
 
     /// The program with what was chosen in DSP blocks, and what that is by layer. What is not needed

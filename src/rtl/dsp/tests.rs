@@ -121,7 +121,9 @@ fn random_programs_stay_what_they_are() {
     let mut moved = 0;
     for seed in 0..60 {
         let old = testing::program(&mut Random(seed), 4, 50);
-        for (name, count) in [("xcvu9p", 4), ("xcvu9p", 500), ("lfe5u-25", 20), ("arria10", 50)] {
+        for (name, count) in
+            [("xcvu9p", 4), ("xcvu9p", 500), ("lfe5u-25", 20), ("arria10", 3), ("arria10", 50)]
+        {
             let device = device(name, 1000, 500);
             let plan = plan(Blocks::Count(count));
             let Some(made) = offload(&old, &device, &plan, None) else { continue };

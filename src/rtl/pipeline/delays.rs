@@ -14,6 +14,13 @@ pub trait Delays {
     fn register(&self) -> f64;
 }
 
+impl Chain {
+    /// How long it takes.
+    pub fn delay(self, model: &DelayModel) -> f64 {
+        if self.ternary { model.ternary_adder(self.bits) } else { model.adder(self.bits) }
+    }
+}
+
 impl Delays for DelayModel {
     fn delay(&self, datapath: &Datapath, id: ValueId) -> f64 {
         let width = |it: ValueId| datapath.width(it);
