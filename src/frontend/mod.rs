@@ -1,6 +1,7 @@
 //! Model files: bytes in, [`RawModel`] out. The only place that knows file formats.
 
 pub mod keras;
+mod number;
 pub mod onnx;
 
 use std::path::Path;
