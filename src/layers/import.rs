@@ -105,6 +105,11 @@ impl Spelling {
     pub const fn onnx(op: &'static str, import: ImportFn) -> Spelling {
         Spelling { dialects: &[Dialect::Onnx], op, import }
     }
+
+    /// An ATen operator.
+    pub const fn torch(op: &'static str, import: ImportFn) -> Spelling {
+        Spelling { dialects: &[Dialect::Torch], op, import }
+    }
 }
 
 type ImportFn = fn(&Import<'_>) -> std::result::Result<Imported, LayerError>;
