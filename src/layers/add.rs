@@ -1,6 +1,6 @@
 //! Sum of two tensors of one shape: Keras `Add`, HGQ2 `QAdd`, ONNX `Add` of data. One `eltwise` unit.
 
-use super::{Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed};
@@ -21,7 +21,7 @@ fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     if cx.node.inputs.len() != 2 {
         return Err(cx.value_error("number of inputs", cx.node.inputs.len(), "2"));
     }
-    Ok(Imported { layer: Add.into(), operands: vec![0, 1] })
+    Ok(Imported::of(Add, [0, 1]))
 }
 
 impl LayerSpec for Add {
@@ -38,6 +38,15 @@ impl LayerSpec for Add {
     fn eval(&self, inputs: &[&Tensor]) -> Tensor {
         inputs[0] + inputs[1]
     }
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for Add {
     fn roles(&self) -> &'static [Role] {
         &[Role::Result]
     }
@@ -54,9 +63,6 @@ impl LayerSpec for Add {
     }
     fn is_activation(&self) -> bool {
         false
-    }
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        Vec::new()
     }
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
         let shape = cx.builder.ty(inputs[0]).shape.clone();

@@ -1,10 +1,12 @@
 //! The layers a model may contain, one per file.
 //!
-//! A layer knows how frameworks spell it, what it means in floats, which types it has and how they
-//! are inferred, and which units it is made of. It has no emulator, HLS or RTL of its own.
+//! A layer knows how frameworks spell it and what it means in floats ([`LayerSpec`]); one that can be
+//! built knows its types, how they are inferred, and the units it is made of ([`Hardware`]). It has
+//! no emulator, HLS or RTL of its own.
 
 mod activation;
 mod add;
+mod axes;
 mod batch_norm;
 mod binary_tanh;
 mod clip;
@@ -19,6 +21,7 @@ mod input;
 mod leaky_relu;
 mod lookup;
 mod lower;
+mod norm;
 mod pointwise;
 mod prelu;
 mod quantizer;
@@ -49,10 +52,11 @@ pub use elu::{Elu, Selu};
 pub use hard_sigmoid::HardSigmoid;
 pub use hard_tanh::HardTanh;
 pub use identity::Identity;
-pub use import::{Import, Imported, LayerError, Spelling, import};
+pub use import::{Import, ImportFn, Imported, LayerError, Operand, Part, Spelling, import};
 pub use input::Input;
 pub use leaky_relu::LeakyRelu;
 pub use lower::Lower;
+pub use norm::{LayerNorm, Statistic};
 pub use prelu::PRelu;
 pub use quantizer::Quantizer;
 pub use relu::Relu;
@@ -78,6 +82,15 @@ pub trait LayerSpec: Debug {
     /// Float meaning, on one sample; shapes have been checked by [`LayerSpec::infer`].
     fn eval(&self, inputs: &[&Tensor]) -> Tensor;
 
+    /// Constant tensors of the layer with the role of their type, for profiles and counts.
+    fn weights(&self) -> Vec<(Role, &Tensor)>;
+
+    /// How the layer is built; `None` if it has a float meaning only, and no hardware yet.
+    fn hardware(&self) -> Option<&dyn Hardware>;
+}
+
+/// What a layer that becomes hardware says about its numbers and its units; no defaults either.
+pub trait Hardware {
     /// The types of the layer, in the order in which they can be resolved; `Result` comes last.
     fn roles(&self) -> &'static [Role];
 
@@ -89,9 +102,6 @@ pub trait LayerSpec: Debug {
 
     /// Whether the layer is a scalar or softmax activation: what feeds it may keep full precision.
     fn is_activation(&self) -> bool;
-
-    /// Constant tensors of the layer with the role of their type, for profiles and counts.
-    fn weights(&self) -> Vec<(Role, &Tensor)>;
 
     /// Builds the layer from units.
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId;
@@ -132,6 +142,7 @@ layers! {
     Input, Dense, BatchNorm, Identity, Reshape, Add,
     Relu, LeakyRelu, ThresholdedRelu, PRelu, Clip, Elu, Selu, HardSigmoid, HardTanh, Table,
     BinaryTanh, TernaryTanh, Softmax, Quantizer,
+    LayerNorm,
 }
 
 /// What a layer does to values that the model itself has put on a grid.
@@ -147,6 +158,16 @@ pub enum Exactness {
 }
 
 impl Layer {
+    /// How the layer is built, if it can be.
+    pub fn hardware(&self) -> Option<&dyn Hardware> {
+        self.spec().hardware()
+    }
+
+    /// The types of the layer: a result, if it has no hardware.
+    pub fn roles(&self) -> &'static [Role] {
+        self.hardware().map_or(&[Role::Result], Hardware::roles)
+    }
+
     /// What becomes of exact operands here.
     pub fn exactness(&self) -> Exactness {
         match self {

@@ -2,7 +2,7 @@
 //!
 //! [`assign`] walks the float graph once, in order, and fills [`Formats`]: a side table, so that the
 //! graph itself never learns about precision. What a layer's types are and how `auto` resolves is
-//! the layer's own business ([`crate::layers::LayerSpec::resolve`]); what the user asked for is
+//! the layer's own business ([`crate::layers::Hardware::resolve`]); what the user asked for is
 //! looked up here first.
 
 pub mod activation;
@@ -217,9 +217,9 @@ impl Formats {
 pub struct Resolve<'a> {
     /// Result format and value ranges of each operand.
     pub inputs: Vec<Produced<'a>>,
-    /// Types decided so far: user-given ones, and roles earlier in [`LayerSpec::roles`] order.
+    /// Types decided so far: user-given ones, and roles earlier in [`Hardware::roles`] order.
     ///
-    /// [`LayerSpec::roles`]: crate::layers::LayerSpec::roles
+    /// [`Hardware::roles`]: crate::layers::Hardware::roles
     pub types: BTreeMap<Role, Typed>,
     /// The other numbers.
     pub settings: Settings,
