@@ -8,12 +8,12 @@
 use ndarray::{Array1, Zip};
 
 use super::import::{expect_shape, finite};
-use super::{Add, Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Merge, Spelling};
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed, auto, dequantized};
 use crate::source::Tensor;
-use crate::units::Affine;
+use crate::units::{Affine, Binary};
 
 /// A scale and an offset per channel; lists of one serve every channel.
 #[derive(Clone, Debug)]
@@ -175,7 +175,7 @@ fn import_sub(cx: &Import<'_>) -> Result<Imported, LayerError> {
 fn import_add(cx: &Import<'_>) -> Result<Imported, LayerError> {
     match import_with(cx, |_, c| Some((1.0, c)))? {
         Some(affine) => Ok(affine),
-        None => Ok(Imported::of(Add, [0, 1])),
+        None => Ok(Imported::of(Merge { op: Binary::Add }, [0, 1])),
     }
 }
 

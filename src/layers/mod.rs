@@ -5,11 +5,11 @@
 //! no emulator, HLS or RTL of its own.
 
 mod activation;
-mod add;
 mod axes;
 mod batch_norm;
 mod binary_tanh;
 mod clip;
+mod conv;
 mod dense;
 mod elu;
 mod hard_sigmoid;
@@ -21,16 +21,20 @@ mod input;
 mod leaky_relu;
 mod lookup;
 mod lower;
+mod merge;
 mod norm;
 mod pointwise;
+mod pool;
 mod prelu;
 mod quantizer;
 mod relu;
 mod reshape;
+mod shape;
 mod softmax;
 mod table;
 mod ternary_tanh;
 mod thresholded_relu;
+mod window;
 
 #[cfg(test)]
 mod activation_import_tests;
@@ -43,10 +47,10 @@ mod testing;
 
 use std::fmt::Debug;
 
-pub use add::Add;
 pub use batch_norm::BatchNorm;
 pub use binary_tanh::BinaryTanh;
 pub use clip::Clip;
+pub use conv::{Conv, ConvTranspose};
 pub use dense::Dense;
 pub use elu::{Elu, Selu};
 pub use hard_sigmoid::HardSigmoid;
@@ -56,15 +60,19 @@ pub use import::{Import, ImportFn, Imported, LayerError, Operand, Part, Spelling
 pub use input::Input;
 pub use leaky_relu::LeakyRelu;
 pub use lower::Lower;
+pub use merge::Merge;
 pub use norm::{LayerNorm, Statistic};
+pub use pool::{Divisor, Pool, Pooling, Reduce, Reduction};
 pub use prelu::PRelu;
 pub use quantizer::Quantizer;
 pub use relu::Relu;
 pub use reshape::Reshape;
+pub use shape::{Concatenate, Pad, Permute, Take};
 pub use softmax::Softmax;
 pub use table::{Function, Table};
 pub use ternary_tanh::TernaryTanh;
 pub use thresholded_relu::ThresholdedRelu;
+pub use window::Window;
 
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -139,10 +147,11 @@ macro_rules! layers {
 
 // Adding a layer: write its file, then add its name here.
 layers! {
-    Input, Dense, BatchNorm, Identity, Reshape, Add,
+    Input, Dense, BatchNorm, Identity, Reshape, Merge,
     Relu, LeakyRelu, ThresholdedRelu, PRelu, Clip, Elu, Selu, HardSigmoid, HardTanh, Table,
     BinaryTanh, TernaryTanh, Softmax, Quantizer,
-    LayerNorm,
+    Permute, Concatenate, Take, Pad,
+    Conv, ConvTranspose, Pool, Reduce, LayerNorm,
 }
 
 /// What a layer does to values that the model itself has put on a grid.
@@ -177,7 +186,11 @@ impl Layer {
             | Layer::Relu(Relu { max: None })
             | Layer::Identity(_)
             | Layer::Reshape(_)
-            | Layer::Add(_) => Exactness::Kept,
+            | Layer::Merge(_)
+            | Layer::Permute(_)
+            | Layer::Concatenate(_)
+            | Layer::Take(_)
+            | Layer::Pad(_) => Exactness::Kept,
             _ => Exactness::Lost,
         }
     }

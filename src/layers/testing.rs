@@ -58,7 +58,7 @@ impl Bench {
         let spans = vec![Span::of(self.input); self.shape.elements()];
         let given = self.given.iter().map(|(role, it)| (*role, Typed::new(*it, "given")));
         let mut cx = Resolve {
-            inputs: vec![Produced { format: self.input, spans: &spans }],
+            inputs: vec![Produced { shape: &self.shape, format: self.input, spans: &spans }],
             types: given.collect(),
             settings: self.settings.clone(),
             compat: self.compat,

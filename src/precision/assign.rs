@@ -52,7 +52,7 @@ pub fn assign(graph: &nn::Graph, config: &Config, ranges: Option<&Calibration>) 
 
 /// What the layer may look at; `None` if an operand has no formats.
 fn context<'a>(
-    graph: &nn::Graph,
+    graph: &'a nn::Graph,
     id: NodeId,
     config: &Config,
     ranges: Option<&Calibration>,
@@ -60,7 +60,8 @@ fn context<'a>(
 ) -> Option<Resolve<'a>> {
     let produced = |from: &NodeId| {
         let layer = formats.layers[from.index()].as_ref()?;
-        Some(Produced { format: layer.format(Role::Result), spans: &layer.spans })
+        let (shape, spans) = (&graph.node(*from).ty, &layer.spans);
+        Some(Produced { shape, format: layer.format(Role::Result), spans })
     };
     let node = graph.node(id);
     let users = graph.users(id);

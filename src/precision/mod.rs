@@ -240,6 +240,8 @@ pub struct Resolve<'a> {
 /// One operand, as its producer left it.
 #[derive(Clone, Copy, Debug)]
 pub struct Produced<'a> {
+    /// Its shape.
+    pub shape: &'a crate::nn::Shape,
     /// Its result format.
     pub format: Format,
     /// What each element can be.
