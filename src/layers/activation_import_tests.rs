@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Import, LayerError, SPELLINGS};
+use super::{Import, LayerError, Operand, Part, SPELLINGS};
 use crate::nn::Shape;
 use crate::source::{Attr, Attrs, Dialect, RawNode, Tensor};
 
@@ -76,10 +76,12 @@ impl Raw {
             .find(|it| it.op == self.node.op && it.dialects.contains(&self.node.dialect))
             .unwrap_or_else(|| panic!("nothing claims {}", self.node.op));
         let imported = (spelling.import)(&cx)?;
-        assert_eq!(imported.operands, [0]);
         assert_eq!(self.node.attrs.unread(), []);
-        imported.layer.spec().infer(&[&Shape(self.shape.clone())])?;
-        Ok(format!("{:?}", imported.layer))
+        assert_eq!(imported.outputs, [Operand::Part(0)]);
+        let [Part { layer, operands, .. }] = &imported.parts[..] else { panic!("{imported:?}") };
+        assert_eq!(*operands, [Operand::Input(0)]);
+        layer.spec().infer(&[&Shape(self.shape.clone())])?;
+        Ok(format!("{layer:?}"))
     }
 
     fn is(&self, layer: &str) {

@@ -1,6 +1,6 @@
 //! Reshape and Flatten: the same elements under another shape.
 
-use super::{Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed};
@@ -159,6 +159,15 @@ impl LayerSpec for Reshape {
         let values = inputs[0].iter().copied().collect();
         Tensor::from_shape_vec(self.shape.0.as_slice(), values).expect("infer compared the counts")
     }
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for Reshape {
     fn roles(&self) -> &'static [Role] {
         &[Role::Result]
     }
@@ -170,9 +179,6 @@ impl LayerSpec for Reshape {
     }
     fn is_activation(&self) -> bool {
         false
-    }
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        Vec::new()
     }
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
         let result = cx.format(Role::Result);

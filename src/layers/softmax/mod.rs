@@ -16,7 +16,7 @@ mod lower;
 #[cfg(test)]
 mod tests;
 
-use super::{Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
 use crate::fixed::{Format, Overflow, Rounding};
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -230,6 +230,16 @@ impl LayerSpec for Softmax {
         Tensor::from_shape_vec(inputs[0].raw_dim(), values).expect("as many values as before")
     }
 
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for Softmax {
     fn roles(&self) -> &'static [Role] {
         &[
             Role::InpNorm,
@@ -265,10 +275,6 @@ impl LayerSpec for Softmax {
 
     fn is_activation(&self) -> bool {
         true
-    }
-
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        Vec::new()
     }
 
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
