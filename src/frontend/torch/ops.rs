@@ -73,10 +73,9 @@ const IGNORED: [&str; 16] = [
 ];
 
 /// Arguments that must have this value, and so say nothing.
-const FIXED: [(&str, &str, &str); 6] = [
+const FIXED: [(&str, &str, &str); 5] = [
     ("training", "false", "false, as after model.eval()"),
     ("train", "false", "false, as after model.eval()"),
-    ("use_input_stats", "false", "false"),
     ("dropout_p", "0", "0, as after model.eval()"),
     ("enable_gqa", "false", "false"),
     ("divisor_override", "None", "None"),

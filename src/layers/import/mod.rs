@@ -183,7 +183,7 @@ pub fn import(model: &RawModel) -> Result<nn::Graph> {
 fn list_supported(model: &RawModel, problems: &mut Problems) {
     let Some(raw) = model.nodes.iter().rfind(|it| find(it).is_none()) else { return };
     let at = model.origin(&raw.name);
-    let here = SPELLINGS.iter().flat_map(|it| it.iter());
+    let here = SPELLINGS.iter().flat_map(|it| it.1);
     let here = here.filter(|it| it.dialects.contains(&raw.dialect));
     let mut ops: Vec<&str> = here.map(|it| it.op).collect();
     ops.sort_unstable();
@@ -321,7 +321,7 @@ impl<'m> Importer<'m> {
 fn find(raw: &RawNode) -> Option<&'static Spelling> {
     SPELLINGS
         .iter()
-        .flat_map(|it| it.iter())
+        .flat_map(|it| it.1)
         .find(|it| it.op == raw.op && it.dialects.contains(&raw.dialect))
 }
 
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn no_two_layers_claim_one_spelling() {
         let mut seen = std::collections::BTreeSet::new();
-        for spelling in SPELLINGS.iter().flat_map(|it| it.iter()) {
+        for spelling in SPELLINGS.iter().flat_map(|it| it.1) {
             for dialect in spelling.dialects {
                 assert!(seen.insert((spelling.op, *dialect)), "{} in {dialect:?}", spelling.op);
             }
