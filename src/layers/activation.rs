@@ -66,3 +66,15 @@ pub(super) fn by_name(name: &str, dialect: Dialect, last: usize) -> Option<Layer
         _ => None,
     }
 }
+
+/// The name of a function of Keras given as a string or as an object.
+pub(super) fn function_name(given: &Attr) -> Option<&str> {
+    match given {
+        Attr::Str(name) => Some(name),
+        Attr::Map(object) => match (object.get("class_name"), object.get("config")) {
+            (Some(Attr::Str(class)), Some(Attr::Str(name))) if class == "function" => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -9,9 +9,12 @@ mod axes;
 mod batch_norm;
 mod binary_tanh;
 mod clip;
+mod constant;
+mod contraction;
 mod conv;
 mod dense;
 mod elu;
+mod embedding;
 mod hard_sigmoid;
 mod hard_tanh;
 mod hgq;
@@ -27,6 +30,7 @@ mod pointwise;
 mod pool;
 mod prelu;
 mod quantizer;
+mod recurrent;
 mod relu;
 mod reshape;
 mod shape;
@@ -36,11 +40,14 @@ mod ternary_tanh;
 mod thresholded_relu;
 mod torch;
 mod window;
+mod wrapper;
 
 #[cfg(test)]
 mod activation_import_tests;
 #[cfg(test)]
 mod activation_tests;
+#[cfg(test)]
+mod file_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
@@ -51,9 +58,12 @@ use std::fmt::Debug;
 pub use batch_norm::BatchNorm;
 pub use binary_tanh::BinaryTanh;
 pub use clip::Clip;
+pub use constant::Constant;
+pub use contraction::Einsum;
 pub use conv::{Conv, ConvTranspose};
 pub use dense::Dense;
 pub use elu::{Elu, Selu};
+pub use embedding::Embedding;
 pub use hard_sigmoid::HardSigmoid;
 pub use hard_tanh::HardTanh;
 pub use identity::Identity;
@@ -66,6 +76,7 @@ pub use norm::{LayerNorm, Statistic};
 pub use pool::{Divisor, Pool, Pooling, Reduce, Reduction};
 pub use prelu::PRelu;
 pub use quantizer::Quantizer;
+pub use recurrent::{Cell, Recurrent};
 pub use relu::Relu;
 pub use reshape::Reshape;
 pub use shape::{Concatenate, Pad, Permute, Take};
@@ -74,6 +85,7 @@ pub use table::{Function, Table};
 pub use ternary_tanh::TernaryTanh;
 pub use thresholded_relu::ThresholdedRelu;
 pub use window::Window;
+pub use wrapper::TimeDistributed;
 
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -166,6 +178,7 @@ layers! {
     BinaryTanh, TernaryTanh, Softmax, Quantizer,
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, LayerNorm,
+    Einsum, Embedding, Recurrent, TimeDistributed, Constant,
 }
 
 /// What a layer does to values that the model itself has put on a grid.

@@ -51,8 +51,8 @@ impl Window {
             if steps * stride >= extents[axis] + before {
                 steps -= 1;
             }
-            let needed = (steps * stride + self.reach(axis)).saturating_sub(padded);
-            self.pad[axis].1 = behind + needed;
+            let needed = steps * stride + self.reach(axis);
+            self.pad[axis].1 = needed.saturating_sub(extents[axis] + before);
         }
         self
     }

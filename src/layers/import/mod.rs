@@ -318,7 +318,8 @@ impl<'m> Importer<'m> {
     }
 }
 
-fn find(raw: &RawNode) -> Option<&'static Spelling> {
+/// What imports a node, if anything does.
+pub(in crate::layers) fn find(raw: &RawNode) -> Option<&'static Spelling> {
     SPELLINGS
         .iter()
         .flat_map(|it| it.1)

@@ -73,10 +73,7 @@ fn import_rms(cx: &Import<'_>) -> Result<Imported, LayerError> {
 
 fn import_unit(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let axes = cx.axes("axis", &[-1])?;
-    let statistic = Statistic::Length;
-    // A bound of the length in Keras 3, of its square before.
-    let epsilon = if cx.node.dialect == Dialect::Keras2 { 1e-12 } else { 1e-24 };
-    Ok(Imported::unary(LayerNorm { axes, statistic, epsilon, scale: None, bias: None }))
+    Ok(Imported::unary(LayerNorm { axes, ..LayerNorm::unit(0, cx.node.dialect) }))
 }
 
 /// Groups of neighbouring channels, over all other axes too.
@@ -112,6 +109,14 @@ fn import_group(cx: &Import<'_>) -> Result<Imported, LayerError> {
 }
 
 impl LayerNorm {
+    /// Length 1 along an axis, as Keras bounds it from below.
+    pub(in crate::layers) fn unit(axis: usize, dialect: Dialect) -> LayerNorm {
+        // A bound of the length in Keras 3, of its square before.
+        let epsilon = if dialect == Dialect::Keras2 { 1e-12 } else { 1e-24 };
+        let statistic = Statistic::Length;
+        LayerNorm { axes: vec![axis], statistic, epsilon, scale: None, bias: None }
+    }
+
     /// The layer on another shape of the same elements.
     pub fn reshaped(self, inner: Shape, outer: Shape) -> Imported {
         let mut made = Imported::default();
