@@ -18,7 +18,11 @@ pub(in crate::frontend) struct Value {
 
 impl Value {
     /// A constant of as many elements as `shape` says; `None` otherwise.
-    pub(in crate::frontend) fn new(dtype: DataType, shape: &[usize], data: Vec<f64>) -> Option<Value> {
+    pub(in crate::frontend) fn new(
+        dtype: DataType,
+        shape: &[usize],
+        data: Vec<f64>,
+    ) -> Option<Value> {
         let data = ArrayD::from_shape_vec(IxDyn(shape), data).ok()?;
         Some(Value { dtype, data })
     }
@@ -95,7 +99,11 @@ impl DataType {
     }
 
     /// Reads elements stored one behind the other as little-endian bytes.
-    pub(in crate::frontend) fn read(self, bytes: &[u8], elements: usize) -> Result<Vec<f64>, ReadError> {
+    pub(in crate::frontend) fn read(
+        self,
+        bytes: &[u8],
+        elements: usize,
+    ) -> Result<Vec<f64>, ReadError> {
         let expected = match self.bits() {
             4 => Some(elements.div_ceil(2)),
             bits => elements.checked_mul(bits / 8),

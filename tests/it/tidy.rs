@@ -298,7 +298,14 @@ fn layer_table() -> String {
 
 /// The formats of the model files in this repository, each read for it.
 fn format_list() -> String {
-    let models = ["k2_mlp.h5", "k2_mlp.keras", "k3_mlp.h5", "k3_mlp.keras", "t_mlp_legacy.onnx", "t_mlp.pt2"];
+    let models = [
+        "k2_mlp.h5",
+        "k2_mlp.keras",
+        "k3_mlp.h5",
+        "k3_mlp.keras",
+        "t_mlp_legacy.onnx",
+        "t_mlp.pt2",
+    ];
     let mut formats = BTreeSet::new();
     for (model, weights) in models.map(|it| (it, None)).into_iter().chain([
         ("k2_mlp.json", Some("k2_mlp_weights.h5")),

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use ndarray::{ArrayD, Axis, IxDyn, Slice, Zip, concatenate, stack};
+use ndarray::{ArrayD, Axis, Dimension, IxDyn, Slice, Zip, concatenate, stack};
 
 use super::arrange;
 use super::error::{CallError, TorchError};
@@ -33,14 +33,40 @@ pub(super) fn fold(
             None => return Ok(None),
         }
     }
-    let (Some(output), [_]) = (call.outputs.first(), &call.outputs[..]) else { return Ok(None) };
-    let Some(dtype) = cx.dtype(output) else { return Ok(None) };
-    let sizes = cx.extents(call, 0)?.sizes;
+    if operands.is_empty() && rule != Rule::Make {
+        return Ok(None);
+    }
+    let mut values = Vec::new();
+    for output in 0..call.outputs.len() {
+        match result(cx, rule, bound, call, &operands, output)? {
+            Some(value) => values.push(value),
+            None => return Ok(None),
+        }
+    }
+    Ok((!values.is_empty()).then_some(values))
+}
+
+/// One result; `None` if there is no rule for it, or if its type cannot hold it.
+fn result(
+    cx: &mut Translator<'_>,
+    rule: Rule,
+    bound: &Bound,
+    call: &Call,
+    operands: &[Rc<Value>],
+    output: usize,
+) -> Result<Option<Value>, TorchError> {
+    let tensor = call.outputs.get(output).map_or("", String::as_str);
+    let Some(dtype) = cx.dtype(tensor) else { return Ok(None) };
+    let sizes = cx.extents(call, output)?.sizes;
     let elements: usize = sizes.iter().product();
-    let too_large =
-        || CallError::TooLarge { op: call.target.clone(), shape: sizes.clone() };
+    let too_large = || CallError::TooLarge { op: call.target.clone(), shape: sizes.clone() };
     let budget = cx.budget.checked_sub(elements).ok_or_else(too_large)?;
-    let Some(data) = compute(rule, bound, &operands, &sizes)? else { return Ok(None) };
+    let computed = match rule {
+        Rule::Split => part(cx, bound, call, operands, output)?,
+        _ if output > 0 => None,
+        _ => compute(rule, bound, operands, &sizes)?,
+    };
+    let Some(data) = computed else { return Ok(None) };
     if data.shape() != sizes {
         return Err(super::rules::misfit(call, &sizes));
     }
@@ -51,7 +77,34 @@ pub(super) fn fold(
         _ => dtype.round(value),
     };
     let values: Option<Vec<f64>> = data.iter().map(|it| round(*it)).collect();
-    Ok(values.and_then(|it| Value::new(dtype, &sizes, it)).map(|it| vec![it]))
+    Ok(values.and_then(|it| Value::new(dtype, &sizes, it)))
+}
+
+/// One part of a constant that is split, by the sizes that the file gives the parts.
+fn part(
+    cx: &Translator<'_>,
+    bound: &Bound,
+    call: &Call,
+    operands: &[Rc<Value>],
+    output: usize,
+) -> Result<Option<Tensor>, TorchError> {
+    let Some(data) = operands.first().map(|it| &it.data) else { return Ok(None) };
+    let Some(at) = axis(bound.int("dim", 0)?, data.ndim()) else { return Ok(None) };
+    let mut start = 0usize;
+    for before in 0..output {
+        let sizes = cx.extents(call, before)?.sizes;
+        start = start.saturating_add(sizes.get(at).copied().unwrap_or(1));
+    }
+    let unbound = bound.op == "unbind";
+    let sizes = cx.extents(call, output)?.sizes;
+    let count = if unbound { 1 } else { sizes.get(at).copied().unwrap_or(0) };
+    let start = if unbound { output } else { start };
+    let Some(end) = start.checked_add(count).filter(|it| *it <= data.len_of(Axis(at))) else {
+        return Ok(None);
+    };
+    let part = data.slice_axis(Axis(at), Slice::from(start..end));
+    let part = if unbound { part.index_axis_move(Axis(at), 0) } else { part };
+    Ok(Some(part.as_standard_layout().into_owned()))
 }
 
 /// The elements of the result; `None` if there is no rule for them.
@@ -78,6 +131,7 @@ fn compute(
         (Rule::Each, Some(_)) => each(bound, operands, sizes)?,
         (Rule::Take, Some(data)) => take(bound, data)?,
         (Rule::Join, Some(_)) => join(bound, operands)?,
+        (Rule::Mask, Some(data)) => mask(bound, data, operands)?,
         _ => None,
     })
 }
@@ -95,6 +149,41 @@ fn make(bound: &Bound, sizes: &[usize]) -> Result<Option<Vec<f64>>, TorchError> 
         }
         _ => return Ok(None),
     }))
+}
+
+/// Triangles of the last two axes, and chosen elements replaced.
+fn mask(
+    bound: &Bound,
+    data: &Tensor,
+    operands: &[Rc<Value>],
+) -> Result<Option<Tensor>, TorchError> {
+    let diagonal = bound.int("diagonal", 0)?;
+    let inside = |index: &[usize]| match index {
+        [.., row, column] => (*column as i64 - *row as i64).checked_sub(diagonal),
+        _ => None,
+    };
+    let value = bound.float("value", 0.0)?;
+    Ok(match (bound.op.as_str(), operands) {
+        ("logical_not", _) => Some(data.mapv(|it| f64::from(u8::from(it == 0.0)))),
+        ("masked_fill", [_, mask]) => mask.data.broadcast(data.raw_dim()).map(|mask| {
+            Zip::from(data).and(&mask).map_collect(|x, m| if *m == 0.0 { *x } else { value })
+        }),
+        ("triu" | "tril", _) if data.ndim() >= 2 => {
+            let upper = bound.op == "triu";
+            let mut cut = data.clone();
+            for (index, element) in cut.indexed_iter_mut() {
+                let kept = inside(index.slice()).is_some_and(|it| match upper {
+                    true => it >= 0,
+                    false => it <= 0,
+                });
+                if !kept {
+                    *element = 0.0;
+                }
+            }
+            Some(cut)
+        }
+        _ => None,
+    })
 }
 
 type Unary = Box<dyn Fn(f64) -> f64>;

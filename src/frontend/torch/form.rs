@@ -117,7 +117,8 @@ impl Form {
     /// The shape of one sample.
     pub(super) fn sample(&self) -> Vec<usize> {
         let own = self.is_own();
-        let kept = |(axis, size): (usize, &usize)| (!own || axis != self.place.axis).then_some(*size);
+        let kept =
+            |(axis, size): (usize, &usize)| (!own || axis != self.place.axis).then_some(*size);
         self.sizes.iter().enumerate().filter_map(kept).collect()
     }
 

@@ -36,8 +36,8 @@ pub(super) struct Input {
     pub(super) shape: Vec<usize>,
 }
 
-/// More elements than any activation has.
-pub(super) const MAX_ELEMENTS: usize = 1 << 40;
+/// More elements than any tensor of a network for an FPGA has, even for a batch.
+pub(super) const MAX_ELEMENTS: usize = 1 << 26;
 
 /// Reads the shapes of the inputs; `users` are their names.
 pub(super) fn read(
@@ -79,8 +79,10 @@ fn extents(meta: &TensorMeta, batch: &mut Option<Batch>) -> Result<Vec<usize>, I
     if !axes.is_empty() {
         return Err(InputError::Dynamic { axes });
     }
-    let sizes: Vec<i64> =
-        sample.iter().filter_map(|it| if let SymInt::Int(v) = it { Some(*v) } else { None }).collect();
+    let sizes: Vec<i64> = sample
+        .iter()
+        .filter_map(|it| if let SymInt::Int(v) = it { Some(*v) } else { None })
+        .collect();
     note(first, batch)?;
     if let (SymInt::Int(size), true) = (first, sizes.is_empty()) {
         return Err(InputError::NoBatch { shape: vec![*size] });
@@ -111,9 +113,7 @@ fn note(first: &SymInt, batch: &mut Option<Batch>) -> Result<(), InputError> {
         }
     };
     match (batch.as_mut(), found) {
-        (_, Batch::Fixed(size)) if size < 1 => {
-            Err(SymbolError::Size { shape: vec![size] }.into())
-        }
+        (_, Batch::Fixed(size)) if size < 1 => Err(SymbolError::Size { shape: vec![size] }.into()),
         (None, found) => {
             *batch = Some(found);
             Ok(())

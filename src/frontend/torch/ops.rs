@@ -50,6 +50,8 @@ pub(super) enum Rule {
     Lookup,
     /// A constant.
     Make,
+    /// What masks of attention are made with; it works on constants only.
+    Mask,
 }
 
 /// Arguments without an effect on the result of inference.
@@ -187,7 +189,8 @@ impl Op {
     pub(super) fn bind(&self, call: &Call) -> Result<Bound, CallError> {
         let op = || call.target.clone();
         let known: Vec<Param<'static>> = self.params().collect();
-        if let Some(name) = call.args.keys().find(|it| known.iter().all(|param| param.name != *it)) {
+        if let Some(name) = call.args.keys().find(|it| known.iter().all(|param| param.name != *it))
+        {
             return Err(CallError::Unknown { op: op(), name: name.clone() });
         }
         let mut bound = Bound {
@@ -412,7 +415,9 @@ mod tests {
             module: String::new(),
         };
         let op = ops.find(&call.target).unwrap();
-        assert!(matches!(op.bind(&call), Err(CallError::Missing { name, .. }) if name == "kernel_size"));
+        assert!(
+            matches!(op.bind(&call), Err(CallError::Missing { name, .. }) if name == "kernel_size")
+        );
         let kernel = Attr::List(vec![Attr::Int(2), Attr::Int(2)]);
         call.args.insert("kernel_size".to_owned(), Arg::Plain(kernel));
         let bound = op.bind(&call).unwrap();

@@ -32,11 +32,7 @@ pub(super) fn recognize(
 }
 
 /// What a division is the softsign of.
-fn softsign(
-    nodes: &[RawNode],
-    at: usize,
-    constants: &BTreeMap<String, Tensor>,
-) -> Option<String> {
+fn softsign(nodes: &[RawNode], at: usize, constants: &BTreeMap<String, Tensor>) -> Option<String> {
     let maker = |tensor: &str, op: &str| {
         let found = nodes[..at].iter().rev().find(|it| it.outputs.iter().any(|out| out == tensor));
         found.filter(|it| it.op == op)

@@ -216,9 +216,7 @@ fn input(spec: Union) -> std::result::Result<Option<InputSpec>, TorchError> {
             let (kind, value) =
                 only(part::<User>(value, "input specification")?.arg, "model input")?;
             match kind.as_str() {
-                "as_tensor" => {
-                    Ok(Some(InputSpec::User(part::<Name>(value, "model input")?.name)))
-                }
+                "as_tensor" => Ok(Some(InputSpec::User(part::<Name>(value, "model input")?.name))),
                 // Numbers and flags are constants of the exported graph.
                 "as_none" | "as_int" | "as_float" | "as_bool" | "as_string" => Ok(None),
                 _ => Err(TorchError::Union { what: "model input", kind }),
@@ -275,9 +273,9 @@ fn call(
         }
         sizes_only = false;
     }
-    let checks = ["_assert", "sym_constrain"].iter().any(|it| {
-        target.strip_prefix("aten.").is_some_and(|operator| operator.starts_with(it))
-    });
+    let checks = ["_assert", "sym_constrain"]
+        .iter()
+        .any(|it| target.strip_prefix("aten.").is_some_and(|operator| operator.starts_with(it)));
     if sizes_only || (checks && outputs.is_empty()) {
         return Ok(None);
     }
@@ -318,7 +316,9 @@ fn arg(argument: Union, target: &str, sizes: &Sizes<'_>) -> std::result::Result<
         | "as_strings" | "as_int_lists" | "as_float_lists" => {
             Arg::Plain(plain(value, kind.contains("float")))
         }
-        "as_sym_int" | "as_sym_float" | "as_sym_bool" => Arg::Plain(size(part(value, what)?, sizes)?),
+        "as_sym_int" | "as_sym_float" | "as_sym_bool" => {
+            Arg::Plain(size(part(value, what)?, sizes)?)
+        }
         "as_sym_ints" | "as_sym_floats" | "as_sym_bools" => {
             let all: Vec<Union> = part(value, what)?;
             let all = all.into_iter().map(|it| size(it, sizes));
@@ -387,6 +387,9 @@ fn only(union: Union, what: &'static str) -> std::result::Result<(String, Json),
 }
 
 /// A part of the JSON as what it should be.
-fn part<T: DeserializeOwned>(value: Json, what: &'static str) -> std::result::Result<T, TorchError> {
+fn part<T: DeserializeOwned>(
+    value: Json,
+    what: &'static str,
+) -> std::result::Result<T, TorchError> {
     serde_json::from_value(value).map_err(|source| TorchError::Part { what, source })
 }

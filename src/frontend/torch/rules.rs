@@ -58,7 +58,7 @@ pub(super) fn apply(
         Rule::Attention => attention(cx, call, bound),
         Rule::Lookup => lookup(cx, call, bound),
         // A constant that could not be made; its operator is refused by name.
-        Rule::Make => {
+        Rule::Make | Rule::Mask => {
             let inputs = bound.operands().cloned().collect();
             cx.emit(call, &bound.op, inputs, bound.attrs);
             Ok(())
@@ -126,7 +126,8 @@ fn copy(cx: &mut Translator<'_>, call: &Call, mut bound: Bound) -> Result<(), To
 
 /// Two operands that broadcast; numbers and factors become constants.
 fn each(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), TorchError> {
-    let missing = |name: &str| CallError::Missing { op: call.target.clone(), name: name.to_owned() };
+    let missing =
+        |name: &str| CallError::Missing { op: call.target.clone(), name: name.to_owned() };
     let mut left = bound.tensor("self").cloned().ok_or_else(|| missing("self"))?;
     let mut right = bound.tensor("other").cloned().ok_or_else(|| missing("other"))?;
     let op = match bound.op.as_str() {
@@ -188,7 +189,8 @@ fn slopes(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), Torc
     cx.place(call, 0, form.place)?;
     let weight = match slopes {
         Some(slopes) if slopes.data.len() > 1 => {
-            let shape = [&[slopes.data.len()][..], &vec![1; form.rank().saturating_sub(2)]].concat();
+            let shape =
+                [&[slopes.data.len()][..], &vec![1; form.rank().saturating_sub(2)]].concat();
             let values = slopes.data.iter().copied().collect();
             let data = crate::source::Tensor::from_shape_vec(shape, values);
             let data = data.map_err(|_| misfit(call, &form.sizes))?;
@@ -402,6 +404,11 @@ fn attention(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), T
     let form = cx.place(call, 0, form.place)?;
     let mut operands = inputs(&bound);
     for operand in operands.iter_mut().flatten() {
+        // A truth value says which scores count, a number is added to them.
+        if let Some(mask) = cx.value(operand).filter(|it| it.dtype == DataType::Bool) {
+            let hidden = mask.data.mapv(|it| if it == 0.0 { f64::NEG_INFINITY } else { 0.0 });
+            *operand = cx.constant(call, hidden);
+        }
         *operand = cx.adapt(call, operand, &form)?;
     }
     cx.emit(call, &bound.op, operands, bound.attrs);

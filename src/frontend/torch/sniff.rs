@@ -42,9 +42,8 @@ pub(super) fn kind(bytes: &[u8]) -> Option<Kind> {
     }
     let zip = ZipArchive::new(Cursor::new(bytes)).ok()?;
     let names = names(&zip);
-    let ends = |ending: &str| {
-        names.iter().any(|it| it == ending || it.ends_with(&format!("/{ending}")))
-    };
+    let ends =
+        |ending: &str| names.iter().any(|it| it == ending || it.ends_with(&format!("/{ending}")));
     let holds = |part: &str| names.iter().any(|it| it.contains(part));
     if ends("serialized_exported_program.json") {
         return Some(Kind::OldProgram);

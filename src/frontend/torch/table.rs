@@ -111,12 +111,7 @@ pub(super) const TABLE: &[(Rule, &[&str])] = &[
             "min.other(Tensor self, Tensor other) -> Tensor",
         ],
     ),
-    (
-        Rule::Slopes,
-        &[
-            "prelu(Tensor self, Tensor weight) -> Tensor",
-        ],
-    ),
+    (Rule::Slopes, &["prelu(Tensor self, Tensor weight) -> Tensor"]),
     (
         Rule::Product,
         &[
@@ -156,12 +151,7 @@ pub(super) const TABLE: &[(Rule, &[&str])] = &[
             "movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)",
         ],
     ),
-    (
-        Rule::Expand,
-        &[
-            "expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)",
-        ],
-    ),
+    (Rule::Expand, &["expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)"]),
     (
         Rule::Along,
         &[
@@ -294,6 +284,16 @@ pub(super) const TABLE: &[(Rule, &[&str])] = &[
             "arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
             "arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
             "scalar_tensor(Scalar s, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+        ],
+    ),
+    (
+        Rule::Mask,
+        &[
+            "triu(Tensor self, SymInt diagonal=0) -> Tensor",
+            "tril(Tensor self, SymInt diagonal=0) -> Tensor",
+            "logical_not(Tensor self) -> Tensor",
+            "masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
+            "masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)",
         ],
     ),
 ];

@@ -36,8 +36,8 @@ pub(super) struct Translator<'a> {
     known: BTreeMap<String, Known>,
     /// The nodes, under their names in the graph.
     pub(super) nodes: Vec<RawNode>,
-    /// Constants made here: numbers, and weights whose batch axis is gone.
-    made: BTreeMap<String, Tensor>,
+    /// How many constants were made here: numbers, and weights whose batch axis is gone.
+    made: usize,
     /// Elements that folded constants may still have.
     pub(super) budget: usize,
 }
@@ -59,7 +59,7 @@ impl<'a> Translator<'a> {
         for (tensor, value) in stored {
             known.insert(tensor, Known::Constant(Rc::new(value)));
         }
-        Translator { program, ops, known, nodes: Vec::new(), made: BTreeMap::new(), budget }
+        Translator { program, ops, known, nodes: Vec::new(), made: 0, budget }
     }
 
     /// Translates the calls, in order; all that is wrong is noted.
@@ -183,8 +183,11 @@ impl<'a> Translator<'a> {
 
     /// A constant under a name of its own.
     pub(super) fn constant(&mut self, call: &Call, value: Tensor) -> Operand {
-        let name = format!("{}.{}", call.node, self.made.len());
-        self.made.insert(name.clone(), value);
+        // Names of the graph have no dots.
+        let name = format!("{}.{}", call.node, self.made);
+        self.made += 1;
+        let value = Value { dtype: DataType::F64, data: value }.standard();
+        self.known.insert(name.clone(), Known::Constant(Rc::new(value)));
         Operand::Tensor(name)
     }
 
@@ -259,10 +262,10 @@ impl<'a> Translator<'a> {
 
     /// The nodes, and the constants that they and the outputs read.
     pub(super) fn finish(self, outputs: &[String]) -> (Vec<RawNode>, BTreeMap<String, Tensor>) {
-        let Translator { nodes, mut made, known, .. } = self;
+        let Translator { nodes, known, .. } = self;
+        let mut made = BTreeMap::new();
         let read: BTreeSet<&String> =
             nodes.iter().flat_map(|it| it.inputs.iter().flatten()).chain(outputs).collect();
-        made.retain(|name, _| read.contains(name));
         for (name, known) in known {
             if let (true, Known::Constant(value)) = (read.contains(&name), known) {
                 let data = Rc::try_unwrap(value).map_or_else(|it| it.data.clone(), |it| it.data);

@@ -145,25 +145,26 @@ impl View {
         let sizes = ints(&meta.sizes).unwrap_or_default();
         let strides = ints(&meta.strides).unwrap_or_default();
         let offset = ints(std::slice::from_ref(&meta.storage_offset)).map_or(-1, |it| it[0]);
-        let wrong = || WeightError::Extents { sizes: sizes.clone(), strides: strides.clone(), offset };
+        let wrong =
+            || WeightError::Extents { sizes: sizes.clone(), strides: strides.clone(), offset };
         let unsigned = |all: &[i64]| -> Option<Vec<usize>> {
             all.iter().map(|it| usize::try_from(*it).ok()).collect()
         };
         let whole = meta.sizes.len() == sizes.len() && meta.strides.len() == strides.len();
-        let (shape, steps, start) = match (unsigned(&sizes), unsigned(&strides), unsigned(&[offset]))
-        {
-            (Some(shape), Some(steps), Some(start)) if whole => (shape, steps, start[0]),
-            _ => return Err(wrong()),
-        };
+        let (shape, steps, start) =
+            match (unsigned(&sizes), unsigned(&strides), unsigned(&[offset])) {
+                (Some(shape), Some(steps), Some(start)) if whole => (shape, steps, start[0]),
+                _ => return Err(wrong()),
+            };
         if shape.len() != steps.len() || shape.len() > MAX_RANK {
             return Err(wrong());
         }
         let elements = shape.iter().try_fold(1usize, |all, it| all.checked_mul(*it));
         let reach = || {
             let steps = shape.iter().zip(&steps);
-            steps.into_iter().try_fold(start, |at, (size, step)| {
-                at.checked_add((size - 1).checked_mul(*step)?)
-            })
+            steps
+                .into_iter()
+                .try_fold(start, |at, (size, step)| at.checked_add((size - 1).checked_mul(*step)?))
         };
         let end = match elements {
             Some(0) => Some(start),

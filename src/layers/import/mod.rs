@@ -210,6 +210,19 @@ enum Made {
     Outputs(Vec<NodeId>),
 }
 
+/// More elements than a tensor of a network has.
+const MAX_ELEMENTS: usize = 1 << 40;
+
+/// Refuses shapes that no later computation of sizes could bear.
+fn check_size(shape: &Shape) -> std::result::Result<(), LayerError> {
+    let elements = shape.0.iter().try_fold(1usize, |all, it| all.checked_mul(*it));
+    if elements.is_some_and(|it| it <= MAX_ELEMENTS) {
+        return Ok(());
+    }
+    let expected = format!("a result of at most {MAX_ELEMENTS} elements");
+    Err(LayerError::Shapes { found: vec![shape.clone()], expected })
+}
+
 /// A graph under construction.
 struct Importer<'m> {
     model: &'m RawModel,
@@ -295,6 +308,7 @@ impl<'m> Importer<'m> {
                 .locate(at)?;
             let shapes: Vec<&Shape> = operands.iter().map(|id| &self.graph.node(*id).ty).collect();
             let ty = layer.spec().infer(&shapes).locate(at)?;
+            check_size(&ty).locate(at)?;
             let node = Node { name: self.name(raw, name), op: layer, ty, origin: at.clone() };
             parts.push(self.graph.add(node, &operands));
         }

@@ -1,6 +1,6 @@
 //! Sums, products and the like, of two activations or of one and a constant.
 
-use ndarray::{Array1, ArrayD, IxDyn};
+use ndarray::{Array1, IxDyn};
 
 use super::{constant, on_axis};
 use crate::layers::import::{expect_shape, finite};
@@ -10,6 +10,9 @@ use crate::layers::{
 use crate::nn::Shape;
 use crate::source::Tensor;
 use crate::units::Binary;
+
+/// Elements of a constant that meets every element of an activation with a value of its own.
+const MAX_SPREAD: usize = 1 << 24;
 
 pub(super) const AFFINE: &[Spelling] = &[
     Spelling::torch("batch_norm", import_batch_norm),
@@ -113,7 +116,7 @@ fn each(
         found: value.shape().to_vec(),
         expected: shape.0.clone(),
     };
-    let spread: ArrayD<f64> = value.broadcast(IxDyn(&shape.0)).ok_or_else(misfit)?.to_owned();
+    let spread = value.broadcast(IxDyn(&shape.0)).ok_or_else(misfit)?;
     let values: Vec<f64> = value.iter().copied().collect();
     // Axes are aligned at the end.
     let ahead = shape.0.len() - value.ndim();
@@ -121,12 +124,13 @@ fn each(
     match (wide.next(), wide.next()) {
         (None, _) => Ok(Imported::of(layer(values)?, [data])),
         (Some(axis), None) => on_axis(cx, data, ahead + axis, layer(values)?),
+        (Some(_), Some(_)) if spread.len() > MAX_SPREAD => Err(misfit()),
         (Some(_), Some(_)) => {
             // A constant for every element: all of them are channels for a while.
             let mut made = Imported::default();
             let flat = Reshape { shape: Shape(vec![spread.len()]) };
             let flat = made.add("flat", flat, &[Operand::Input(data)]);
-            let result = made.add("", layer(spread.into_iter().collect())?, &[flat]);
+            let result = made.add("", layer(spread.iter().copied().collect())?, &[flat]);
             let output = made.add("shape", Reshape { shape }, &[result]);
             Ok(made.with_outputs([output]))
         }

@@ -32,10 +32,8 @@ pub(super) const TAKE: &[Spelling] = &[
     Spelling::torch("upsample_nearest2d", import_upsample),
 ];
 
-pub(super) const PAD: &[Spelling] = &[
-    Spelling::torch("pad", import_pad),
-    Spelling::torch("constant_pad_nd", import_pad),
-];
+pub(super) const PAD: &[Spelling] =
+    &[Spelling::torch("pad", import_pad), Spelling::torch("constant_pad_nd", import_pad)];
 
 fn import_shape(cx: &Import<'_>) -> Result<Imported, LayerError> {
     Ok(Imported::unary(Reshape { shape: Shape(sizes(cx, "shape")?) }))
@@ -56,7 +54,8 @@ fn import_pixel_shuffle(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let factor = cx.attrs().int("upscale_factor", 1)?;
     let wrong = || cx.value_error("upscale_factor", factor, "its square divides the channels");
     let [channels, height, width] = cx.shape(0)?.0[..] else { return Err(wrong()) };
-    let r = usize::try_from(factor).ok().filter(|it| (1..1 << 10).contains(it)).ok_or_else(wrong)?;
+    let r =
+        usize::try_from(factor).ok().filter(|it| (1..1 << 10).contains(it)).ok_or_else(wrong)?;
     if !channels.is_multiple_of(r * r) {
         return Err(wrong());
     }
@@ -162,7 +161,8 @@ fn import_upsample(cx: &Import<'_>) -> Result<Imported, LayerError> {
     };
     let wrong = || cx.value_error("scale_factors", format!("{factors:?}"), "whole numbers");
     let whole = |it: &f64| it.fract() == 0.0 && (1.0..=1024.0).contains(it);
-    if factors.len() != extents.len() || !factors.iter().all(whole) {
+    let long = extents.iter().any(|it| *it > 1 << 14);
+    if factors.len() != extents.len() || long || !factors.iter().all(whole) {
         return Err(wrong());
     }
     let along = |(at, (extent, factor)): (usize, (&usize, &f64))| {

@@ -4,7 +4,7 @@ use ndarray::{Array1, Axis};
 
 use super::{constant, optional};
 use crate::layers::import::expect_shape;
-use crate::layers::{Dense, Import, Imported, LayerError, Spelling};
+use crate::layers::{Dense, Einsum, Import, Imported, LayerError, Spelling};
 use crate::source::Tensor;
 
 pub(super) const SPELLINGS: &[Spelling] = &[
@@ -60,6 +60,16 @@ fn import_addmm(cx: &Import<'_>) -> Result<Imported, LayerError> {
     Ok(Imported::of(dense(weights, Some(bias.into_dyn())), [1]))
 }
 
-fn import_product(cx: &Import<'_>) -> Result<Imported, LayerError> {
+/// A product with a constant, or of two activations with the same axes in front.
+pub(super) fn import_product(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    if let (Ok(left), Ok(right)) = (cx.shape(0), cx.shape(1)) {
+        let rank = left.0.len();
+        if rank < 2 || right.0.len() != rank || left.0[..rank - 2] != right.0[..rank - 2] {
+            let found = vec![left.clone(), right.clone()];
+            let expected = "matrices with the same axes in front".into();
+            return Err(LayerError::Shapes { found, expected });
+        }
+        return Ok(Imported::of(Einsum::matrices(rank), [0, 1]));
+    }
     Ok(Imported::unary(dense(matrix(cx, 1, 0)?, None)))
 }

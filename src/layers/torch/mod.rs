@@ -7,10 +7,12 @@
 mod activation;
 mod arith;
 mod arrange;
+mod attention;
 mod conv;
 mod dense;
 mod norm;
 mod pool;
+mod recurrent;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +23,7 @@ use super::{Import, Imported, Layer, LayerError, Spelling};
 use crate::source::Tensor;
 
 /// Spellings with the names of the layers that they lead to.
-pub(super) const ALL: [(&str, &[Spelling]); 24] = [
+pub(super) const ALL: [(&str, &[Spelling]); 27] = [
     ("Dense", dense::SPELLINGS),
     ("BatchNorm", arith::AFFINE),
     ("Merge", arith::MERGE),
@@ -36,6 +38,9 @@ pub(super) const ALL: [(&str, &[Spelling]); 24] = [
     ("Pool", pool::POOL),
     ("Reduce", pool::REDUCE),
     ("LayerNorm", norm::SPELLINGS),
+    ("Einsum", attention::EINSUM),
+    ("Embedding", attention::EMBEDDING),
+    ("Recurrent", recurrent::SPELLINGS),
     ("Relu", activation::RELU),
     ("LeakyRelu", activation::LEAKY_RELU),
     ("ThresholdedRelu", activation::THRESHOLD),
@@ -57,7 +62,7 @@ fn with_last(
     layer: impl Into<Layer>,
 ) -> Operand {
     let turn = Permute::to_last(axis, rank);
-    if turn.is_identity() {
+    if rank == 0 || turn.is_identity() {
         return made.add("", layer, &[operand]);
     }
     let back = turn.inverse();

@@ -2,7 +2,9 @@
 
 use super::{constant, with_last};
 use crate::layers::import::{Operand, expect_shape};
-use crate::layers::{BatchNorm, Import, Imported, LayerError, LayerNorm, Reshape, Spelling, Statistic};
+use crate::layers::{
+    BatchNorm, Import, Imported, LayerError, LayerNorm, Reshape, Spelling, Statistic,
+};
 use crate::nn::Shape;
 use crate::source::Tensor;
 
