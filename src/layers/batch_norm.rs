@@ -46,7 +46,7 @@ impl BatchNorm {
         BatchNorm { scale, bias, kind: "BatchNormalization", quantized: false }
     }
 
-    fn checked(self) -> Result<BatchNorm, LayerError> {
+    pub(super) fn checked(self) -> Result<BatchNorm, LayerError> {
         finite("scale", &self.scale)?;
         finite("offset", &self.bias)?;
         Ok(self)

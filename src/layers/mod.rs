@@ -15,6 +15,7 @@ mod conv;
 mod dense;
 mod elu;
 mod embedding;
+mod functions;
 mod hard_sigmoid;
 mod hard_tanh;
 mod hgq;
@@ -33,6 +34,7 @@ mod quantizer;
 mod recurrent;
 mod relu;
 mod reshape;
+mod scalar;
 mod shape;
 mod softmax;
 mod table;
@@ -78,6 +80,7 @@ pub use quantizer::Quantizer;
 pub use recurrent::{Cell, Recurrent};
 pub use relu::Relu;
 pub use reshape::Reshape;
+pub use scalar::{Scalar, ScalarFunction};
 pub use shape::{Concatenate, Pad, Permute, Take};
 pub use softmax::Softmax;
 pub use table::{Function, Table};
@@ -148,11 +151,13 @@ macro_rules! layers {
         /// How every layer is spelled in every format.
         pub const SPELLINGS: &[&[Spelling]] = &[
             $($layer::SPELLINGS),+, activation::SPELLINGS, hgq::SPELLINGS,
+            functions::ARITHMETIC, functions::ACTIVATIONS, functions::SHAPES, functions::RESCALING,
         ];
 
         /// What the entries of [`SPELLINGS`] are called.
         pub const NAMES: &[&str] = &[
             $(stringify!($layer)),+, "Activation", "Dense of HGQ2",
+            "Arithmetic", "Activation function", "Shape function", "Rescaling",
         ];
     };
 }
@@ -164,7 +169,7 @@ layers! {
     BinaryTanh, TernaryTanh, Softmax, Quantizer,
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, LayerNorm,
-    Einsum, Embedding, Recurrent, TimeDistributed, Constant,
+    Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar,
 }
 
 /// What a layer does to values that the model itself has put on a grid.
