@@ -206,7 +206,7 @@ fn keras_softmax_is_along_the_last_axis() {
     let axis = |axis: Attr| keras("Softmax", &[("axis", axis)]).shape(&[2, 5]);
     axis(Attr::Int(-1)).is("Softmax { group: 5 }");
     axis(Attr::List(vec![Attr::Int(2)])).is("Softmax { group: 5 }");
-    axis(Attr::Int(1)).refused("axis = [1]");
+    axis(Attr::Int(0)).refused("axis = [0]");
     keras("Softmax", &[]).constant(scalar(1.0)).refused("mask");
 }
 
