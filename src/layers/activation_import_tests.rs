@@ -159,7 +159,8 @@ fn keras_relu_has_three_parameters() {
     relu(float(6.0), 0.0, 0.0).is("Relu { max: Some(6.0) }");
     relu(float(1.5), 0.1, 0.0).is("LeakyRelu { alpha: 0.1, max: Some(1.5) }");
     relu(Attr::Null, 0.0, 0.5).is("ThresholdedRelu { theta: 0.5, max: None }");
-    relu(Attr::Null, 0.1, 0.5).refused("threshold = 0.5");
+    let ramp = "Scalar { function: Ramp { slope: 0.1, threshold: 0.5, max: inf } }";
+    relu(Attr::Null, 0.1, 0.5).is(ramp);
     relu(float(-1.0), 0.0, 0.0).refused("max_value = -1");
     relu(Attr::Null, f64::NAN, 0.0).refused("negative_slope = NaN");
 }

@@ -131,6 +131,11 @@ fn functions_are_those_of_keras() {
 }
 
 #[test]
+fn what_is_built_is_what_keras_computes() {
+    check_own("wires");
+}
+
+#[test]
 fn samples_of_keras() {
     check_shared(
         "samples",

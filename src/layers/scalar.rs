@@ -25,6 +25,16 @@ pub enum ScalarFunction {
     Sign,
     /// A constant power.
     Power(f64),
+    /// Keras' `ReLU` with everything: `x` from the threshold to the ceiling, below on a line of
+    /// another slope that is zero at the threshold.
+    Ramp {
+        /// The slope below.
+        slope: f64,
+        /// Where the line ends.
+        threshold: f64,
+        /// The ceiling.
+        max: f64,
+    },
     /// `x` above zero, `alpha (exp(x / alpha) - 1)` below.
     Celu(f64),
     /// `ln(sigmoid(x))`.
@@ -86,6 +96,10 @@ impl ScalarFunction {
             ScalarFunction::Sign if x == 0.0 => 0.0,
             ScalarFunction::Sign => x.signum(),
             ScalarFunction::Power(p) => x.powf(p),
+            ScalarFunction::Ramp { slope, threshold, .. } if x < threshold => {
+                slope * (x - threshold)
+            }
+            ScalarFunction::Ramp { max, .. } => x.min(max),
             ScalarFunction::Celu(alpha) => x.max(0.0) + alpha * (x.min(0.0) / alpha).exp_m1(),
             ScalarFunction::LogSigmoid => x.min(0.0) - (-x.abs()).exp().ln_1p(),
             ScalarFunction::Squareplus(b) => (x + (x * x + b).sqrt()) / 2.0,

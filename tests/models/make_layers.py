@@ -195,6 +195,28 @@ def functions():
     ]
 
 
+def wires():
+    """Layers that are built."""
+    x = keras.Input((2, 3, 2), name="x")
+    v = keras.Input((2,), name="v")
+    turned = L.Permute((2, 1, 3))(x)
+    padded = L.ZeroPadding2D(((1, 0), (0, 1)))(x)
+    cropped = L.Cropping2D(((1, 0), (0, 2)))(padded)
+    wide = L.UpSampling2D((1, 2))(turned)
+    total = L.Add()([wide, padded, wide])
+    row = L.Reshape((1, 1, 2))(v)
+    larger = L.Maximum()([L.Subtract()([total, row]), L.Minimum()([row, padded])])
+    return [x, v], [
+        L.Concatenate(axis=3)([padded, wide]),
+        L.Multiply()([larger, wide]),
+        L.UpSampling2D(2, interpolation="bilinear")(cropped),
+        L.Average()([larger, row, padded]),
+        L.Softmax(axis=1)(turned),
+        L.RepeatVector(3)(v),
+        K.split(turned, 2, axis=-1)[1] * K.convert_to_tensor([[[[1.5]], [[2]], [[3]]]]),
+    ]
+
+
 def repack(path):
     """The same archive without dates and compressed, so that it is small and reproducible."""
     with zipfile.ZipFile(path) as old:
@@ -204,7 +226,7 @@ def repack(path):
             new.writestr(zipfile.ZipInfo(name), data, compress_type=zipfile.ZIP_DEFLATED)
 
 
-for make in (conv, pool, shape, rnn, attention, norm, functions):
+for make in (conv, pool, shape, rnn, attention, norm, functions, wires):
     if sys.argv[1:] and make.__name__ not in sys.argv[1:]:
         continue
     keras.backend.clear_session()
