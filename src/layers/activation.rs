@@ -5,7 +5,7 @@
 use super::table::Function;
 use super::{
     BinaryTanh, Elu, HardSigmoid, HardTanh, Identity, Import, Imported, Layer, LayerError,
-    LeakyRelu, Relu, Selu, Softmax, Spelling, Table, TernaryTanh,
+    LeakyRelu, Relu, Scalar, ScalarFunction, Selu, Softmax, Spelling, Table, TernaryTanh,
 };
 use crate::source::{Attr, Dialect};
 
@@ -15,7 +15,8 @@ pub(super) const SPELLINGS: &[Spelling] = &[Spelling::keras("Activation", import
 /// Everything [`by_name`] knows.
 const SUPPORTED: &str = "linear, relu, relu6, leaky_relu, elu, selu, sigmoid, hard_sigmoid, tanh, \
      hard_tanh, softmax, softplus, softsign, exponential, gelu, silu, swish, mish, binary_tanh, \
-     ternary_tanh";
+     ternary_tanh, celu, log_sigmoid, squareplus, hard_silu, hard_swish, hard_shrink, soft_shrink, \
+     tanh_shrink, sparse_plus, sparse_sigmoid";
 
 fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let name = match cx.attrs().get("activation") {
@@ -63,7 +64,7 @@ pub(super) fn by_name(name: &str, dialect: Dialect, last: usize) -> Option<Layer
         "softmax" => Some(Softmax { group: last }.into()),
         "binary_tanh" => Some(BinaryTanh.into()),
         "ternary_tanh" => Some(TernaryTanh.into()),
-        _ => None,
+        name => Some(Scalar { function: ScalarFunction::activation(name)? }.into()),
     }
 }
 

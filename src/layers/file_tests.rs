@@ -43,18 +43,28 @@ pub(super) fn check(model: &Path, weights: Option<&Path>, golden: &Path) {
     };
     let (x, y) = (arrays("x"), arrays("y"));
     assert_eq!((x.len(), y.len()), (graph.inputs.len(), graph.outputs.len()), "{}", raw.file);
+    let mut faults = Vec::new();
     for sample in 0..x[0].len() {
         let inputs: Vec<Tensor> = x.iter().map(|it| it[sample].clone()).collect();
         let outputs = nn::evaluate(&graph, &inputs, |_, _| {});
         for (at, (ours, theirs)) in outputs.iter().zip(&y).enumerate() {
-            let theirs = &theirs[sample];
-            let what = format!("{}, output {at}, sample {sample}", raw.file);
-            assert_eq!(ours.shape(), theirs.shape(), "{what}");
-            let scale = theirs.iter().fold(1e-3_f64, |max, it| max.max(it.abs()));
-            let worst = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-            assert!(worst <= 1e-5 * scale, "{what}: {worst} of {scale}\n{ours}\n{theirs}");
+            let name = &graph.node(graph.outputs[at]).name;
+            if let Some(fault) = difference(ours, &theirs[sample]) {
+                faults.push(format!("{name}, output {at}, sample {sample}: {fault}"));
+            }
         }
     }
+    assert!(faults.is_empty(), "{}\n{}", raw.file, faults.join("\n"));
+}
+
+fn difference(ours: &Tensor, theirs: &Tensor) -> Option<String> {
+    if ours.shape() != theirs.shape() {
+        return Some(format!("shape {:?}, expected {:?}", ours.shape(), theirs.shape()));
+    }
+    let scale = theirs.iter().fold(1e-3_f64, |max, it| max.max(it.abs()));
+    let worst = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let right = worst <= 1e-5 * scale && ours.iter().all(|it| it.is_finite());
+    (!right).then(|| format!("{worst} of {scale}"))
 }
 
 /// A file below `../shared`, if that is here.
@@ -76,6 +86,53 @@ fn check_shared(folder: &str, golden: &str, models: &[&str]) {
         let path = |name: &str| golden.with_file_name(name);
         check(&path(model), weights.map(path).as_deref(), &golden);
     }
+}
+
+/// Checks a model of `tests/models` that `make_layers.py` has made.
+fn check_own(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    let [model, golden] = ["keras", "npz"].map(|it| path.join(format!("layers_{name}.{it}")));
+    check(&model, None, &golden);
+}
+
+#[test]
+fn convolutions_are_those_of_keras() {
+    check_own("conv");
+}
+
+#[test]
+fn pooling_is_that_of_keras() {
+    check_own("pool");
+}
+
+#[test]
+fn wiring_and_merges_are_those_of_keras() {
+    check_own("shape");
+}
+
+#[test]
+fn recurrent_layers_are_those_of_keras() {
+    check_own("rnn");
+}
+
+#[test]
+fn attention_and_einsums_are_those_of_keras() {
+    check_own("attention");
+}
+
+#[test]
+fn normalizations_and_activations_are_those_of_keras() {
+    check_own("norm");
+}
+
+#[test]
+fn functions_are_those_of_keras() {
+    check_own("functions");
+}
+
+#[test]
+fn what_is_built_is_what_keras_computes() {
+    check_own("wires");
 }
 
 #[test]

@@ -17,6 +17,8 @@ impl Identity {
     pub(super) const SPELLINGS: &[Spelling] = &[
         Spelling::keras("Dropout", import),
         Spelling::keras("SpatialDropout1D", import),
+        Spelling::keras("SpatialDropout2D", import),
+        Spelling::keras("SpatialDropout3D", import),
         Spelling::keras("AlphaDropout", import),
         Spelling::keras("GaussianDropout", import),
         Spelling::keras("GaussianNoise", import),
@@ -29,7 +31,7 @@ impl Identity {
 
 /// Only training reads the attributes of these layers.
 fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    cx.attrs().ignore(&["rate", "noise_shape", "seed", "stddev", "l1", "l2"]);
+    cx.attrs().ignore(&["rate", "noise_shape", "seed", "stddev", "l1", "l2", "data_format"]);
     Ok(Imported::unary(Identity))
 }
 

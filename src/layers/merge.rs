@@ -204,7 +204,7 @@ impl Hardware for Merge {
         let shape = shape.expect("the shapes were inferred before");
         let read = |k: usize, cx: &mut Lower<'_>| match shapes[k] == shape {
             true => inputs[k],
-            false => shape::repeat(&Expand(shape.clone()), cx, inputs[k]),
+            false => shape::repeat(&Expand(shape.clone()), cx, ["left", "right"][k], inputs[k]),
         };
         let operands = [read(0, cx), read(1, cx)];
         let unit = self.unit(shape.clone(), cx.format(Role::Result));

@@ -15,6 +15,7 @@ mod conv;
 mod dense;
 mod elu;
 mod embedding;
+mod functions;
 mod hard_sigmoid;
 mod hard_tanh;
 mod hgq;
@@ -33,6 +34,7 @@ mod quantizer;
 mod recurrent;
 mod relu;
 mod reshape;
+mod scalar;
 mod shape;
 mod softmax;
 mod table;
@@ -79,6 +81,7 @@ pub use quantizer::Quantizer;
 pub use recurrent::{Cell, Recurrent};
 pub use relu::Relu;
 pub use reshape::Reshape;
+pub use scalar::{Scalar, ScalarFunction};
 pub use shape::{Concatenate, Pad, Permute, Take};
 pub use softmax::Softmax;
 pub use table::{Function, Table};
@@ -151,6 +154,10 @@ macro_rules! layers {
             $((stringify!($layer), $layer::SPELLINGS)),+,
             ("Activation", activation::SPELLINGS),
             ("Dense of HGQ2", hgq::SPELLINGS),
+            ("Arithmetic", functions::ARITHMETIC),
+            ("Activation function", functions::ACTIVATIONS),
+            ("Shape function", functions::SHAPES),
+            ("Rescaling", functions::RESCALING),
         ];
     };
 }
@@ -178,7 +185,7 @@ layers! {
     BinaryTanh, TernaryTanh, Softmax, Quantizer,
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, LayerNorm,
-    Einsum, Embedding, Recurrent, TimeDistributed, Constant,
+    Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar,
 }
 
 /// What a layer does to values that the model itself has put on a grid.

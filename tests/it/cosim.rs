@@ -166,6 +166,15 @@ fn digits_with_their_test_set() {
     assert!(json["cosim"]["samples"].as_u64().unwrap() > 205 + 100, "{json}");
 }
 
+/// Permutations, selections, padding, joints, merges with broadcasting, constants.
+#[test]
+fn wiring_and_merges() {
+    if tools().is_some() {
+        let project = Project::build(&own("tests/models/layers_wires.keras"), &[]);
+        project.cosim(&["--samples", "200"]);
+    }
+}
+
 #[test]
 fn jsc_mlp() {
     let Some(_) = tools() else { return };

@@ -180,7 +180,7 @@ fn weights_that_do_not_fit() {
 }
 
 #[test]
-fn unknown_layers_are_named_all_at_once() {
+fn layers_without_hardware_are_named_all_at_once() {
     let Some(model) = shared("samples/k3_cnn.keras") else { return };
     let dir = bench();
     std::fs::copy(model, dir.path().join("cnn.keras")).unwrap();

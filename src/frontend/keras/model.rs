@@ -271,6 +271,8 @@ fn operation(map: &Map<String, Value>, class: &str, version: i64) -> String {
     }
     match (bare(class), function()) {
         ("TFOpLambda" | "SlicingOpLambda", Some(function)) => function.to_owned(),
+        // Files have the name for users, weights that of the class.
+        ("GroupQueryAttention", _) => "GroupedQueryAttention".to_owned(),
         (class, _) => class.to_owned(),
     }
 }

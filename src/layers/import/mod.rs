@@ -309,7 +309,9 @@ impl<'m> Importer<'m> {
             let shapes: Vec<&Shape> = operands.iter().map(|id| &self.graph.node(*id).ty).collect();
             let ty = layer.spec().infer(&shapes).locate(at)?;
             check_size(&ty).locate(at)?;
-            let node = Node { name: self.name(raw, name), op: layer, ty, origin: at.clone() };
+            let name = self.name(raw, name);
+            let origin = self.model.origin(&name);
+            let node = Node { name, op: layer, ty, origin };
             parts.push(self.graph.add(node, &operands));
         }
         let outputs = imported.outputs.iter().map(|it| find(&parts, it));

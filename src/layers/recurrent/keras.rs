@@ -21,8 +21,8 @@ fn import(cx: &Import<'_>, cell: Cell) -> Result<Imported, LayerError> {
     let sequences = cx.attrs().bool("return_sequences", false)?;
     let with_state = cx.attrs().bool("return_state", false)?;
     let layer = layer(cx, cell, sequences)?;
-    // States that the call gives come behind the sequence.
-    cx.attrs().ignore(&["call:initial_state"]);
+    // States that the call gives come behind the sequence; there are no masks.
+    cx.attrs().ignore(&["call:initial_state", "zero_output_for_mask"]);
     let operands: Vec<Operand> = (0..cx.node.inputs.len()).map(Operand::Input).collect();
     if !with_state {
         return Ok(Imported::of(layer, 0..cx.node.inputs.len()));

@@ -76,11 +76,16 @@ pub(in crate::layers) fn lower(
 }
 
 /// Wires inside another layer, from one operand whose formats stay as they are.
-pub(in crate::layers) fn repeat(layer: &impl Rewire, cx: &mut Lower<'_>, input: NodeId) -> NodeId {
+pub(in crate::layers) fn repeat(
+    layer: &impl Rewire,
+    cx: &mut Lower<'_>,
+    part: &str,
+    input: NodeId,
+) -> NodeId {
     let from = cx.builder.ty(input).shape.clone();
     let shape = layer.infer(&[&from]).expect("the shapes were inferred before");
     let map = wires(layer, &[&from]).into_iter().flatten().collect();
-    cx.builder.add("wires", Reorder { map, shape }, &[input])
+    cx.builder.add(part, Reorder { map, shape }, &[input])
 }
 
 /// Makes layers of what is [`Rewire`].
