@@ -6,7 +6,7 @@ use super::*;
 use crate::frontend::mutation::{Random, damage, exchange};
 use crate::layers;
 
-const MUTATIONS: u64 = 1500;
+const MUTATIONS: u64 = 1000;
 
 /// Whether the file loaded, and the layers took it.
 fn survives(what: &str, seed: u64, bytes: &[u8]) -> bool {
@@ -58,8 +58,9 @@ fn programs_with_values_exchanged() {
         let at = random.below(programs.len());
         let (name, members) = &programs[at];
         let (mut members, mut json) = (members.clone(), jsons[at].clone());
+        let kind = random.below(3);
         for _ in 0..=random.below(3) {
-            match random.below(3) {
+            match kind {
                 0 => exchange(random, &mut json),
                 1 => exchange(random, &mut json["graph_module"]["graph"]["nodes"]),
                 _ => rewire(random, &mut json),
