@@ -102,7 +102,7 @@ class Image(nn.Module):
         x = self.norm(x) + self.offset
         a = self.same(self.wide(F.pad(x, (1, 0, 2, 1))))  # [B, 4, 7, 4]
         a = self.slopes(self.up(a))[:, :, 2:10, ::1]  # [B, 4, 8, 8]
-        x = torch.relu(a * self.each) + x.expand(-1, 4, 8, 8)
+        x = torch.relu(a * self.each) + F.hardswish(x.expand(-1, 4, 8, 8))
         x = self.groups(x) + F.instance_norm(x) * 0.5 + self.instance(x)
         pools = [self.maximum(x)[:, :, :4, :4], self.mean(x)[:, :, :4, :4], self.bare(x)]
         y = torch.cat(pools, dim=1)  # [B, 12, 4, 4]
@@ -115,7 +115,7 @@ class Image(nn.Module):
         z = F.pad(rows, (2, 2), mode="reflect") + rows.sum(1, keepdim=True).mean(2, keepdim=True)
         left, right = F.softmax(z, dim=1).chunk(2, dim=2)
         z = torch.maximum(left, right) - torch.minimum(left, two.mean((1, 2, 3)).view(-1, 1, 1))
-        w = self.line(one.flatten(2)).softmax(1)
+        w = F.glu(self.line(one.flatten(2)), dim=2).softmax(1) + one.mean((2, 3)).unsqueeze(2)[:, :3].abs().square()
         return z, w, one.movedim(1, -1)
 
 

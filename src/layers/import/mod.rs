@@ -188,7 +188,11 @@ fn list_supported(model: &RawModel, problems: &mut Problems) {
     let mut ops: Vec<&str> = here.map(|it| it.op).collect();
     ops.sort_unstable();
     if let Some(last) = problems.0.iter_mut().rfind(|it| it.at.as_ref() == Some(&at)) {
-        last.help = Some(format!("supported are {}", ops.join(", ")));
+        let apart = match raw.dialect {
+            Dialect::Torch => "; run_decompositions() takes layers apart, export without it",
+            _ => "",
+        };
+        last.help = Some(format!("supported are {}{apart}", ops.join(", ")));
     }
 }
 

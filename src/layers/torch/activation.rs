@@ -53,7 +53,7 @@ pub(super) const TABLE: &[Spelling] = &[
 pub(super) const SOFTMAX: &[Spelling] = &[Spelling::torch("softmax", import_softmax)];
 
 /// `relu6(x + 3) / 6`.
-const HARD: HardSigmoid = HardSigmoid { slope: 1.0 / 6.0, shift: 0.5 };
+pub(super) const HARD: HardSigmoid = HardSigmoid { slope: 1.0 / 6.0, shift: 0.5 };
 
 fn identity(_: &Import<'_>) -> Result<Imported, LayerError> {
     Ok(Imported::unary(Identity))

@@ -5,7 +5,8 @@ use ndarray::{Array1, IxDyn};
 use super::{constant, on_axis};
 use crate::layers::import::{expect_shape, finite};
 use crate::layers::{
-    BatchNorm, Clip, Import, Imported, LayerError, Merge, Operand, Relu, Reshape, Spelling,
+    BatchNorm, Clip, Function, Import, Imported, LayerError, Merge, Operand, Relu, Reshape,
+    Spelling, Table, Take,
 };
 use crate::nn::Shape;
 use crate::source::Tensor;
@@ -26,6 +27,10 @@ pub(super) const MERGE: &[Spelling] = &[
         merge(cx, Binary::Sub, |data, c| if data == 0 { (1.0, -c) } else { (-1.0, c) })
     }),
     Spelling::torch("mul", |cx| merge(cx, Binary::Mul, |_, c| (c, 0.0))),
+    Spelling::torch("square", |_| Ok(Imported::of(Merge { op: Binary::Mul }, [0, 0]))),
+    Spelling::torch("abs", import_abs),
+    Spelling::torch("hardswish", import_hardswish),
+    Spelling::torch("glu", import_glu),
     Spelling::torch("maximum", |cx| extreme(cx, Binary::Max)),
     Spelling::torch("minimum", |cx| extreme(cx, Binary::Min)),
 ];
@@ -77,6 +82,39 @@ fn import_div(cx: &Import<'_>) -> Result<Imported, LayerError> {
         Some((0, value)) => each(cx, 0, value, |c| (1.0 / c, 0.0)),
         _ => Err(LayerError::Unsupported { op: "division by an activation".into() }),
     }
+}
+
+/// The larger of `x` and `-x`.
+fn import_abs(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let mut made = Imported::default();
+    let negative = BatchNorm::scalar(-1.0, 0.0, cx.shape(0)?.last());
+    let negative = made.add("negative", negative, &[Operand::Input(0)]);
+    let output = made.add("", Merge { op: Binary::Max }, &[Operand::Input(0), negative]);
+    Ok(made.with_outputs([output]))
+}
+
+/// `x` times its hard sigmoid.
+fn import_hardswish(_: &Import<'_>) -> Result<Imported, LayerError> {
+    let mut made = Imported::default();
+    let gate = made.add("gate", super::activation::HARD, &[Operand::Input(0)]);
+    let output = made.add("", Merge { op: Binary::Mul }, &[Operand::Input(0), gate]);
+    Ok(made.with_outputs([output]))
+}
+
+/// The first half of an axis times the sigmoid of the second.
+fn import_glu(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let dim = super::axis(cx, "dim")?;
+    let extent = cx.shape(0)?.0[dim];
+    if extent % 2 != 0 {
+        return Err(cx.value_error("dim", dim, "an axis of even extent"));
+    }
+    let half = |range: std::ops::Range<usize>| Take::along("Slice", dim, range.collect());
+    let mut made = Imported::default();
+    let value = made.add("value", half(0..extent / 2), &[Operand::Input(0)]);
+    let gate = made.add("gate", half(extent / 2..extent), &[Operand::Input(0)]);
+    let gate = made.add("sigmoid", Table { function: Function::Sigmoid }, &[gate]);
+    let output = made.add("", Merge { op: Binary::Mul }, &[value, gate]);
+    Ok(made.with_outputs([output]))
 }
 
 /// A constant limit for all elements is a clip.
