@@ -10,6 +10,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::support::{Npz, files, json, own, read_npy, run, shared, stderr, text};
 
 const P02: &str = "models/p02_jsc_mlp_keras2";
