@@ -14,7 +14,7 @@ use crate::rtl::cmvm::Budget;
 use crate::rtl::cost;
 use crate::rtl::datapath::{self, Datapath};
 use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
-use crate::rtl::passes;
+use crate::rtl::passes::{self, TableForms};
 use crate::rtl::pipeline::{self, Schedule, ScheduleError};
 
 /// The direct path of a design.
@@ -43,13 +43,23 @@ impl Attempt {
     }
 }
 
-fn attempt(
+type Attempted = std::result::Result<Attempt, ScheduleError>;
+
+/// With tables as they are, and with those split that take less so: the first is faster.
+fn attempts(
     design: &Design,
     device: &Device,
     budget: Budget,
-) -> std::result::Result<Attempt, ScheduleError> {
+    tables: &TableForms,
+) -> Vec<Attempted> {
+    let whole = passes::optimize(&datapath::lower(&design.graph, budget).datapath);
+    let split = passes::split_tables(&whole, tables);
+    let programs: Vec<Datapath> = std::iter::once(whole).chain(split).collect();
+    programs.into_par_iter().map(|it| attempt(design, device, it)).collect()
+}
+
+fn attempt(design: &Design, device: &Device, datapath: Datapath) -> Attempted {
     let plan = &design.plan;
-    let datapath = passes::optimize(&datapath::lower(&design.graph, budget).datapath);
     let luts = cost::luts_by_scope(&datapath, device.lut_inputs()).iter().map(|it| it.lut).sum();
     let delays = device.delay().at_size(luts);
     let schedule = match plan.latency {
@@ -62,7 +72,7 @@ fn attempt(
 }
 
 /// The best of several attempts, or how near they came.
-fn best(attempts: Vec<std::result::Result<Attempt, ScheduleError>>) -> Result<Attempt> {
+fn best(attempts: Vec<Attempted>) -> Result<Attempt> {
     let (made, missed): (Vec<_>, Vec<_>) = attempts.into_iter().partition(|it| it.is_ok());
     if let Some(best) = made.into_iter().flatten().min_by_key(Attempt::price) {
         return Ok(best);
@@ -84,8 +94,10 @@ fn best(attempts: Vec<std::result::Result<Attempt, ScheduleError>>) -> Result<At
 pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     datapath::check(&design.graph)?;
     let plan = &design.plan;
-    let attempt = |budget: &Budget| attempt(design, device, *budget);
-    let attempts = Budget::choices(plan.effort).par_iter().map(attempt).collect();
+    let tables = TableForms::new(device.lut_inputs());
+    let attempts = |budget: &Budget| attempts(design, device, *budget, &tables);
+    let budgets = Budget::choices(plan.effort, device.lut_inputs());
+    let attempts = budgets.par_iter().flat_map_iter(attempts).collect();
     let Attempt { datapath, schedule, .. } = best(attempts)?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,

@@ -4,6 +4,8 @@
 //! pass through), a table what its address and data bits take in lookup tables, and so on. Synthesis
 //! shares some of it between operations, which this does not know.
 
+use std::collections::BTreeMap;
+
 use super::datapath::{Datapath, Interval, Op, Term, ValueId};
 use crate::device::{Resources, adder_luts, compare_luts, multiplier_luts, mux_luts};
 use crate::fixed::bits_of;
@@ -13,8 +15,17 @@ use crate::rtl::truth;
 pub fn luts_by_scope(datapath: &Datapath, lut_inputs: u32) -> Vec<Resources> {
     let mut costs = vec![Resources::default(); datapath.scopes.len().max(1)];
     let live = datapath.live();
+    // A table is looked into once, however often it is read.
+    let mut tables = BTreeMap::new();
     for id in datapath.values().filter(|id| live[id.index()]) {
-        costs[datapath.scope_of(id).index()] += Resources::luts(luts(datapath, id, lut_inputs));
+        let count = || luts(datapath, id, lut_inputs);
+        let luts = match datapath.op(id) {
+            Op::Table(table, index) => {
+                *tables.entry((table, datapath.interval(index))).or_insert_with(count)
+            }
+            _ => count(),
+        };
+        costs[datapath.scope_of(id).index()] += Resources::luts(luts);
     }
     costs
 }
@@ -60,6 +71,7 @@ pub fn carry_bits(datapath: &Datapath, a: Term, b: Term, sum: Interval) -> u32 {
 
 /// Length of the carry chain of `low + (high << shift)`, where `high` has its sign already; `negate`
 /// says that it is subtracted. Nothing is added where the two lie apart.
+#[inline]
 pub fn chain_bits(low: Interval, high: Interval, shift: u32, negate: bool) -> u32 {
     if low.lo >= 0 && low.bits() <= shift && !negate {
         return 0;

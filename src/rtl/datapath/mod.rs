@@ -84,6 +84,7 @@ pub struct Interval {
 
 impl Interval {
     /// Both ends.
+    #[inline]
     pub fn new(lo: i128, hi: i128) -> Interval {
         debug_assert!(lo <= hi);
         Interval { lo, hi }
@@ -95,6 +96,7 @@ impl Interval {
     }
 
     /// Bits that its values need; 0 for zero alone.
+    #[inline]
     pub fn bits(self) -> u32 {
         bits_of(self.lo, self.hi)
     }

@@ -4,6 +4,7 @@
 //! and slices, which are as short as a name, where nobody needs their sign. A statement stays
 //! readable. Sums of sums all have names: Yosys would join them into carry-save trees.
 
+use super::lower::joined;
 use crate::rtl::datapath::{Datapath, Op, ValueId};
 use crate::rtl::netlist::Netlist;
 
@@ -50,7 +51,10 @@ pub(super) fn inline(netlist: &Netlist<'_>) -> Vec<bool> {
 /// both.
 pub(super) fn chained(netlist: &Netlist<'_>) -> Vec<bool> {
     let datapath = netlist.datapath;
-    let is_sum = |id: ValueId| matches!(datapath.op(id), Op::Add(..));
+    let is_sum = |id: ValueId| match datapath.op(id) {
+        Op::Add(a, b) => joined(datapath, a, b).is_none(),
+        _ => false,
+    };
     let readers = readers(datapath);
     let chained = |id: ValueId| match readers[id.index()] {
         Reader::One(reader) => {

@@ -89,10 +89,7 @@ impl<'a> Writer<'a> {
         let datapath = self.datapath();
         let stage = self.netlist.schedule.stage(id);
         match datapath.op(id) {
-            Op::Add(a, b) => {
-                let terms = [a, b].into_iter().filter(|it| !self.is_zero(it.value));
-                Expr::Sum(terms.map(|it| self.term(it, stage, width)).collect())
-            }
+            Op::Add(a, b) => self.sum(a, b, stage, width),
             Op::Mul(a, b) => {
                 Expr::binary("*", self.extended(a, stage, width), self.extended(b, stage, width))
             }
@@ -119,6 +116,19 @@ impl<'a> Writer<'a> {
             Op::Logic(logic, a, b) => self.logic(logic, a, b, stage),
             Op::Table(table, index) => self.lookup(table, index, stage, width),
             Op::Slice { .. } | Op::Input(..) | Op::Const(_) => self.read(id, stage),
+        }
+    }
+
+    fn sum(&self, a: Term, b: Term, stage: u32, width: u32) -> Expr {
+        match joined(self.datapath(), a, b) {
+            Some((high, low)) if high.shift < width => Expr::Join(vec![
+                self.extended(high.value, stage, width - high.shift),
+                self.extended(low.value, stage, high.shift),
+            ]),
+            _ => {
+                let terms = [a, b].into_iter().filter(|it| !self.is_zero(it.value));
+                Expr::Sum(terms.map(|it| self.term(it, stage, width)).collect())
+            }
         }
     }
 
@@ -262,6 +272,15 @@ impl<'a> Writer<'a> {
             false => (Expr::Name(select(&name, low, part.bits())), false),
         }
     }
+}
+
+/// The higher and the lower operand of a sum that is only wires: bits side by side.
+pub(super) fn joined(datapath: &Datapath, a: Term, b: Term) -> Option<(Term, Term)> {
+    let (low, high) = if a.shift <= b.shift { (a, b) } else { (b, a) };
+    let below = datapath.interval(low.value);
+    let apart = low.shift == 0 && below.lo >= 0 && below.width() <= high.shift;
+    let zero = [low, high].iter().any(|it| datapath.op(it.value) == Op::Const(0));
+    (apart && !zero && !low.negate && !high.negate).then_some((high, low))
 }
 
 /// `x[7:3]` or `x[3]`.

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use super::*;
 use crate::rtl::cmvm::Budget;
+use crate::rtl::passes::{TableForms, split_tables};
 use crate::rtl::pipeline::schedule;
 use crate::rtl::testing::{self, Figures, Random};
 
@@ -152,13 +153,16 @@ fn random_programs_are_exact() {
     let Some(verilator) = verilator() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut designs = Vec::new();
-    for (seed, clock_ns) in [(11, 1.8), (12, 3.0), (13, 3.0), (14, 6.0), (15, 1000.0), (16, 4.0)] {
+    for (seed, clock_ns) in
+        [(11, 1.8), (12, 3.0), (13, 3.0), (14, 6.0), (15, 1000.0), (16, 4.0), (17, 3.0)]
+    {
         let mut random = Random(seed);
         let datapath = match seed {
             16 => {
                 let graph = testing::network(&mut random, &[10, 12, 6, 3], 9);
                 crate::rtl::datapath::lower(&graph, Budget::QUICK).datapath
             }
+            17 => split_tables(&testing::tables(10, 8), &TableForms::new(6)).unwrap(),
             _ => testing::program(&mut random, 6, 70),
         };
         let name = format!("d{seed}");

@@ -9,8 +9,12 @@ mod constants;
 mod demand;
 mod ranges;
 mod rewrite;
+mod sums;
+mod tables;
 #[cfg(test)]
 mod tests;
+
+pub use tables::{TableForms, split_tables};
 
 use super::datapath::Datapath;
 

@@ -3,6 +3,7 @@
 use crate::device::DelayModel;
 use crate::rtl::carry_bits;
 use crate::rtl::datapath::{Datapath, Op, ValueId};
+use crate::rtl::truth;
 
 /// A device's delays, as the scheduler asks for them.
 pub trait Delays {
@@ -28,7 +29,10 @@ impl Delays for DelayModel {
             Op::Any { width, .. } => self.lut(width),
             Op::Mux(..) => self.mux(2),
             Op::Logic(..) => self.lut(2),
-            Op::Table(_, index) => self.table(width(index), width(id)),
+            Op::Table(table, index) => {
+                let contents = &datapath.tables[table.index()];
+                self.table(truth::depth(contents, datapath.interval(index)), width(id))
+            }
         }
     }
 
