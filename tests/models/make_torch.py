@@ -110,7 +110,8 @@ class Image(nn.Module):
         y = torch.cat([one, three[:, 1:5]], 1)
         y = y + F.interpolate(F.adaptive_avg_pool2d(y, 2), scale_factor=2)
         y = F.pixel_shuffle(y, 2).mean(dim=3)  # [B, 2, 8]
-        y = self.layer(y.reshape(-1, 1, 4, 4).expand(-1, 3, -1, -1)).permute(0, 2, 1, 3)[..., 0]
+        y = self.layer(y.reshape(-1, 1, 4, 4).expand(-1, 3, -1, -1))
+        y = (y * torch.arange(1.0, 4.0).view(3, 1, 1)).permute(0, 2, 1, 3)[..., 0]
         rows = torch.stack(y.unbind(2), dim=1) * y.amax(1).unsqueeze(2)  # [B, 3, 4]
         z = F.pad(rows, (2, 2), mode="reflect") + rows.sum(1, keepdim=True).mean(2, keepdim=True)
         left, right = F.softmax(z, dim=1).chunk(2, dim=2)
@@ -140,6 +141,19 @@ class Steps(nn.Module):
         return mixed, h.transpose(0, 1), (c.sum(0) + last[1, :, :4]), scores
 
 
+class Encoder(nn.Module):
+    """Exported for one sample, as most people do."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8, 2, 12, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.layer(x)
+        return self.head(x.mean(1)), x.squeeze(0).unsqueeze(0).flatten(1)
+
+
 def settle(model):
     """Running statistics and parameters that are not their initial values."""
     for module in model.modules():
@@ -157,14 +171,15 @@ def settle(model):
     return model.eval()
 
 
-def write(name, model, x, core=False, dynamic=True):
+def write(name, model, x, core=False, dynamic=True, samples=None):
     batch = ({0: torch.export.Dim("batch", min=2, max=1024)},) if dynamic else None
-    program = torch.export.export(model, (x,), dynamic_shapes=batch)
+    program = torch.export.export(model, (x[:samples],), dynamic_shapes=batch)
     torch.export.save(program, f"{name}.pt2")
     if core:
         torch.export.save(program.run_decompositions(), f"{name}_core.pt2")
-    outputs = model(x)
-    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    parts = [model(part) for part in x.split(samples or len(x))]
+    parts = [it if isinstance(it, tuple) else (it,) for it in parts]
+    outputs = [torch.cat(it) for it in zip(*parts)]
     arrays = {f"y{k}": y.detach().numpy() for k, y in enumerate(outputs)}
     np.savez(f"{name}.npz", x0=x.numpy(), **arrays)
 
@@ -173,4 +188,5 @@ if __name__ == "__main__":
     write("t_zoo", settle(Zoo()), torch.randn(5, 8), core=True)
     write("t_image", settle(Image()), torch.randn(3, 4, 8, 8))
     write("t_steps", settle(Steps()), torch.randn(3, 7, 5), dynamic=False)
+    write("t_single", settle(Encoder()), torch.randn(3, 5, 8), dynamic=False, samples=1)
     write("t_strides", settle(Strides()), torch.randn(3, 8), dynamic=False)

@@ -36,7 +36,7 @@ impl<'a> Archive<'a> {
             Some(kind) => return Err(TorchError::Other { kind }),
             None => return Err(TorchError::Unknown),
         }
-        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(TorchError::Archive)?;
+        let zip = sniff::open(bytes).map_err(TorchError::Archive)?;
         let root = sniff::names(&zip);
         let root = root.iter().find_map(|it| it.strip_suffix("archive_format"));
         let root = root.ok_or(TorchError::Unknown)?.to_owned();

@@ -48,7 +48,7 @@ fn shape(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), Torch
     let extents = cx.extents(call, 0)?;
     // Where a new axis of 1 looks like a batch of 1, its place tells them apart.
     let placed = match (bound.op.as_str(), bound.int("dim", 0)) {
-        ("unsqueeze", Ok(dim)) => {
+        ("unsqueeze", Ok(dim)) if !form.place.is_nowhere() => {
             let new = axis(dim, form.rank() + 1).ok_or_else(|| misfit(call, &extents.sizes))?;
             let moved = usize::from(new <= form.place.axis);
             extents.form(Place { axis: form.place.axis + moved, ..form.place })
@@ -105,8 +105,11 @@ pub(super) fn permutation(bound: &Bound, rank: usize) -> Result<Vec<usize>, Torc
 fn order(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), TorchError> {
     let (operand, form) = first(cx, &bound)?;
     let order = permutation(&bound, form.rank())?;
-    let axis = order.iter().position(|it| *it == form.place.axis).ok_or_else(|| mixes(&bound))?;
-    let result = cx.place(call, 0, Place { axis, ..form.place })?;
+    let place = match order.iter().position(|it| *it == form.place.axis) {
+        Some(axis) => Place { axis, ..form.place },
+        None => form.place,
+    };
+    let result = cx.place(call, 0, place)?;
     let counted = |from: usize| match form.in_sample(from) {
         Some(axis) => Some(axis),
         // The batch stays if it shares its axis with something.
@@ -122,7 +125,7 @@ fn expand(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), Torc
     let (operand, form) = first(cx, &bound)?;
     let sizes = cx.extents(call, 0)?.sizes;
     let added = sizes.len().checked_sub(form.rank()).ok_or_else(|| misfit(call, &sizes))?;
-    let result = cx.place(call, 0, Place { axis: form.place.axis + added, ..form.place })?;
+    let result = cx.place(call, 0, form.place.behind(added))?;
     let shape = result.sample();
     match shape == form.sample() {
         true => cx.emit(call, "alias", vec![operand], attrs([])),
@@ -173,11 +176,6 @@ fn slice(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), Torch
     Ok(())
 }
 
-/// The place after an axis is gone.
-fn without(place: Place, axis: usize) -> Place {
-    Place { axis: place.axis - usize::from(axis < place.axis), ..place }
-}
-
 fn select(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), TorchError> {
     let (operand, form) = first(cx, &bound)?;
     let axis = whole_axis(&bound, &form, "dim", 0)?;
@@ -185,7 +183,7 @@ fn select(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), Torc
     let index = bound.int("index", 0)?;
     let wrong = || bound.wrong("index", &Attr::Int(index), "a place on the axis");
     let at = super::form::axis(index, form.sizes[axis]).ok_or_else(wrong)?;
-    cx.place(call, 0, without(form.place, axis))?;
+    cx.place(call, 0, form.place.without(axis))?;
     let attrs = attrs([("dim", Attr::Int(dim as i64)), ("index", Attr::Int(at as i64))]);
     cx.emit(call, "select", vec![operand], attrs);
     Ok(())
@@ -197,7 +195,7 @@ fn unbind(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), Torc
     let axis = whole_axis(&bound, &form, "dim", 0)?;
     let dim = sample_axis(&bound, &form, "dim", 0)?;
     for (index, output) in call.outputs.iter().enumerate() {
-        cx.place(call, index, without(form.place, axis))?;
+        cx.place(call, index, form.place.without(axis))?;
         let attrs = attrs([("dim", Attr::Int(dim as i64)), ("index", Attr::Int(index as i64))]);
         let name = format!("{}_{index}", call.node);
         cx.emit_as(call, &name, "select", vec![operand.clone()], vec![output.clone()], attrs);
@@ -251,7 +249,7 @@ fn stack(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), Torch
     let dim = bound.int("dim", 0)?;
     let new = axis(dim, form.rank() + 1).ok_or_else(|| wrong(dim))?;
     let moved = usize::from(new <= form.place.axis);
-    let result = cx.place(call, 0, Place { axis: form.place.axis + moved, ..form.place })?;
+    let result = cx.place(call, 0, form.place.behind(moved))?;
     let dim = result.in_sample(new).ok_or_else(|| mixes(&bound))?;
     let mut shape = result.sample();
     shape[dim] = 1;

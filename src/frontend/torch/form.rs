@@ -3,7 +3,8 @@
 //! Hardware sees one sample at a time, PyTorch a batch of them, and the batch is an axis like any
 //! other: attention turns it to the second place, and folds the heads into it. As long as no operator
 //! mixes samples, a sample is what is left when the batch is 1 and its axis, if it is one of its own,
-//! is taken away: the elements keep their order.
+//! is taken away: the elements keep their order. A program exported for one sample may lose that axis
+//! and find it again; in between the whole tensor is the sample.
 
 use super::error::SymbolError;
 use super::inputs::{Batch, MAX_ELEMENTS};
@@ -20,6 +21,8 @@ pub(super) struct Extents {
     batch: Vec<bool>,
     /// The batch of the export; 1 if it is dynamic.
     samples: usize,
+    /// Whether that is one sample: then an axis of the batch need not be there at all.
+    single: bool,
 }
 
 /// The place of the batch: axis `axis` is `outer * batch * inner`.
@@ -31,6 +34,27 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// No axis at all, in a program of one sample: what is left of it is the sample.
+    pub(super) const NOWHERE: Place = Place { axis: usize::MAX, outer: 1, inner: 1 };
+
+    /// Whether the batch has no axis.
+    pub(super) fn is_nowhere(self) -> bool {
+        self == Place::NOWHERE
+    }
+
+    /// The place after axes were added in front of it.
+    pub(super) fn behind(self, added: usize) -> Place {
+        if self.is_nowhere() { self } else { Place { axis: self.axis + added, ..self } }
+    }
+
+    /// The place after an axis is gone.
+    pub(super) fn without(self, axis: usize) -> Place {
+        match self.is_nowhere() || axis >= self.axis {
+            true => self,
+            false => Place { axis: self.axis - 1, ..self },
+        }
+    }
+
     /// An axis of its own.
     pub(super) fn own(axis: usize) -> Place {
         Place { axis, outer: 1, inner: 1 }
@@ -63,15 +87,19 @@ impl Extents {
         if sizes.len() > MAX_RANK || elements.is_none_or(|it| it > MAX_ELEMENTS) {
             return Err(impossible());
         }
+        let single = *batch == Batch::Fixed(1);
         let samples = match batch {
             Batch::Symbols(_) => 1,
             Batch::Fixed(samples) => usize::try_from(*samples).map_err(|_| impossible())?,
         };
-        Ok(Extents { sizes, batch: dims.iter().map(|it| it.batch).collect(), samples })
+        Ok(Extents { sizes, batch: dims.iter().map(|it| it.batch).collect(), samples, single })
     }
 
     /// The form with the batch at a place, if the sizes agree with that.
     pub(super) fn form(&self, place: Place) -> Option<Form> {
+        if place.is_nowhere() {
+            return self.single.then(|| Form { sizes: self.sizes.clone(), place });
+        }
         let size = place.outer.checked_mul(place.inner)?;
         let dynamic = self.batch.contains(&true);
         let others = (0..self.batch.len()).any(|it| it != place.axis && self.batch[it]);
@@ -86,6 +114,11 @@ impl Extents {
 
     /// The form of what has the elements of `from` in their order.
     pub(super) fn reshaped(&self, from: &Form) -> Option<Form> {
+        if self.single {
+            // Any axis of 1 may be the one of the batch; the elements are the same.
+            let axis = self.sizes.iter().position(|it| *it == 1);
+            return self.form(axis.map_or(Place::NOWHERE, Place::own));
+        }
         let product = |part: &[usize]| part.iter().product::<usize>();
         let Place { axis, outer, inner } = from.place;
         let before = product(&from.sizes[..axis]).checked_mul(outer)?;
@@ -178,6 +211,26 @@ mod tests {
             let form = sizes(&[1, 2, 8, 8], 0).reshaped(&turned).unwrap();
             assert_eq!((form.place, form.sample()), (Place::own(0), vec![2, 8, 8]));
         }
+    }
+
+    /// Exported for one sample, no axis tells where the batch would be.
+    #[test]
+    fn one_sample_needs_no_axis() {
+        let sizes = |sizes: &[i64]| {
+            let sizes: Vec<SymInt> = sizes.iter().map(|it| SymInt::Int(*it)).collect();
+            Extents::of(&sizes, &Batch::Fixed(1)).unwrap()
+        };
+        let form = sizes(&[8, 1, 16]).form(Place::own(1)).unwrap();
+        let folded = sizes(&[8, 2, 8]).reshaped(&form).unwrap();
+        assert_eq!((folded.place, folded.sample()), (Place::NOWHERE, vec![8, 2, 8]));
+        assert_eq!((folded.in_sample(0), folded.in_sample(2)), (Some(0), Some(2)));
+        assert_eq!(
+            (folded.place.behind(1), folded.place.without(0)),
+            (Place::NOWHERE, Place::NOWHERE)
+        );
+        let again = sizes(&[1, 2, 8, 8]).reshaped(&folded).unwrap();
+        assert_eq!((again.place, again.sample()), (Place::own(0), vec![2, 8, 8]));
+        assert!(extents(&[4, 6], None).form(Place::NOWHERE).is_none());
     }
 
     #[test]

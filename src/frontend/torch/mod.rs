@@ -209,7 +209,8 @@ fn check_outputs(
 ) {
     for output in &program.outputs {
         let form = translator.form(&ops::Operand::Tensor(output.clone()));
-        if form.is_some_and(|it| it.place.axis != 0 || it.place.outer != 1) {
+        let place = form.map(|it| it.place).filter(|it| !it.is_nowhere());
+        if place.is_some_and(|it| it.axis != 0 || it.outer != 1) {
             push(problems, file, output, TorchError::Turned { tensor: output.clone() });
         }
     }

@@ -145,13 +145,23 @@ fn each(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), TorchE
     }
     let rank = cx.extents(call, 0)?.sizes.len();
     let mut place: Option<Place> = None;
-    for form in [&left, &right].into_iter().filter_map(|it| cx.form(it)) {
+    let forms: Vec<&Form> = [&left, &right].into_iter().filter_map(|it| cx.form(it)).collect();
+    for form in &forms {
         let added = rank.checked_sub(form.rank()).ok_or_else(|| mixes(&bound))?;
-        let here = Place { axis: form.place.axis + added, ..form.place };
-        if place.is_some_and(|it| it != here) {
-            return Err(mixes(&bound));
-        }
-        place = Some(here);
+        let here = form.place.behind(added);
+        place = match place {
+            Some(place) if here.is_nowhere() => Some(place),
+            Some(place) if !place.is_nowhere() && place != here => return Err(mixes(&bound)),
+            _ => Some(here),
+        };
+    }
+    // A sample without batch must not have an axis where the other has the batch.
+    let meets = |form: &&Form| {
+        form.place.is_nowhere()
+            && place.is_some_and(|it| !it.is_nowhere() && form.rank() + it.axis >= rank)
+    };
+    if forms.iter().copied().any(|it| meets(&it)) {
+        return Err(mixes(&bound));
     }
     let form = cx.place(call, 0, place.ok_or_else(|| mixes(&bound))?)?;
     let operands = [cx.adapt(call, &left, &form)?, cx.adapt(call, &right, &form)?];
@@ -217,8 +227,9 @@ fn product(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), Tor
         // The axis that is summed over, and for the right operand also the one that stays last.
         let free = if side == 0 { form.rank() - 1 } else { form.rank().saturating_sub(2) };
         let added = rank.checked_sub(form.rank()).ok_or_else(|| mixes(&bound))?;
-        let here = Place { axis: form.place.axis + added, ..form.place };
-        if form.place.axis >= free || place.is_some_and(|it| it != here) {
+        let here = form.place.behind(added);
+        let inside = !here.is_nowhere() && form.place.axis >= free;
+        if inside || place.is_some_and(|it| it != here) {
             return Err(mixes(&bound));
         }
         place = Some(here);
@@ -280,11 +291,13 @@ fn reduce(cx: &mut Translator<'_>, call: &Call, mut bound: Bound) -> Result<(), 
     }
     axes.sort_unstable();
     let keepdim = bound.flag("keepdim")?;
-    let before = axes.iter().filter(|it| **it < form.place.axis).count();
-    let axis = if keepdim { form.place.axis } else { form.place.axis - before };
+    let place = match keepdim {
+        true => form.place,
+        false => axes.iter().rev().fold(form.place, |place, axis| place.without(*axis)),
+    };
     let counted: Option<Vec<usize>> = axes.iter().map(|it| form.in_sample(*it)).collect();
     let counted = counted.ok_or_else(|| mixes(&bound))?;
-    cx.place(call, 0, Place { axis, ..form.place })?;
+    cx.place(call, 0, place)?;
     bound.attrs.insert("dim".to_owned(), ints(counted));
     bound.attrs.insert("keepdim".to_owned(), Attr::Bool(keepdim));
     cx.emit(call, &bound.op, vec![Some(operand)], bound.attrs);
@@ -352,7 +365,7 @@ fn image(cx: &mut Translator<'_>, call: &Call, mut bound: Bound) -> Result<(), T
 fn trailing(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), TorchError> {
     let (_, form) = first(cx, &bound)?;
     let axes = bound.ints("normalized_shape")?.unwrap_or_default().len();
-    if form.place.axis + axes >= form.rank() {
+    if !form.place.is_nowhere() && form.place.axis + axes >= form.rank() {
         return Err(mixes(&bound));
     }
     cx.place(call, 0, form.place)?;
@@ -397,7 +410,8 @@ fn attention(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), T
     let form = data(cx, &bound, "query")?;
     for name in ["query", "key", "value"] {
         let other = data(cx, &bound, name)?;
-        if other.place != form.place || other.place.axis + 2 >= other.rank() {
+        let inside = !form.place.is_nowhere() && form.place.axis + 2 >= other.rank();
+        if other.place != form.place || inside {
             return Err(mixes(&bound));
         }
     }

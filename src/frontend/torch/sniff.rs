@@ -3,6 +3,8 @@
 use std::io::Cursor;
 
 use zip::ZipArchive;
+use zip::read::{ArchiveOffset, Config};
+use zip::result::ZipResult;
 
 /// Kinds of files that hold PyTorch models; only the first can be read without Python.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,7 @@ pub(super) fn kind(bytes: &[u8]) -> Option<Kind> {
     if !bytes.starts_with(b"PK\x03\x04") {
         return None;
     }
-    let zip = ZipArchive::new(Cursor::new(bytes)).ok()?;
+    let zip = open(bytes).ok()?;
     let names = names(&zip);
     let ends =
         |ending: &str| names.iter().any(|it| it == ending || it.ends_with(&format!("/{ending}")));
@@ -61,6 +63,13 @@ pub(super) fn kind(bytes: &[u8]) -> Option<Kind> {
         (true, false) => Some(Kind::Pickle),
         (false, false) => None,
     }
+}
+
+/// Opens a ZIP archive that begins with the file. To look for another beginning finds the directory of
+/// the archive that PyTorch puts inside, the sample inputs.
+pub(super) fn open(bytes: &[u8]) -> ZipResult<ZipArchive<Cursor<&[u8]>>> {
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    ZipArchive::with_config(config, Cursor::new(bytes))
 }
 
 /// Names of the members that are text.

@@ -198,7 +198,9 @@ impl<'a> Translator<'a> {
         operand: &Operand,
         form: &Form,
     ) -> Result<Operand, CallError> {
-        let Some(value) = self.value(operand) else { return Ok(operand.clone()) };
+        let Some(value) = self.value(operand).filter(|_| !form.place.is_nowhere()) else {
+            return Ok(operand.clone());
+        };
         let mixes = || CallError::Mixes { op: call.target.clone() };
         let behind = form.rank() - form.place.axis;
         let Some(axis) = value.data.ndim().checked_sub(behind) else { return Ok(operand.clone()) };

@@ -14,6 +14,7 @@ fn own_programs_compute_what_pytorch_does() {
     check(&own("t_zoo.pt2"), None, &own("t_zoo.npz"));
     check(&own("t_strides.pt2"), None, &own("t_strides.npz"));
     check(&own("t_image.pt2"), None, &own("t_image.npz"));
+    check(&own("t_single.pt2"), None, &own("t_single.npz"));
     check(&own("t_steps.pt2"), None, &own("t_steps.npz"));
 }
 

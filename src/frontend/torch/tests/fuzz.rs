@@ -20,8 +20,9 @@ fn survives(what: &str, seed: u64, bytes: &[u8]) -> bool {
 
 /// Small programs of every kind.
 fn programs() -> Vec<(&'static str, Members)> {
-    let names = ["t_mlp.pt2", "t_zoo.pt2", "t_strides.pt2", "t_image.pt2", "t_steps.pt2"];
-    names.into_iter().map(|it| (it, unpack(&own(it)))).collect()
+    const NAMES: [&str; 6] =
+        ["t_mlp.pt2", "t_zoo.pt2", "t_strides.pt2", "t_image.pt2", "t_steps.pt2", "t_single.pt2"];
+    NAMES.into_iter().map(|it| (it, unpack(&own(it)))).collect()
 }
 
 #[test]

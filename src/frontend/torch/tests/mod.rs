@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use zip::{CompressionMethod, ZipWriter};
 
 use super::load;
 use crate::source::RawModel;
@@ -37,7 +37,7 @@ fn sample(name: &str) -> Option<Vec<u8>> {
 type Members = BTreeMap<String, Vec<u8>>;
 
 fn unpack(bytes: &[u8]) -> Members {
-    let mut zip = ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let mut zip = super::sniff::open(bytes).unwrap();
     let mut members = Members::new();
     for index in 0..zip.len() {
         let mut file = zip.by_index(index).unwrap();
