@@ -59,6 +59,38 @@ pub(super) fn import_grouped_query(cx: &Import<'_>) -> Result<Imported, LayerErr
     import(cx, &Heads { queries, keys, key: length, value: length })
 }
 
+/// Keras `Attention`: without projections; query, value, key.
+pub(super) fn import_plain(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    if cx.attrs().bool("use_scale", false)? {
+        return Err(cx.value_error("use_scale", true, "false"));
+    }
+    match cx.attrs().str("score_mode", "dot")? {
+        "dot" => {}
+        other => return Err(cx.value_error("score_mode", other, "dot")),
+    }
+    let key = if cx.node.inputs.len() > 2 { 2 } else { 1 };
+    let rows = |index: usize| match cx.shape(index)?.0[..] {
+        [rows, _] => Ok(rows),
+        _ => {
+            let expected = "[steps, features]".to_owned();
+            Err(LayerError::Shapes { found: vec![cx.shape(index)?.clone()], expected })
+        }
+    };
+    let mut made = Imported::default();
+    let projected = [0, key].map(Operand::Input);
+    let scores = Einsum::of(b"tk", b"sk", b"ts");
+    let causal = cx.attrs().bool("call:use_causal_mask", false)?;
+    let scores = made.add("scores", scores, &projected);
+    let attention = weighed(scores, [rows(0)?, rows(key)?], causal, &mut made);
+    let mixed = Einsum::of(b"ts", b"sv", b"tv");
+    let output = made.add("", mixed, &[attention, Operand::Input(1)]);
+    let mut outputs = vec![output];
+    if cx.attrs().bool("call:return_attention_scores", false)? {
+        outputs.push(attention);
+    }
+    Ok(made.with_outputs(outputs))
+}
+
 fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
     let rows = |index: usize| match cx.shape(index)?.0[..] {
         [rows, width] => Ok((rows, width)),
@@ -70,10 +102,7 @@ fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
     // Query, value, key; without a key the value is the key too.
     let key_at = if cx.node.inputs.len() > 2 { 2 } else { 1 };
     let sources = [(0, rows(0)?), (key_at, rows(key_at)?), (1, rows(1)?)];
-    let causal = match cx.attrs().get("call:use_causal_mask") {
-        Some(_) => cx.attrs().bool("call:use_causal_mask", false)?,
-        None => false,
-    };
+    let causal = cx.attrs().bool("call:use_causal_mask", false)?;
     let bias = cx.attrs().bool("use_bias", true)?;
     let mut made = Imported::default();
     let scale = 1.0 / (heads.key as f64).sqrt();
@@ -96,7 +125,8 @@ fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
     }
     let ([_, _, value], steps) =
         ([0, 1, 2].map(|it| projected[it]), [sources[0].1.0, sources[1].1.0]);
-    let attention = probabilities(&projected, steps, causal, &mut made);
+    let scores = made.add("scores", Einsum::of(b"thk", b"shk", b"hts"), &projected[..2]);
+    let attention = weighed(scores, steps, causal, &mut made);
     let mixed = made.add("mixed", Einsum::of(b"hts", b"shv", b"thv"), &[attention, value]);
     let wide = heads.queries * heads.value;
     let mixed = made.add("flat", Reshape { shape: Shape(vec![steps[0], wide]) }, &[mixed]);
@@ -110,15 +140,13 @@ fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
 
 const HEADS: &str = "heads";
 
-/// How much of each value goes to each query, for every head.
-fn probabilities(
-    projected: &[Operand],
+/// Scores `[.., queries, keys]` as shares that add up to one, perhaps of earlier keys only.
+fn weighed(
+    mut scores: Operand,
     [queries, keys]: [usize; 2],
     causal: bool,
     made: &mut Imported,
 ) -> Operand {
-    let products = Einsum::of(b"thk", b"shk", b"hts");
-    let mut scores = made.add("scores", products, &projected[..2]);
     if causal {
         // As Keras: large enough that the exponential is zero.
         let hidden = |at: usize| if at % keys > at / keys { -1e9 } else { 0.0 };

@@ -33,6 +33,7 @@ pub(in crate::layers) const SPELLINGS: &[Spelling] = &[
     Spelling::keras("ops.repeat", repeat),
     Spelling::keras("repeat", repeat),
     Spelling::keras("ops.pad", pad),
+    Spelling::keras("pad", pad),
     Spelling::keras("ops.matmul", matmul),
     Spelling::keras("linalg.matmul", matmul),
     Spelling::keras("ops.mean", |cx| reduce(cx, Reduction::Mean)),
@@ -154,8 +155,15 @@ fn squeeze(cx: &Import<'_>) -> Result<Imported, LayerError> {
         let expected = "extent 1 in the axes that go".to_owned();
         return Err(LayerError::Shapes { found: vec![shape], expected });
     }
-    axes.iter().rev().for_each(|it| drop(shape.0.remove(*it)));
+    without(&mut shape, &axes);
     Ok(Imported::of(Reshape { shape }, [x]))
+}
+
+/// Takes axes away, which are in ascending order.
+fn without(shape: &mut Shape, axes: &[usize]) {
+    for axis in axes.iter().rev() {
+        shape.0.remove(*axis);
+    }
 }
 
 /// `x[:, 1:3, 0]`: places along each axis; a number takes its axis away.
@@ -191,7 +199,7 @@ fn get_item(cx: &Import<'_>) -> Result<Imported, LayerError> {
         return Ok(Imported::of(take, [x]));
     }
     shape = crate::layers::LayerSpec::infer(&take, &[&shape])?;
-    gone.iter().rev().for_each(|it| drop(shape.0.remove(*it)));
+    without(&mut shape, &gone);
     let mut made = Imported::default();
     let taken = made.add("slice", take, &[Operand::Input(x)]);
     let output = made.add("", Reshape { shape }, &[taken]);
@@ -303,10 +311,11 @@ fn repeat(cx: &Import<'_>) -> Result<Imported, LayerError> {
 fn pad(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let arguments = Arguments::of(cx);
     let x = arguments.data(0, &["x"])?;
-    let given = arguments.need(1, &["pad_width"])?;
+    let given = arguments.need(1, &["pad_width", "paddings"])?;
     let bad = || cx.value_error("pad_width", format!("{given:?}"), "two numbers for each axis");
     let mode = arguments.get(2, &["mode"]);
-    if mode.as_ref().is_some_and(|it| *it != Argument::Value(Attr::Str("constant".into()))) {
+    let constant = |it: &Argument| matches!(it, Argument::Value(Attr::Str(it)) if it.eq_ignore_ascii_case("constant"));
+    if mode.as_ref().is_some_and(|it| !constant(it)) {
         return Err(cx.value_error("mode", format!("{mode:?}"), "constant"));
     }
     if arguments.number(3, "constant_values", &["constant_values"], 0.0)? != 0.0 {
@@ -343,7 +352,7 @@ fn matmul(cx: &Import<'_>) -> Result<Imported, LayerError> {
     for name in
         ["transpose_a", "transpose_b", "adjoint_a", "adjoint_b", "a_is_sparse", "b_is_sparse"]
     {
-        if cx.attrs().bool("call:transpose_a", false)? {
+        if arguments.flag(usize::MAX, name, false)? {
             return Err(cx.value_error(name, true, "false"));
         }
     }
