@@ -80,8 +80,10 @@ pub(super) fn import_plain(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let projected = [0, key].map(Operand::Input);
     let scores = Einsum::of(b"tk", b"sk", b"ts");
     let causal = cx.attrs().bool("call:use_causal_mask", false)?;
+    let steps = [rows(0)?, rows(key)?];
+    check_mask(cx, causal, steps)?;
     let scores = made.add("scores", scores, &projected);
-    let attention = weighed(scores, [rows(0)?, rows(key)?], causal, &mut made);
+    let attention = weighed(scores, steps, causal, &mut made);
     let mixed = Einsum::of(b"ts", b"sv", b"tv");
     let output = made.add("", mixed, &[attention, Operand::Input(1)]);
     let mut outputs = vec![output];
@@ -104,6 +106,7 @@ fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
     let sources = [(0, rows(0)?), (key_at, rows(key_at)?), (1, rows(1)?)];
     let causal = cx.attrs().bool("call:use_causal_mask", false)?;
     let bias = cx.attrs().bool("use_bias", true)?;
+    check_mask(cx, causal, [sources[0].1.0, sources[1].1.0])?;
     let mut made = Imported::default();
     let scale = 1.0 / (heads.key as f64).sqrt();
     let parts = [
@@ -128,7 +131,7 @@ fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
     let scores = made.add("scores", Einsum::of(b"thk", b"shk", b"hts"), &projected[..2]);
     let attention = weighed(scores, steps, causal, &mut made);
     let mixed = made.add("mixed", Einsum::of(b"hts", b"shv", b"thv"), &[attention, value]);
-    let wide = heads.queries * heads.value;
+    let wide = heads.queries.saturating_mul(heads.value);
     let mixed = made.add("flat", Reshape { shape: Shape(vec![steps[0], wide]) }, &[mixed]);
     let output = made.add("", output(cx, heads, bias)?, &[mixed]);
     let mut outputs = vec![output];
@@ -139,6 +142,14 @@ fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
 }
 
 const HEADS: &str = "heads";
+
+/// A causal mask has an entry for each query and key: a bound on how many.
+fn check_mask(cx: &Import<'_>, causal: bool, steps: [usize; 2]) -> Result<(), LayerError> {
+    match causal && steps[0].saturating_mul(steps[1]) > 1 << 24 {
+        true => Err(cx.value_error("use_causal_mask", true, "false for so many steps")),
+        false => Ok(()),
+    }
+}
 
 /// Scores `[.., queries, keys]` as shares that add up to one, perhaps of earlier keys only.
 fn weighed(
@@ -170,7 +181,7 @@ fn projection(
         "key" => ("key/kernel", "key/bias"),
         _ => ("value/kernel", "value/bias"),
     };
-    let n_out = count * length;
+    let n_out = count.saturating_mul(length);
     let flat = |it: Tensor, shape: Vec<usize>| {
         let scaled = it.mapv(|it| it * scale).as_standard_layout().into_owned();
         scaled.into_shape_with_order(shape).expect("as many elements")

@@ -3,6 +3,7 @@
 use super::arguments::{Argument, Arguments};
 use super::arithmetic::list;
 use crate::layers::axes::sample_axis;
+use crate::layers::shape::MAX_PLACES;
 use crate::layers::{
     Concatenate, Einsum, Import, Imported, LayerError, Operand, Pad, Permute, Reduce, Reduction,
     Reshape, Spelling, Take,
@@ -111,7 +112,8 @@ fn reshape(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let open = |it: &&i64| **it == -1;
     let bad = || cx.value_error("shape", format!("{target:?}"), "-1 for the batch axis");
     let (batch, rest) = target.split_first().ok_or_else(bad)?;
-    let known: usize = rest.iter().filter_map(|it| usize::try_from(*it).ok()).product();
+    let extents = rest.iter().filter_map(|it| usize::try_from(*it).ok());
+    let known = extents.fold(1usize, usize::saturating_mul);
     let elements = cx.shape(x)?.elements();
     // A -1 in front is the batch axis if the rest is complete or open itself.
     let complete = rest.iter().filter(open).count() == 1 || known == elements;
@@ -304,7 +306,11 @@ fn repeat(cx: &Import<'_>) -> Result<Imported, LayerError> {
         return Err(cx.value_error("repeats", count, "1 and more"));
     }
     let count = count as usize;
-    let places = (0..cx.shape(x)?.0[axis] * count).map(|it| it / count).collect();
+    let extent = cx.shape(x)?.0[axis].saturating_mul(count);
+    if extent > MAX_PLACES {
+        return Err(cx.value_error("repeats", count, "not that many elements"));
+    }
+    let places = (0..extent).map(|it| it / count).collect();
     Ok(Imported::of(Take::along("Repeat", axis, places), [x]))
 }
 

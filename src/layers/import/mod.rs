@@ -6,6 +6,7 @@ mod imported;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::error::LayerError;
+use self::error::MAX_ELEMENTS;
 pub use self::imported::{Imported, Operand, Part};
 use super::{Input, Layer, SPELLINGS};
 use crate::error::{Located, Origin, Problem, Problems, Result};
@@ -290,6 +291,10 @@ impl<'m> Importer<'m> {
                 .locate(at)?;
             let shapes: Vec<&Shape> = operands.iter().map(|id| &self.graph.node(*id).ty).collect();
             let ty = layer.spec().infer(&shapes).locate(at)?;
+            let elements = ty.0.iter().try_fold(1usize, |all, it| all.checked_mul(*it));
+            if !elements.is_some_and(|it| (1..=MAX_ELEMENTS).contains(&it)) {
+                return Err(LayerError::Extent { shape: ty }).locate(at);
+            }
             let name = self.name(raw, name);
             let origin = self.model.origin(&name);
             let node = Node { name, op: layer, ty, origin };

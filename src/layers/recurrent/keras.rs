@@ -38,7 +38,7 @@ fn layer(cx: &Import<'_>, cell: Cell, sequences: bool) -> Result<Recurrent, Laye
         Cell::Gru { .. } => Cell::Gru { reset_after: cx.attrs().bool("reset_after", true)? },
         other => other,
     };
-    let columns = cell.gates() * units;
+    let columns = units.saturating_mul(cell.gates());
     let kernel = cx.weight_of("kernel", &[cx.shape(0)?.last(), columns])?;
     let recurrent = cx.weight_of("recurrent_kernel", &[units, columns])?;
     let (bias, recurrent_bias) = match (cx.attrs().bool("use_bias", true)?, cell) {
