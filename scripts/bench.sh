@@ -3,7 +3,7 @@
 # out/bench/*.md (and the numbers to *.json). Fetches the peers into .tools/peers first.
 #
 #   scripts/bench.sh                   all of them: hours on two cores
-#   BENCH="cmvm models" scripts/bench.sh   some of: cmvm models fmax calibrate datapath
+#   BENCH="cmvm models" scripts/bench.sh   some of: cmvm models fmax calibrate datapath tables_logic
 #
 #   NN2RTL      the binary; default: target/release/nn2rtl
 #   BENCH_ARGS  given to every Python script as well, such as "--seeds 1"
@@ -22,7 +22,7 @@ python() { KERAS_BACKEND=jax "$tools/peers/bin/python" "$@"; }
 say() { printf 'bench: %s\n' "$*"; }
 
 failed=0
-for bench in ${BENCH:-cmvm models fmax calibrate datapath}; do
+for bench in ${BENCH:-cmvm models fmax calibrate datapath tables_logic}; do
   say "$bench -> $out/$bench.md"
   # shellcheck disable=SC2086 # BENCH_ARGS holds several words
   case $bench in
@@ -36,6 +36,10 @@ for bench in ${BENCH:-cmvm models fmax calibrate datapath}; do
       ;;
     calibrate)
       python benches/calibrate.py --fit --out "$out/calibrate.md" --json "$out/calibrate.json" \
+        ${BENCH_ARGS:-}
+      ;;
+    tables_logic)
+      python benches/tables_logic.py --out "$out/tables_logic.md" --json "$out/tables_logic.json" \
         ${BENCH_ARGS:-}
       ;;
     datapath)

@@ -64,6 +64,7 @@ pub(super) fn run(args: &Cmvm) -> Result<Outcome> {
         inputs: &inputs,
         limit: args.delay_limit,
         effort: args.effort,
+        lut_inputs: 0,
     };
     // Weights have 53 bits at most, so the sums of their products can be checked without overflow.
     let largest: i128 = matrix.iter().map(|it| it.abs()).sum();

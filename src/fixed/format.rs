@@ -280,6 +280,7 @@ impl Format {
 }
 
 /// Bits that two's complement (or plain binary if `lo >= 0`) needs for all of `[lo, hi]`; 0 for 0.
+#[inline]
 pub fn bits_of(lo: i128, hi: i128) -> u32 {
     let magnitude = |v: i128| 128 - (if v < 0 { !v } else { v }).leading_zeros();
     if lo < 0 { magnitude(lo).max(magnitude(hi)) + 1 } else { magnitude(hi) }

@@ -4,6 +4,8 @@
 //! pass through), a table what its address and data bits take in lookup tables, and so on. Synthesis
 //! shares some of it between operations, which this does not know.
 
+use std::collections::BTreeMap;
+
 use super::datapath::{Datapath, Interval, Op, Term, ValueId};
 use crate::device::{Resources, adder_luts, compare_luts, multiplier_luts, mux_luts};
 use crate::fixed::bits_of;
@@ -13,8 +15,17 @@ use crate::rtl::truth;
 pub fn luts_by_scope(datapath: &Datapath, lut_inputs: u32) -> Vec<Resources> {
     let mut costs = vec![Resources::default(); datapath.scopes.len().max(1)];
     let live = datapath.live();
+    // A table is looked into once, however often it is read.
+    let mut tables = BTreeMap::new();
     for id in datapath.values().filter(|id| live[id.index()]) {
-        costs[datapath.scope_of(id).index()] += Resources::luts(luts(datapath, id, lut_inputs));
+        let count = || luts(datapath, id, lut_inputs);
+        let luts = match datapath.op(id) {
+            Op::Table(table, index) => {
+                *tables.entry((table, datapath.interval(index))).or_insert_with(count)
+            }
+            _ => count(),
+        };
+        costs[datapath.scope_of(id).index()] += Resources::luts(luts);
     }
     costs
 }
@@ -23,8 +34,8 @@ pub fn luts_by_scope(datapath: &Datapath, lut_inputs: u32) -> Vec<Resources> {
 pub fn luts(datapath: &Datapath, id: ValueId, lut_inputs: u32) -> u64 {
     let width = |it: ValueId| datapath.width(it);
     match datapath.op(id) {
-        Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0,
-        Op::Add(a, b) => adder_luts(carry_bits(datapath, a, b, datapath.interval(id))),
+        Op::Input(..) | Op::Const(_) | Op::Slice { .. } | Op::Dsp(..) => 0,
+        Op::Add(..) | Op::Add3(..) => Chain::of(datapath, id).luts(),
         Op::Mul(a, b) => multiplier_luts(width(a), width(b), lut_inputs),
         Op::Any { width, .. } => u64::from((width - 1).div_ceil(lut_inputs - 1)),
         // A constant alternative folds into the lookup table of each bit.
@@ -40,26 +51,61 @@ pub fn luts(datapath: &Datapath, id: ValueId, lut_inputs: u32) -> u64 {
     }
 }
 
-/// Length of the carry chain of a sum: from its highest bit down to the lowest at which both operands
-/// are present. Below it the lower operand passes through, unless it is the subtracted one. The low
-/// zeros of a constant are not there at all.
-pub fn carry_bits(datapath: &Datapath, a: Term, b: Term, sum: Interval) -> u32 {
-    let constant_zero = |it: Term| datapath.interval(it.value).constant() == Some(0);
-    let lowest = |it: Term| {
-        let zeros = datapath.interval(it.value).constant().filter(|it| *it != 0);
-        it.shift + zeros.map_or(0, i128::trailing_zeros)
-    };
-    let (low, high) = if lowest(a) <= lowest(b) { (a, b) } else { (b, a) };
-    if low.negate || constant_zero(high) {
-        return sum.width().saturating_sub(lowest(low));
+/// The carry chain of a sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Its length: from the highest bit of the sum down to the lowest at which two terms are present
+    /// or a subtracted one is. Below it the lowest term passes through.
+    pub bits: u32,
+    /// Somewhere three terms meet.
+    pub ternary: bool,
+}
+
+impl Chain {
+    /// The chain of a value that is a sum.
+    pub fn of(datapath: &Datapath, id: ValueId) -> Chain {
+        Chain::new(datapath, datapath.op(id).terms(), datapath.interval(id))
     }
-    let lower = datapath.term_interval(low);
-    let apart = lower.lo >= 0 && lower.width() <= lowest(high) && !high.negate;
-    if apart { 0 } else { sum.width().saturating_sub(lowest(high)) }
+
+    /// The chain of a sum of up to three terms. The low zeros of a constant are not there at all.
+    pub fn new(datapath: &Datapath, terms: impl IntoIterator<Item = Term>, sum: Interval) -> Chain {
+        let mut first = u32::MAX;
+        // Terms before: where they begin and behind which bit they end.
+        let mut seen: [Option<(u32, u32)>; 3] = [None; 3];
+        let (mut ternary, mut count) = (true, 0);
+        for term in terms {
+            let interval = datapath.term_interval(term);
+            if interval.constant() == Some(0) {
+                continue;
+            }
+            let constant = datapath.interval(term.value).constant();
+            let low = term.shift + constant.map_or(0, i128::trailing_zeros);
+            let end = if interval.signed() { u32::MAX } else { interval.bits() };
+            if term.negate {
+                first = first.min(low);
+            }
+            for (lower, upper) in seen.into_iter().flatten() {
+                match low.max(lower) {
+                    meet if meet < end.min(upper) => first = first.min(meet),
+                    _ => ternary = false,
+                }
+            }
+            seen[count] = Some((low, end));
+            count += 1;
+        }
+        // Intervals of bits that meet in pairs all meet.
+        Chain { bits: sum.width().saturating_sub(first), ternary: ternary && count == 3 }
+    }
+
+    /// Lookup tables.
+    pub fn luts(self) -> u64 {
+        adder_luts(self.bits)
+    }
 }
 
 /// Length of the carry chain of `low + (high << shift)`, where `high` has its sign already; `negate`
 /// says that it is subtracted. Nothing is added where the two lie apart.
+#[inline]
 pub fn chain_bits(low: Interval, high: Interval, shift: u32, negate: bool) -> u32 {
     if low.lo >= 0 && low.bits() <= shift && !negate {
         return 0;

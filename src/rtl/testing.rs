@@ -1,5 +1,7 @@
 //! Random scalar programs and inputs for them; a seed says everything.
 
+use std::sync::Arc;
+
 use super::datapath::{
     Datapath, Interval, Logic, Op, Port, Relation, Scope, Tensor, Term, ValueId, evaluate,
 };
@@ -213,6 +215,59 @@ fn table(random: &mut Random, datapath: &mut Datapath, value: ValueId) -> ValueI
     datapath.lookup(contents.into(), index)
 }
 
+/// Tables of `2^bits` entries: a name, and what is in it.
+pub(crate) fn kinds(bits: u32, width: u32) -> Vec<(&'static str, Arc<[i128]>)> {
+    let count = 1i128 << bits;
+    let most = f64::from(u32::MAX >> (32 - width));
+    let of = |f: &dyn Fn(f64) -> f64| -> Arc<[i128]> {
+        (0..count).map(|it| (most * f(it as f64 / count as f64)).round() as i128).collect()
+    };
+    let mut random = Random(u64::from(bits * 100 + width));
+    let mut draw = |lo, hi| -> Vec<i128> { (0..count).map(|_| random.within(lo, hi)).collect() };
+    let noise = draw(-(1 << width), (1 << width) - 1);
+    let mut sorted = draw(0, (1 << width) - 1);
+    sorted.sort_unstable();
+    let sparse = draw(0, 40).into_iter().map(|it| if it == 0 { 1 << (width - 1) } else { 0 });
+    vec![
+        ("sigmoid", of(&|x| 1.0 / (1.0 + (8.0 - 16.0 * x).exp()))),
+        ("tanh", of(&|x| (16.0 * x - 8.0).tanh())),
+        ("exp", of(&|x| (-8.0 * x).exp())),
+        ("inverse", of(&|x| 1.0 / (1.0 + 63.0 * x))),
+        ("sqrt", of(&f64::sqrt)),
+        ("sine", of(&|x| (6.0 * x).sin())),
+        ("random", noise.into()),
+        ("monotone", sorted.into()),
+        ("sparse", sparse.collect()),
+        ("constant", vec![-5; count as usize].into()),
+        ("wires", (0..count).map(|it| it >> 1).collect()),
+    ]
+}
+
+/// A program that reads every kind of table, also in part and with what two inputs add up to.
+pub(crate) fn tables(bits: u32, width: u32) -> Datapath {
+    let mut datapath = Datapath::default();
+    enter(&mut datapath, "table");
+    let last = (1i128 << bits) - 1;
+    let whole = Interval::new(0, last);
+    let part = Interval::new(last / 5, last / 2);
+    let inputs = [whole, part, Interval::new(0, last / 2)];
+    let elements: Vec<_> =
+        (0..).zip(inputs).map(|(at, it)| datapath.push(Op::Input(0, at), it)).collect();
+    let sum = datapath.add(Term::plain(elements[1]), Term::plain(elements[2]));
+    let slots = inputs.iter().map(|it| (it.width(), false)).collect();
+    let mut read = Vec::new();
+    for (_, contents) in kinds(bits, width) {
+        for index in [elements[0], elements[1], sum] {
+            read.push(datapath.lookup(contents.clone(), index));
+        }
+    }
+    datapath.inputs.push(Port { name: "x".to_owned(), elements, slots });
+    let slot = |it: &_| (datapath.interval(*it).width(), datapath.interval(*it).signed());
+    let slots = read.iter().map(slot).collect();
+    datapath.outputs.push(Port { name: "y".to_owned(), elements: read, slots });
+    datapath
+}
+
 /// Mantissas for every input: random, or an end of the range.
 pub(crate) fn sample(random: &mut Random, datapath: &Datapath) -> Vec<Vec<i128>> {
     let extreme = random.below(4);
@@ -278,7 +333,9 @@ impl Delays for Figures {
         match datapath.op(id) {
             Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0.0,
             Op::Add(..) => adder(width(id)),
+            Op::Add3(..) => 0.5 + adder(width(id)),
             Op::Mul(a, b) => 2.0 + 0.05 * f64::from(width(a) + width(b)),
+            Op::Dsp(..) => 2.5,
             Op::Compare(_, a, b) => adder(width(a).max(width(b))),
             Op::Any { width, .. } => 0.5 * f64::from(1 + width / 7),
             Op::Mux(..) | Op::Logic(..) => 0.5,

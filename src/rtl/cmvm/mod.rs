@@ -2,9 +2,9 @@
 //!
 //! Weights are written in canonical signed digits. `difference` refers columns to similar columns,
 //! `share` computes pairs of terms that occur more than once only once, `tail` adds up what is left
-//! of each column by the tree with the shortest carry chains, and `search` tries several such plans
+//! of each column by the tree with the shortest carry chains, which `tree` improves once more, and `search` tries several such plans
 //! and keeps the best. All of them count full adders (the bits of carry chains), not adders: where
-//! operands overlap little, little is added.
+//! operands overlap little, little is added. `pack` puts inputs of few bits into lookup tables first.
 //!
 //! A limit of depth is given as additions beyond the least depth of each output, which is that of a
 //! balanced tree over its digits.
@@ -13,10 +13,14 @@ mod constant;
 mod difference;
 mod digits;
 mod graph;
+mod pack;
 mod pool;
 mod search;
 mod share;
 mod tail;
+mod tree;
+
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -57,20 +61,23 @@ pub struct Budget {
     pub effort: Effort,
     /// Additions beyond the least depth of each output; `None`: any number.
     pub limit: Option<u32>,
+    /// Inputs of the lookup tables into which narrow inputs may be packed; 0: only additions.
+    pub lut_inputs: u32,
 }
 
 impl Budget {
     /// Found soon, and shallow: for software and tests.
-    pub const QUICK: Budget = Budget { effort: Effort::Fast, limit: Some(1) };
+    pub const QUICK: Budget = Budget { effort: Effort::Fast, limit: Some(1), lut_inputs: 0 };
 
-    /// The budgets with which a design is tried: deeper graphs are smaller, shallower ones faster.
-    pub fn choices(effort: Effort) -> Vec<Budget> {
+    /// The budgets with which a design is tried on a fabric: deeper graphs are smaller, shallower ones
+    /// faster.
+    pub fn choices(effort: Effort, lut_inputs: u32) -> Vec<Budget> {
         let limits: &[Option<u32>] = match effort {
             Effort::Fast => &[Some(1)],
             Effort::Normal => &[Some(2), Some(0)],
             Effort::Max => &[None, Some(2), Some(1), Some(0)],
         };
-        limits.iter().map(|limit| Budget { effort, limit: *limit }).collect()
+        limits.iter().map(|limit| Budget { effort, limit: *limit, lut_inputs }).collect()
     }
 }
 
@@ -98,6 +105,8 @@ pub struct Problem<'a> {
     pub limit: Option<u32>,
     /// How long to search.
     pub effort: Effort,
+    /// Inputs of the lookup tables into which narrow inputs may be packed; 0: only additions.
+    pub lut_inputs: u32,
 }
 
 impl Problem<'_> {
@@ -120,7 +129,7 @@ impl Problem<'_> {
 /// One addition: `(na ? - : +)(v[a] << sa) (nb ? - : +)(v[b] << sb)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Add {
-    /// First operand: an input (`< n_in`) or the result of addition `a - n_in`.
+    /// First operand: an input, a table or an addition, numbered in this order.
     pub a: usize,
     /// Shift of the first operand.
     pub shift_a: u32,
@@ -137,7 +146,7 @@ pub struct Add {
 /// An output: `(negate ? - : +)(v[value] << shift)`, an exact division where the shift is negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Output {
-    /// An input or the result of an addition.
+    /// An input, a table or an addition, numbered in this order.
     pub value: usize,
     /// Shift left.
     pub shift: i32,
@@ -145,11 +154,24 @@ pub struct Output {
     pub negate: bool,
 }
 
+/// A weighted sum of a few narrow inputs, as a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// The inputs.
+    pub inputs: Vec<usize>,
+    /// Bits of each input in the index; those of the first are the lowest.
+    pub widths: Vec<u32>,
+    /// The sum for every index.
+    pub contents: Arc<[i128]>,
+}
+
 /// A program that multiplies a vector by a constant matrix.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AdderGraph {
     /// Number of inputs.
     pub n_in: usize,
+    /// Tables of inputs.
+    pub tables: Vec<Table>,
     /// Additions, operands before users.
     pub adds: Vec<Add>,
     /// Outputs; `None` for a column of zeros.
@@ -160,13 +182,18 @@ pub struct AdderGraph {
 pub fn solve(problem: &Problem<'_>) -> AdderGraph {
     debug_assert_eq!(problem.matrix.len(), problem.n_in * problem.n_out);
     debug_assert_eq!(problem.inputs.len(), problem.n_in);
-    search::search(problem)
+    let plain = search::search(problem);
+    match (problem.lut_inputs, problem.effort) {
+        (0, _) | (_, Effort::Fast) => plain,
+        _ => pack::best(problem, plain),
+    }
 }
 
 impl AdderGraph {
     /// Multiplies in software: the check on [`solve`].
     pub fn apply(&self, x: &[i128]) -> Vec<i128> {
         let mut values = x.to_vec();
+        values.extend(self.tables.iter().map(|it| it.contents[it.index(x)]));
         let signed =
             |v: i128, shift: u32, negate: bool| if negate { -(v << shift) } else { v << shift };
         for add in &self.adds {
@@ -182,9 +209,10 @@ impl AdderGraph {
         self.outputs.iter().map(output).collect()
     }
 
-    /// Number of additions on the longest path.
+    /// Number of tables and additions on the longest path.
     pub fn depth(&self) -> u32 {
         let mut depths = vec![0; self.n_in];
+        depths.resize(self.n_in + self.tables.len(), 1);
         for add in &self.adds {
             depths.push(depths[add.a].max(depths[add.b]) + 1);
         }
@@ -195,6 +223,7 @@ impl AdderGraph {
     /// Full adders: the bits of all carry chains.
     pub fn carry_bits(&self, problem: &Problem<'_>) -> u64 {
         let mut intervals: Vec<Interval> = problem.inputs.iter().map(|it| it.interval).collect();
+        intervals.extend(self.tables.iter().map(Table::interval));
         let mut bits = 0;
         for add in &self.adds {
             let (low, high) = (intervals[add.a], pool::negated_if(intervals[add.b], add.negate_b));
@@ -203,6 +232,13 @@ impl AdderGraph {
             intervals.push(Interval::new(low.lo + lo, low.hi + hi));
         }
         bits
+    }
+}
+
+impl AdderGraph {
+    /// Lookup tables of the packed inputs.
+    fn table_luts(&self, lut_inputs: u32) -> u64 {
+        self.tables.iter().map(|it| it.luts(lut_inputs)).sum()
     }
 }
 

@@ -43,11 +43,13 @@ impl Pool {
         self.len() as u32 - 1
     }
 
+    #[inline]
     pub(super) fn interval(&self, value: u32) -> Interval {
         self.intervals[value as usize]
     }
 
     /// Additions above a value.
+    #[inline]
     pub(super) fn depth(&self, value: u32) -> u32 {
         self.depths[value as usize]
     }
@@ -62,6 +64,7 @@ impl Pool {
     }
 
     /// What a term can be, without its shift.
+    #[inline]
     pub(super) fn signed(&self, term: Term) -> Interval {
         negated_if(self.interval(term.value), term.negate)
     }
@@ -78,6 +81,7 @@ impl Pool {
 
     /// Carry chain of the sum of two terms, and the bits it saves against keeping both: those in which
     /// the two overlap, and a carry.
+    #[inline]
     pub(super) fn worth(&self, x: Term, y: Term) -> (u32, i32) {
         let (sum, interval) = self.plan(x, y);
         let width = |value: u32| self.interval(value).bits() as i32;
@@ -86,6 +90,7 @@ impl Pool {
         (chain_bits(self.interval(sum.low), high, u32::from(sum.shift), sum.negate), overlap)
     }
 
+    #[inline]
     fn plan(&self, x: Term, y: Term) -> (Sum, Interval) {
         let (low, high) = if x.shift <= y.shift { (x, y) } else { (y, x) };
         let (shift, negate) = (high.shift - low.shift, high.negate != low.negate);
@@ -95,6 +100,7 @@ impl Pool {
     }
 }
 
+#[inline]
 pub(super) fn negated_if(it: Interval, negate: bool) -> Interval {
     if negate { Interval::new(-it.hi, -it.lo) } else { it }
 }

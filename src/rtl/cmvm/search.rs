@@ -18,6 +18,9 @@ const USEFUL_DEPTH: u32 = 4;
 /// Looser limits are this one: sums of `2^depth` are held in 64 bits, and nothing useful is deeper.
 const DEEPEST: u32 = 56;
 
+/// Trees of fewer terms are about as good as they can be.
+const FEWEST_TO_IMPROVE: usize = 12;
+
 /// One way to solve a problem.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
@@ -25,6 +28,25 @@ struct Plan {
     margin: Option<i64>,
     score: Score,
     seed: u64,
+}
+
+/// A plan carried out, but for the order in which the last terms are added up.
+struct Draft {
+    pool: Pool,
+    inputs: Vec<u32>,
+    /// Stand for outputs that others refer to.
+    given: Vec<u32>,
+    /// Those outputs.
+    outputs: Vec<Option<Term>>,
+    /// All other outputs.
+    open: Vec<Open>,
+}
+
+/// An output that no other refers to.
+struct Open {
+    column: usize,
+    tail: Tail,
+    depth: u32,
 }
 
 /// A result and what it costs.
@@ -38,6 +60,33 @@ impl Candidate {
     fn new(graph: AdderGraph, problem: &Problem<'_>) -> Candidate {
         let (bits, depth) = (graph.carry_bits(problem) as u32, graph.depth());
         Candidate { graph, bits, depth }
+    }
+
+    fn price(&self, problem: &Problem<'_>) -> u64 {
+        price(self.bits, self.depth, problem.n_out)
+    }
+}
+
+impl Draft {
+    /// Builds everything; the trees of open columns are improved for some rounds.
+    fn finish(&self, problem: &Problem<'_>, rounds: u32) -> Candidate {
+        let tree = |it: &Open| {
+            let mut tree = it.tail.tree(&self.pool, it.depth);
+            if it.tail.terms().len() >= FEWEST_TO_IMPROVE {
+                tree.improve(it.depth, rounds);
+            }
+            tree
+        };
+        let trees: Vec<_> = match rounds {
+            0 => self.open.iter().map(tree).collect(),
+            _ => self.open.par_iter().map(tree).collect(),
+        };
+        let mut pool = self.pool.clone();
+        let mut outputs = self.outputs.clone();
+        for (open, tree) in self.open.iter().zip(trees) {
+            outputs[open.column] = tree.build(&mut pool, open.tail.terms());
+        }
+        Candidate::new(graph::finish(&pool, &self.inputs, &self.given, &outputs), problem)
     }
 }
 
@@ -63,18 +112,36 @@ pub(super) fn search(problem: &Problem<'_>) -> AdderGraph {
         };
         attempt(problem, *plan, &parts, limits.is_some())
     };
-    // Threads cost more than a small problem does.
-    let mut candidates: Vec<Candidate> = match work < 2000 {
-        true => plans.iter().map(attempt).collect(),
-        false => plans.par_iter().map(attempt).collect(),
+    let draft = |plan: &Plan| {
+        let draft = attempt(plan);
+        (draft.finish(problem, 0).price(problem), draft)
     };
+    // Threads cost more than a small problem does.
+    let drafts: Vec<(u64, Draft)> = match work < 2000 {
+        true => plans.iter().map(draft).collect(),
+        false => plans.par_iter().map(draft).collect(),
+    };
+    let best = drafts.into_iter().min_by_key(|it| it.0);
+    let best =
+        best.expect("there is always the plain plan").1.finish(problem, rounds(problem.effort));
     if problem.n_in * problem.n_out == 1 {
         let chain = constant::chain(problem).map(|graph| Candidate::new(graph, problem));
         let most = limits.map_or(u32::MAX, |it| it[0].saturating_sub(depths[0]));
-        candidates.extend(chain.filter(|it| it.depth <= most));
+        let chain = chain.filter(|it| it.depth <= most);
+        if let Some(chain) = chain.filter(|it| it.price(problem) < best.price(problem)) {
+            return chain.graph;
+        }
     }
-    let best = candidates.into_iter().min_by_key(|it| price(it.bits, it.depth, problem.n_out));
-    best.expect("there is always the plain plan").graph
+    best.graph
+}
+
+/// Rounds of exchanges in the trees of the best plan.
+fn rounds(effort: Effort) -> u32 {
+    match effort {
+        Effort::Fast => 0,
+        Effort::Normal => 6,
+        Effort::Max => 30,
+    }
 }
 
 fn digit_count(column: &[i128]) -> usize {
@@ -114,7 +181,7 @@ fn give_inputs(pool: &mut Pool, problem: &Problem<'_>) -> Vec<u32> {
     problem.inputs.iter().map(|it| pool.give(it.interval, it.depth)).collect()
 }
 
-fn attempt(problem: &Problem<'_>, plan: Plan, parts: &Differences, limited: bool) -> Candidate {
+fn attempt(problem: &Problem<'_>, plan: Plan, parts: &Differences, limited: bool) -> Draft {
     let mut pool = Pool::default();
     let inputs = give_inputs(&mut pool, problem);
     // Outputs that others refer to: what they can be is known before how they are made.
@@ -141,42 +208,40 @@ fn attempt(problem: &Problem<'_>, plan: Plan, parts: &Differences, limited: bool
     });
     let (score, seed) = (plan.score, plan.seed);
     Sharing { pool: &mut pool, columns: &mut columns, room, score, seed }.run();
-    let outputs = tails(&mut pool, columns, parts, &given, limited);
-    let graph = graph::finish(&pool, &inputs, &given, &outputs);
-    Candidate::new(graph, problem)
+    let (outputs, open) = tails(&mut pool, columns, parts, &given, limited);
+    Draft { pool, inputs, given, outputs, open }
 }
 
-/// Adds up all columns: those that others wait for as well as each can be done alone, the others as
-/// well as they can within the depth of the whole.
+/// Adds up the columns that others wait for, as well as each can be done alone; the others shall be
+/// done as well as they can within the depth of the whole.
 fn tails(
     pool: &mut Pool,
     mut columns: Vec<Vec<Term>>,
     parts: &Differences,
     given: &[u32],
     limited: bool,
-) -> Vec<Option<Term>> {
+) -> (Vec<Option<Term>>, Vec<Open>) {
     let mut outputs = vec![None; columns.len()];
     let mut referred = vec![false; columns.len()];
     parts.references.iter().flatten().for_each(|it| referred[it.column] = true);
     let mut open = Vec::new();
-    for &j in &parts.order {
-        let terms = std::mem::take(&mut columns[j]);
+    let mut deepest = 0;
+    for &column in &parts.order {
+        let terms = std::mem::take(&mut columns[column]);
         let least = least_depth(pool, &terms);
         let useful = least + USEFUL_DEPTH;
-        let limit = if limited { useful.min(parts.budgets[j]).max(least) } else { useful };
+        let limit = if limited { useful.min(parts.budgets[column]).max(least) } else { useful };
         let tail = Tail::new(pool, terms, limit);
         let best = tail.best_depth();
-        if referred[j] {
-            outputs[j] = tail.build(pool, best);
-            let depth = outputs[j].map_or(0, |it: Term| pool.depth(it.value));
-            pool.set_depth(given[j], depth);
+        if referred[column] {
+            outputs[column] = tail.tree(pool, best).build(pool, tail.terms());
+            let depth = outputs[column].map_or(0, |it: Term| pool.depth(it.value));
+            pool.set_depth(given[column], depth);
         } else {
-            open.push((j, tail, best, limit));
+            deepest = deepest.max(best);
+            open.push(Open { column, tail, depth: limit });
         }
     }
-    let depth = open.iter().map(|it| it.2).max().unwrap_or(0);
-    for (j, tail, _, limit) in open {
-        outputs[j] = tail.build(pool, depth.min(limit));
-    }
-    outputs
+    open.iter_mut().for_each(|it| it.depth = it.depth.min(deepest));
+    (outputs, open)
 }

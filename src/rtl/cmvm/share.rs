@@ -58,9 +58,7 @@ struct State<'a> {
     readers: Readers,
     counter: Counter,
     patterns: Vec<Pattern>,
-    /// Occurrences of each, overlapping ones and those that would be too deep included. By
-    /// themselves, because they are what changes all the time.
-    counts: Vec<u32>,
+    /// Occurrences of each, overlapping ones and those that would be too deep included.
     index: Index,
     ranks: Ranks,
     queue: BinaryHeap<Entry>,
@@ -78,7 +76,6 @@ impl Sharing<'_> {
             readers,
             counter,
             patterns: Vec::new(),
-            counts: Vec::new(),
             index: Index::default(),
             ranks,
             queue: BinaryHeap::new(),
@@ -96,11 +93,13 @@ impl Sharing<'_> {
 impl State<'_> {
     /// Counts the patterns of a value with all others, or only with itself and later ones.
     fn count(&mut self, value: u32, later: bool) {
+        self.counter.make_room(self.it.pool.len());
         for at in self.readers.of(value) {
             let column = &self.it.columns[at];
             let own = column.partition_point(|it| it.value < value);
             let from = if later { own } else { 0 };
             for x in column[own..].iter().take_while(|it| it.value == value) {
+                self.counter.expect(column.len());
                 for y in &column[from..] {
                     if y.value != value || y.shift > x.shift {
                         let shift = i32::from(y.shift) - i32::from(x.shift);
@@ -118,8 +117,7 @@ impl State<'_> {
             let pattern = Pattern { a: value, b, shift, negate, earns, costs };
             let index = self.patterns.len() as u32;
             self.patterns.push(pattern);
-            self.counts.push(count);
-            self.index.insert(key(x, y), index);
+            self.index.push(key(x, y), count);
             self.queue.push(self.entry(index, count));
         }
     }
@@ -138,7 +136,7 @@ impl State<'_> {
     fn settle(&mut self) -> bool {
         let Some(&entry) = self.queue.peek() else { return false };
         let index = self.ranks.index(entry as u32);
-        let now = match self.counts[index as usize] {
+        let now = match self.index.count(index) {
             0 | 1 => None,
             count => Some(self.entry(index, count)),
         };
@@ -197,10 +195,7 @@ impl State<'_> {
         let found = column[from..upto].iter().position(|it| *it == term);
         column.remove(from + found.expect("occurrences come from the column"));
         for other in column.iter() {
-            if let Some(index) = self.index.get(key(term, *other)) {
-                let count = &mut self.counts[index as usize];
-                *count = count.saturating_sub(1);
-            }
+            self.index.decrement(key(term, *other));
         }
     }
 
@@ -258,47 +253,66 @@ fn key(x: Term, y: Term) -> u64 {
         | u64::from(x.negate != y.negate)
 }
 
-/// Patterns by key: open addressing, never more than half full.
+/// How often each pattern occurs, by its number and by its key: open addressing, never more than half
+/// full.
 #[derive(Default)]
 struct Index {
-    slots: Vec<(u64, u32)>,
-    used: usize,
+    /// Half of the hash above the number of the pattern plus one; 0 where there is none.
+    slots: Vec<u64>,
+    /// Key and count of each pattern, together because they are read together.
+    entries: Vec<(u64, u32)>,
 }
 
 impl Index {
-    /// A key that no pair has.
-    const FREE: u64 = u64::MAX;
+    #[inline]
+    fn hash(key: u64) -> u64 {
+        key.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
 
-    fn at(&self, key: u64) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut at = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
-        while self.slots[at].0 != key && self.slots[at].0 != Self::FREE {
+    fn count(&self, pattern: u32) -> u32 {
+        self.entries[pattern as usize].1
+    }
+
+    /// One occurrence less of the pattern with this key, if there is one.
+    #[inline]
+    fn decrement(&mut self, key: u64) {
+        if self.slots.is_empty() {
+            return;
+        }
+        let (hash, mask) = (Self::hash(key), self.slots.len() - 1);
+        let mut at = (hash >> 32) as usize & mask;
+        while self.slots[at] != 0 {
+            let slot = self.slots[at];
+            if slot >> 32 == hash & u64::from(u32::MAX) {
+                let entry = &mut self.entries[slot as u32 as usize - 1];
+                if entry.0 == key {
+                    entry.1 = entry.1.saturating_sub(1);
+                    return;
+                }
+            }
             at = (at + 1) & mask;
         }
-        at
     }
 
-    #[inline]
-    fn get(&self, key: u64) -> Option<u32> {
-        if self.slots.is_empty() {
-            return None;
+    /// The next pattern.
+    fn push(&mut self, key: u64, count: u32) {
+        self.entries.push((key, count));
+        if 2 * self.entries.len() > self.slots.len() {
+            let size = (4 * self.entries.len()).max(1024).next_power_of_two();
+            self.slots = vec![0; size];
+            (0..self.entries.len()).for_each(|it| self.place(it));
+        } else {
+            self.place(self.entries.len() - 1);
         }
-        let slot = self.slots[self.at(key)];
-        (slot.0 == key).then_some(slot.1)
     }
 
-    fn insert(&mut self, key: u64, pattern: u32) {
-        if 2 * (self.used + 1) > self.slots.len() {
-            let size = (4 * self.used).max(1024).next_power_of_two();
-            let old = std::mem::replace(&mut self.slots, vec![(Self::FREE, 0); size]);
-            for slot in old.into_iter().filter(|it| it.0 != Self::FREE) {
-                let at = self.at(slot.0);
-                self.slots[at] = slot;
-            }
+    fn place(&mut self, pattern: usize) {
+        let (hash, mask) = (Self::hash(self.entries[pattern].0), self.slots.len() - 1);
+        let mut at = (hash >> 32) as usize & mask;
+        while self.slots[at] != 0 {
+            at = (at + 1) & mask;
         }
-        let at = self.at(key);
-        self.slots[at] = (key, pattern);
-        self.used += 1;
+        self.slots[at] = hash << 32 | (pattern as u64 + 1);
     }
 }
 
@@ -351,42 +365,64 @@ impl Readers {
 struct Counter {
     /// Greatest shift of a term.
     reach: i32,
-    counts: Vec<u32>,
+    counts: Vec<u16>,
+    /// Places in the table when they were counted first (marked) and second.
     touched: Vec<u32>,
+    used: usize,
 }
 
 impl Counter {
+    /// Marks a place that was counted for the first time.
+    const FIRST: u32 = 1 << 31;
+
     fn new(reach: i32) -> Counter {
-        Counter { reach, counts: Vec::new(), touched: Vec::new() }
+        Counter { reach, counts: Vec::new(), touched: Vec::new(), used: 0 }
+    }
+
+    fn per_value(&self) -> usize {
+        2 * (2 * self.reach + 1) as usize
+    }
+
+    /// For so many values.
+    fn make_room(&mut self, values: usize) {
+        let size = values * self.per_value();
+        if size > self.counts.len() {
+            self.counts.resize(size.next_power_of_two(), 0);
+        }
+    }
+
+    /// So many patterns are about to be counted.
+    #[inline]
+    fn expect(&mut self, patterns: usize) {
+        if self.used + patterns > self.touched.len() {
+            self.touched.resize((2 * (self.used + patterns)).max(1024), 0);
+        }
     }
 
     #[inline]
     fn add(&mut self, value: u32, shift: i32, negate: bool) {
-        let per_value = 2 * (2 * self.reach + 1) as usize;
-        let at = value as usize * per_value + 2 * (shift + self.reach) as usize + negate as usize;
-        if at >= self.counts.len() {
-            self.counts.resize((value as usize + 1) * per_value, 0);
-        }
-        self.counts[at] += 1;
-        if self.counts[at] == 2 {
-            self.touched.push(at as u32);
-        } else if self.counts[at] == 1 {
-            self.touched.push(at as u32 | 1 << 31);
-        }
+        let at = value as usize * self.per_value()
+            + 2 * (shift + self.reach) as usize
+            + usize::from(negate);
+        let count = self.counts[at].saturating_add(1);
+        self.counts[at] = count;
+        // Without a branch: nobody could predict it.
+        self.touched[self.used] = at as u32 | if count == 1 { Self::FIRST } else { 0 };
+        self.used += usize::from(count <= 2);
     }
 
     /// The patterns that occurred more than once, in the order of their second occurrences.
     fn take(&mut self) -> Vec<(u32, i32, bool, u32)> {
-        let per_value = 2 * (2 * self.reach + 1) as u32;
+        let per_value = self.per_value() as u32;
+        let touched = &self.touched[..self.used];
         let mut found = Vec::new();
-        for at in &self.touched {
-            if at >> 31 == 0 {
-                let shift = ((at % per_value) / 2) as i32 - self.reach;
-                let count = self.counts[*at as usize];
-                found.push((at / per_value, shift, at & 1 == 1, count));
-            }
+        for at in touched.iter().filter(|it| *it & Self::FIRST == 0) {
+            let shift = ((at % per_value) / 2) as i32 - self.reach;
+            let count = u32::from(self.counts[*at as usize]);
+            found.push((at / per_value, shift, at & 1 == 1, count));
         }
-        self.touched.drain(..).for_each(|at| self.counts[(at & !(1 << 31)) as usize] = 0);
+        touched.iter().for_each(|at| self.counts[(at & !Self::FIRST) as usize] = 0);
+        self.used = 0;
         found
     }
 }

@@ -8,6 +8,7 @@
 //! equal shifts the better is kept.
 
 use super::pool::{Pool, Term};
+use super::tree::Tree;
 use crate::fixed::bits_of;
 
 /// No tree: large, yet sums of two do not overflow.
@@ -17,15 +18,15 @@ const NEVER: i32 = i32::MAX / 4;
 const MOST_TERMS: usize = 100;
 
 /// Register bits of an output for every level of additions: some twenty bits after some seven levels.
-const LEVEL_BITS: u64 = 3;
+const LEVEL_BITS: u64 = 5;
 
 /// The best trees of one column.
 pub(super) struct Tail {
     terms: Vec<Term>,
     /// Least cost by depth; at `d`, of all trees of depth `d` or less.
     costs: Vec<i32>,
-    /// `split[depth][first * n + last]`: the last term of the lower part.
-    splits: Vec<Vec<u8>>,
+    /// `split[(depth * n + first) * n + last]`: the last term of the lower part.
+    splits: Vec<u8>,
 }
 
 /// What a graph of so many outputs costs, in full adders: levels of additions fill pipeline stages, and
@@ -47,20 +48,21 @@ impl Tail {
     /// Finds all trees up to a depth; joins terms right away where there are very many.
     pub(super) fn new(pool: &mut Pool, mut terms: Vec<Term>, limit: u32) -> Tail {
         pair_up(pool, &mut terms);
-        let ordered = |order: fn(u32, u32) -> (u32, u32)| {
-            let mut terms = terms.clone();
-            terms.sort_by_key(|it| {
-                (order(u32::from(it.shift), pool.interval(it.value).bits()), it.value, it.shift)
-            });
+        let mut keyed: Vec<(u32, Term)> =
+            terms.into_iter().map(|it| (pool.interval(it.value).bits(), it)).collect();
+        keyed.sort_unstable_by_key(|(bits, it)| (it.shift, *bits, it.value));
+        let solved = |keyed: &[(u32, Term)]| {
+            let terms = keyed.iter().map(|it| it.1).collect();
             let mut tail = Tail { terms, costs: Vec::new(), splits: Vec::new() };
             tail.solve(pool, limit);
             tail
         };
-        let by_shift = ordered(|shift, bits| (shift, bits));
-        if by_shift.terms.len() < 3 {
+        let by_shift = solved(&keyed);
+        keyed.sort_unstable_by_key(|(bits, it)| (it.shift, u32::MAX - *bits, it.value));
+        if keyed.len() < 3 || keyed.iter().map(|it| it.1).eq(by_shift.terms.iter().copied()) {
             return by_shift;
         }
-        let widest_first = ordered(|shift, bits| (shift, u32::MAX - bits));
+        let widest_first = solved(&keyed);
         let worth = |it: &Tail| it.price(it.best_depth());
         if worth(&widest_first) < worth(&by_shift) { widest_first } else { by_shift }
     }
@@ -81,35 +83,41 @@ impl Tail {
         (cost < NEVER / 2).then_some(cost.max(0) as u32)
     }
 
-    /// Builds the best tree of at most a depth, or, if there is none, one as shallow as can be;
-    /// `None` for a column of zeros.
-    pub(super) fn build(&self, pool: &mut Pool, depth: u32) -> Option<Term> {
+    /// The terms that [`Tail::tree`] joins.
+    pub(super) fn terms(&self) -> &[Term] {
+        &self.terms
+    }
+
+    /// The best tree of at most a depth, or, if there is none, one as shallow as can be.
+    pub(super) fn tree(&self, pool: &Pool, depth: u32) -> Tree {
         let n = self.terms.len();
+        let mut tree = Tree::new(pool, &self.terms);
         if n < 2 {
-            return self.terms.first().copied();
+            return tree;
         }
         if self.cost(depth).is_none() {
-            return shallowest(pool, self.terms.clone());
+            tree.join_shallowest();
+            return tree;
         }
         // Post-order over an explicit stack: what is open, then what is done.
         let top = (depth as usize).min(self.costs.len() - 1);
         let mut open = vec![(0, n - 1, top, false)];
-        let mut done: Vec<Term> = Vec::new();
+        let mut done: Vec<u32> = Vec::new();
         while let Some((first, last, level, ready)) = open.pop() {
             if first == last {
-                done.push(self.terms[first]);
+                done.push(first as u32);
             } else if ready {
                 let (high, low) = (done.pop(), done.pop());
                 let (low, high) = low.zip(high).expect("both parts were built");
-                done.push(pool.add(low, high));
+                done.push(tree.join(low, high));
             } else {
-                let split = usize::from(self.splits[level][first * n + last]);
+                let split = usize::from(self.splits[(level * n + first) * n + last]);
                 open.push((first, last, level, true));
                 open.push((split + 1, last, level - 1, false));
                 open.push((first, split, level - 1, false));
             }
         }
-        done.pop()
+        tree
     }
 
     fn solve(&mut self, pool: &Pool, limit: u32) {
@@ -120,18 +128,23 @@ impl Tail {
             return;
         }
         let shape = Shape::new(pool, &self.terms);
+        let deepest = shape.depths.iter().copied().max().unwrap_or(0);
         // Costs of intervals, once by their first term (less the shift of what comes next) and once
         // by their last, so that the inner loop runs over neighbours in memory.
-        let mut below = shape.leaves(0);
-        for level in 0..=limit {
-            if level > 0 {
-                let (next, split) = shape.level(&below, level);
-                below = next;
-                self.splits.push(split);
-            } else {
-                self.splits.push(Vec::new());
+        let (mut below, mut level) = (shape.empty(), shape.empty());
+        self.splits.reserve((limit as usize + 1) * n * n);
+        for depth in 0..=limit {
+            let from = self.splits.len();
+            self.splits.resize(from + n * n, 0);
+            shape.leaves(&mut level, depth);
+            let changed =
+                depth == 0 || shape.level(&below, &mut level, depth, &mut self.splits[from..]);
+            // What no interval gains by one more level, it does not gain by more.
+            if depth > deepest && !changed {
+                break;
             }
-            self.costs.push(below.by_last[(n - 1) * n]);
+            self.costs.push(level.by_last[(n - 1) * n]);
+            std::mem::swap(&mut below, &mut level);
         }
     }
 }
@@ -193,14 +206,13 @@ impl Shape {
     }
 
     /// Single terms, where they are not too deep.
-    fn leaves(&self, level: u32) -> Level {
-        let mut it = self.empty();
-        for at in (0..self.n).filter(|at| self.depths[*at] <= level) {
-            self.set(&mut it, at, at, 0);
+    fn leaves(&self, level: &mut Level, depth: u32) {
+        for at in (0..self.n).filter(|at| self.depths[*at] <= depth) {
+            self.set(level, at, at, 0);
         }
-        it
     }
 
+    #[inline]
     fn set(&self, level: &mut Level, first: usize, last: usize, cost: i32) {
         let n = self.n;
         level.by_last[last * n + first] = cost;
@@ -211,13 +223,15 @@ impl Shape {
         }
     }
 
-    /// The best trees one level higher.
-    fn level(&self, below: &Level, depth: u32) -> (Level, Vec<u8>) {
+    /// The best trees one level higher; `it` holds the leaves of the level, or what was best at a
+    /// lower one. Whether any is better than below.
+    fn level(&self, below: &Level, it: &mut Level, depth: u32, splits: &mut [u8]) -> bool {
         let n = self.n;
-        let mut it = self.leaves(depth);
-        let mut splits = vec![0; n * n];
+        // More terms than that do not fit under so few levels.
+        let most = 1usize.checked_shl(depth).unwrap_or(n).min(n);
+        let mut changed = false;
         for first in 0..n {
-            for last in first + 1..n {
+            for last in first + 1..n.min(first + most) {
                 // The lower part ends at `first ..= last - 1`; the higher begins one later.
                 let high = &below.by_last[last * n + first + 1..=last * n + last];
                 let range = first * n + first..first * n + last;
@@ -230,18 +244,29 @@ impl Shape {
                     }
                 }
                 if cost < NEVER / 2 {
-                    self.set(&mut it, first, last, cost);
+                    changed |= cost != below.by_last[last * n + first];
+                    self.set(it, first, last, cost);
                     splits[first * n + last] = (first + split) as u8;
                 }
             }
         }
-        (it, splits)
+        changed
     }
 }
 
 /// The least `a[k] + b[k]`, and the first such `k`.
 #[inline]
 fn least_sum(a: &[i32], b: &[i32]) -> (i32, usize) {
+    // Few: one pass without the start and end of vector code.
+    if a.len() < 12 {
+        let (mut least, mut at) = (i32::MAX, 0);
+        for (idx, (a, b)) in a.iter().zip(b).enumerate() {
+            if a + b < least {
+                (least, at) = (a + b, idx);
+            }
+        }
+        return (least, at);
+    }
     let least = a.iter().zip(b).fold(i32::MAX, |least, (a, b)| least.min(a + b));
     let at = a.iter().zip(b).position(|(a, b)| a + b == least);
     (least, at.unwrap_or(0))
@@ -265,15 +290,4 @@ fn pair_up(pool: &mut Pool, terms: &mut Vec<Term>) {
             terms[..2 * pairs].chunks(2).map(|pair| pool.add(pair[0], pair[1])).collect();
         terms.splice(..2 * pairs, joined);
     }
-}
-
-/// A tree of the least depth: the two shallowest terms first (Huffman 1952).
-fn shallowest(pool: &mut Pool, mut terms: Vec<Term>) -> Option<Term> {
-    while terms.len() > 1 {
-        terms.sort_by_key(|it| (std::cmp::Reverse(pool.depth(it.value)), it.shift, it.value));
-        let (x, y) = terms.pop().zip(terms.pop())?;
-        let sum = pool.add(x, y);
-        terms.push(sum);
-    }
-    terms.pop()
 }

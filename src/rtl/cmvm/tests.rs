@@ -10,7 +10,7 @@ fn sources(n: usize, lo: i128, hi: i128) -> Vec<Source> {
 
 fn problem<'a>(matrix: &'a [i128], n_out: usize, inputs: &'a [Source]) -> Problem<'a> {
     let n_in = inputs.len();
-    Problem { matrix, n_in, n_out, inputs, limit: None, effort: Effort::Normal }
+    Problem { matrix, n_in, n_out, inputs, limit: None, effort: Effort::Normal, lut_inputs: 0 }
 }
 
 /// Signed digits of a column, each as deep as its input.
@@ -164,4 +164,53 @@ fn the_same_graph_every_time() {
     let matrix: Vec<i128> = (0..144).map(|it| (it * it * 37) % 255 - 127).collect();
     let problem = problem(&matrix, 12, &inputs);
     assert_eq!(solve(&problem), solve(&problem));
+}
+
+proptest! {
+    #[test]
+    fn packed_inputs_multiply_exactly(
+        n_in in 1usize..12,
+        n_out in 1usize..9,
+        weights in prop::collection::vec(prop_oneof![-300i128..300, -9i128..9, Just(0)], 99),
+        ranges in prop::collection::vec(prop_oneof![
+            Just((0i128, 1i128)), Just((-1, 0)), Just((-1, 1)), Just((0, 3)), Just((-4, 3)),
+            Just((0, 5)), Just((-3, 1)), Just((-60, 60)), Just((0, 0)),
+        ], 12),
+        picks in prop::collection::vec(0usize..1000, 12),
+        lut_inputs in prop_oneof![Just(4u32), Just(6)],
+        limit in prop::option::of(0u32..3),
+    ) {
+        let matrix = &weights[..n_in * n_out];
+        let source = |(lo, hi): &(i128, i128)| Source { interval: Interval::new(*lo, *hi), depth: 0 };
+        let inputs: Vec<Source> = ranges[..n_in].iter().map(source).collect();
+        let plain = Problem { limit, ..problem(matrix, n_out, &inputs) };
+        let packing = Problem { lut_inputs, ..plain.clone() };
+        let graph = solve(&packing);
+        let ends = |pick: &dyn Fn(usize) -> i128| (0..n_in).map(pick).collect::<Vec<_>>();
+        for x in [
+            ends(&|i| ranges[i].0),
+            ends(&|i| ranges[i].1),
+            ends(&|i| ranges[i].0 + picks[i] as i128 % (ranges[i].1 - ranges[i].0 + 1)),
+        ] {
+            prop_assert_eq!(graph.apply(&x), product(&packing, &x));
+        }
+        let price = |it: &AdderGraph| {
+            let luts = it.carry_bits(&packing) + it.table_luts(lut_inputs);
+            tail::price(luts as u32, it.depth(), n_out)
+        };
+        prop_assert!(price(&graph) <= price(&solve(&plain)));
+    }
+}
+
+#[test]
+fn single_bits_are_packed() {
+    // Twelve single bits into eight outputs of seven bits: two tables and an addition for each.
+    let matrix: Vec<i128> = (0..12 * 8).map(|it| (it * it * 37 + it * 11) % 51 - 25).collect();
+    let inputs = sources(12, 0, 1);
+    let problem = Problem { lut_inputs: 6, ..problem(&matrix, 8, &inputs) };
+    let graph = solve(&problem);
+    assert!(graph.tables.len() > 8, "{} tables", graph.tables.len());
+    let luts = graph.carry_bits(&problem) + graph.table_luts(6);
+    let plain = solve(&Problem { lut_inputs: 0, ..problem.clone() }).carry_bits(&problem);
+    assert!(5 * luts < 4 * plain, "{luts} of {plain}");
 }

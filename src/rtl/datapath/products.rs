@@ -137,14 +137,25 @@ fn join(keys: &[Key], rows: usize) -> Vec<i128> {
 
 fn solve(matrix: &[i128], inputs: &[Source], budget: Budget) -> AdderGraph {
     let (n_in, n_out) = (inputs.len(), matrix.len() / inputs.len().max(1));
-    let Budget { effort, limit } = budget;
-    cmvm::solve(&Problem { matrix, n_in, n_out, inputs, limit, effort })
+    let Budget { effort, limit, lut_inputs } = budget;
+    cmvm::solve(&Problem { matrix, n_in, n_out, inputs, limit, effort, lut_inputs })
 }
 
 impl Datapath {
     /// Builds an adder graph over values; the outputs.
     pub fn apply(&mut self, graph: &AdderGraph, x: &[ValueId]) -> Vec<ValueId> {
         let mut values = x.to_vec();
+        for table in &graph.tables {
+            let mut offset = 0;
+            let mut bits = Vec::new();
+            for (input, width) in table.inputs.iter().zip(&table.widths) {
+                let value = self.slice(x[*input], 0, *width, false);
+                bits.push(Term { value, shift: offset, negate: false });
+                offset += width;
+            }
+            let index = self.sum(bits);
+            values.push(self.lookup(table.contents.clone(), index));
+        }
         for add in &graph.adds {
             let a = Term { value: values[add.a], shift: add.shift_a, negate: add.negate_a };
             let b = Term { value: values[add.b], shift: add.shift_b, negate: add.negate_b };

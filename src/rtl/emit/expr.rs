@@ -21,6 +21,8 @@ pub(super) enum Expr {
     Shift { inner: Box<Expr>, by: u32 },
     /// `a + b - c`; true for what is subtracted.
     Sum(Vec<(bool, Expr)>),
+    /// `{a, b}`: the first is the highest.
+    Join(Vec<Expr>),
     /// `a op b`.
     Binary { op: &'static str, a: Box<Expr>, b: Box<Expr> },
     /// `!x`, `|x`.
@@ -56,6 +58,7 @@ impl Expr {
             Expr::Name(_)
                 | Expr::Literal { .. }
                 | Expr::Lookup { .. }
+                | Expr::Join(_)
                 | Expr::Extend { .. }
                 | Expr::AsSigned(_)
         )
@@ -100,6 +103,10 @@ impl fmt::Display for Expr {
                     }
                 }
                 Ok(())
+            }
+            Expr::Join(parts) => {
+                let parts: Vec<String> = parts.iter().map(Expr::to_string).collect();
+                write!(f, "{{{}}}", parts.join(", "))
             }
             Expr::Binary { op, a, b } => write!(f, "{} {op} {}", Atom(a), Atom(b)),
             Expr::Unary { op, inner } => write!(f, "{op}{}", Atom(inner)),

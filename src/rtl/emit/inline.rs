@@ -4,6 +4,7 @@
 //! and slices, which are as short as a name, where nobody needs their sign. A statement stays
 //! readable. Sums of sums all have names: Yosys would join them into carry-save trees.
 
+use super::lower::joined;
 use crate::rtl::datapath::{Datapath, Op, ValueId};
 use crate::rtl::netlist::Netlist;
 
@@ -50,7 +51,10 @@ pub(super) fn inline(netlist: &Netlist<'_>) -> Vec<bool> {
 /// both.
 pub(super) fn chained(netlist: &Netlist<'_>) -> Vec<bool> {
     let datapath = netlist.datapath;
-    let is_sum = |id: ValueId| matches!(datapath.op(id), Op::Add(..));
+    let is_sum = |id: ValueId| match datapath.op(id) {
+        Op::Add(a, b) => joined(datapath, a, b).is_none(),
+        op => op.is_sum(),
+    };
     let readers = readers(datapath);
     let chained = |id: ValueId| match readers[id.index()] {
         Reader::One(reader) => {
@@ -105,7 +109,7 @@ fn may_nest(netlist: &Netlist<'_>, value: ValueId, reader: ValueId) -> bool {
             (Op::Mux(..), Op::Mux(_, _, last)) => last == value,
             (Op::Logic(..) | Op::Compare(..) | Op::Any { .. }, Op::Logic(..) | Op::Mux(..)) => true,
             // Not logic: Verilator takes the width of `12'(a & b)` for that of its operands.
-            (Op::Compare(..) | Op::Any { .. }, Op::Add(..)) => true,
+            (Op::Compare(..) | Op::Any { .. }, reader) if reader.is_sum() => true,
             _ => false,
         }
 }

@@ -15,6 +15,8 @@ pub(super) struct Writer<'a> {
     pub(super) inline: &'a [bool],
     /// Sums that synthesis must not join with the one that reads them.
     pub(super) chained: &'a [bool],
+    /// Products that are not in DSP blocks must not get there.
+    pub(super) fixed_blocks: bool,
     /// The package of the tables.
     pub(super) tables: &'a str,
 }
@@ -74,7 +76,7 @@ impl<'a> Writer<'a> {
             return Expr::Literal { value: constant, width, signed };
         }
         // Sums and choices are right at any width that their operands are extended to.
-        if self.inline[value.index()] && matches!(op, Op::Add(..) | Op::Mux(..)) {
+        if self.inline[value.index()] && (op.is_sum() || matches!(op, Op::Mux(..))) {
             return self.compute(value, width);
         }
         let inner = self.read(value, stage);
@@ -84,17 +86,34 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// What synthesis is told of a value: a macro of `nn_synth.svh`.
+    pub(super) fn hint(&self, id: ValueId) -> Option<&'static str> {
+        match self.datapath().op(id) {
+            Op::Dsp(..) => Some("`NN_DSP "),
+            Op::Mul(..) if self.fixed_blocks => Some("`NN_NO_DSP "),
+            _ => self.chained[id.index()].then_some("`NN_ADDER "),
+        }
+    }
+
     /// What computes a value, in the stage in which it is scheduled, at a width of at least its own.
     pub(super) fn compute(&self, id: ValueId, width: u32) -> Expr {
         let datapath = self.datapath();
         let stage = self.netlist.schedule.stage(id);
         match datapath.op(id) {
-            Op::Add(a, b) => {
-                let terms = [a, b].into_iter().filter(|it| !self.is_zero(it.value));
-                Expr::Sum(terms.map(|it| self.term(it, stage, width)).collect())
+            Op::Add(a, b) => self.sum(a, b, stage, width),
+            op @ Op::Add3(..) => {
+                Expr::Sum(op.terms().map(|it| self.term(it, stage, width)).collect())
             }
             Op::Mul(a, b) => {
                 Expr::binary("*", self.extended(a, stage, width), self.extended(b, stage, width))
+            }
+            Op::Dsp(a, b, c) => {
+                let (a, b) = (self.extended(a, stage, width), self.extended(b, stage, width));
+                let product = Expr::binary("*", a, b);
+                match self.is_zero(c.value) {
+                    true => product,
+                    false => Expr::Sum(vec![(false, product), self.term(c, stage, width)]),
+                }
             }
             Op::Any { value, .. } => {
                 let bits = match self.netlist.schedule.lifetimes.taken(datapath, id) {
@@ -119,6 +138,19 @@ impl<'a> Writer<'a> {
             Op::Logic(logic, a, b) => self.logic(logic, a, b, stage),
             Op::Table(table, index) => self.lookup(table, index, stage, width),
             Op::Slice { .. } | Op::Input(..) | Op::Const(_) => self.read(id, stage),
+        }
+    }
+
+    fn sum(&self, a: Term, b: Term, stage: u32, width: u32) -> Expr {
+        match joined(self.datapath(), a, b) {
+            Some((high, low)) if high.shift < width => Expr::Join(vec![
+                self.extended(high.value, stage, width - high.shift),
+                self.extended(low.value, stage, high.shift),
+            ]),
+            _ => {
+                let terms = [a, b].into_iter().filter(|it| !self.is_zero(it.value));
+                Expr::Sum(terms.map(|it| self.term(it, stage, width)).collect())
+            }
         }
     }
 
@@ -262,6 +294,15 @@ impl<'a> Writer<'a> {
             false => (Expr::Name(select(&name, low, part.bits())), false),
         }
     }
+}
+
+/// The higher and the lower operand of a sum that is only wires: bits side by side.
+pub(super) fn joined(datapath: &Datapath, a: Term, b: Term) -> Option<(Term, Term)> {
+    let (low, high) = if a.shift <= b.shift { (a, b) } else { (b, a) };
+    let below = datapath.interval(low.value);
+    let apart = low.shift == 0 && below.lo >= 0 && below.width() <= high.shift;
+    let zero = [low, high].iter().any(|it| datapath.op(it.value) == Op::Const(0));
+    (apart && !zero && !low.negate && !high.negate).then_some((high, low))
 }
 
 /// `x[7:3]` or `x[3]`.

@@ -78,3 +78,29 @@ fn networks_stay_what_they_are_and_shrink() {
         every_pass(seed, datapath);
     }
 }
+
+#[test]
+fn split_tables_stay_what_they_are_and_shrink() {
+    for (bits, width) in [(10, 8), (10, 12), (11, 8)] {
+        for lut_inputs in [4, 6] {
+            let whole = testing::tables(bits, width);
+            let forms = TableForms::new(lut_inputs);
+            let split = split_tables(&whole, &forms).expect("some are smooth");
+            agree("split", u64::from(bits), &whole, &split);
+            ordered("split", &split);
+            let luts = |it: &Datapath| {
+                cost::luts_by_scope(it, lut_inputs).iter().map(|it| it.lut).sum::<u64>()
+            };
+            assert!(luts(&split) < luts(&whole), "{bits}x{width}, k = {lut_inputs}");
+            let again = split_tables(&whole, &forms).expect("known by now");
+            assert_eq!(again.len(), split.len());
+        }
+    }
+}
+
+#[test]
+fn programs_without_large_tables_are_left_alone() {
+    let graph = testing::network(&mut Random(1), &[4, 3], 5);
+    let datapath = optimize(&lower(&graph, Budget::QUICK).datapath);
+    assert!(split_tables(&datapath, &TableForms::new(6)).is_none());
+}
