@@ -287,7 +287,7 @@ fn built_layers_keep_the_frameworks_values() {
     let output = scratch.path().join("y.npz");
     let input = ["--input", text(&golden), "--input", text(&golden)];
     run(0, &[&["predict", text(&model), "--output", text(&output)], &input[..]].concat());
-    let (mut ours, mut theirs) = (Npz::open(&output), Npz::open(&golden));
+    let (ours, theirs) = (Npz::open(&output), Npz::open(&golden));
     for at in 0..7 {
         let name = format!("y{at}");
         let ((shape, a), (expected, b)) = (ours.floats(&name), theirs.floats(&name));
