@@ -215,9 +215,6 @@ enum Made {
     Outputs(Vec<NodeId>),
 }
 
-/// More elements than a tensor of a network has.
-const MAX_ELEMENTS: usize = 1 << 40;
-
 /// A graph under construction.
 struct Importer<'m> {
     model: &'m RawModel,
