@@ -134,6 +134,47 @@ pub fn samples(graph: &nn::Graph, files: &[PathBuf]) -> Result<Vec<Vec<Tensor>>>
     Ok(samples.rows().map(tensors).collect())
 }
 
+/// A model with the formats of its layers, built or not.
+#[derive(Debug)]
+pub struct Decided {
+    /// The float graph after all passes.
+    pub graph: nn::Graph,
+    /// The formats of its layers.
+    pub formats: Formats,
+    /// Names of layers that passes took out.
+    pub removed: Vec<String>,
+    /// The device.
+    pub device: &'static Device,
+}
+
+/// From the raw model to formats; layers without hardware are no hindrance if `all`.
+///
+/// # Errors
+/// Whatever is wrong with the model, the configuration or their combination.
+pub fn decide(
+    raw: &RawModel,
+    config: &Config,
+    calibration: &[PathBuf],
+    warnings: &mut Vec<Warning>,
+    all: bool,
+) -> Result<Decided> {
+    let device = device::find(config.part.as_deref().unwrap_or(DEFAULT_PART)).anywhere()?;
+    if config.io == Io::Stream {
+        return Err(Unsupported::Stream).anywhere();
+    }
+    let (graph, removed) = import(raw, config, warnings)?;
+    if !all {
+        lower::check(&graph)?;
+    }
+    if !raw.unused.is_empty() {
+        let what = Unsupported::Unused { names: raw.unused.clone() };
+        warnings.push(Warning::at(&raw.origin(""), what));
+    }
+    let ranges = measure(&graph, calibration)?;
+    let formats = assign(&graph, config, ranges.as_ref())?;
+    Ok(Decided { graph, formats, removed, device })
+}
+
 /// Everything, from the raw model to the design.
 ///
 /// # Errors
@@ -144,17 +185,8 @@ pub fn compile(
     calibration: &[PathBuf],
     mut warnings: Vec<Warning>,
 ) -> Result<Compiled> {
-    let device = device::find(config.part.as_deref().unwrap_or(DEFAULT_PART)).anywhere()?;
-    if config.io == Io::Stream {
-        return Err(Unsupported::Stream).anywhere();
-    }
-    let (graph, removed) = import(&raw, config, &mut warnings)?;
-    if !raw.unused.is_empty() {
-        let what = Unsupported::Unused { names: raw.unused.clone() };
-        warnings.push(Warning::at(&raw.origin(""), what));
-    }
-    let ranges = measure(&graph, calibration)?;
-    let formats = assign(&graph, config, ranges.as_ref())?;
+    let decided = decide(&raw, config, calibration, &mut warnings, false)?;
+    let Decided { graph, formats, removed, device } = decided;
     let fixed = lower::lower(&graph, &formats)?;
     let plan = plan(&graph, config, device, &source, &mut warnings)?;
     let design = Design { graph: fixed, plan };

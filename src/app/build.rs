@@ -123,7 +123,7 @@ fn assemble(
             sha256: compiled.source.sha256.clone(),
         },
         config: config.clone(),
-        formats: comparison::formats(compiled),
+        formats: comparison::formats(&compiled.graph, &compiled.formats),
         rtl: rtl.map(rtl_info),
         hls: hls.map(|(tool, hls)| HlsInfo {
             tool: tool.name().to_owned(),

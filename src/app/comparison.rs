@@ -11,7 +11,9 @@ use crate::error::{Located, Result};
 use crate::estimate::hls::{self as estimate, HlsClock, HlsKernel};
 use crate::firmware::{self, Rtl};
 use crate::hls::HlsProject;
-use crate::precision;
+use crate::lower::NO_HARDWARE;
+use crate::nn;
+use crate::precision::{self, Formats};
 use crate::project::{self, MANIFEST};
 use crate::report::compare::{
     Comparison, Figures, FormatRow, LayerRow, Metric, Side, Sides, Source, Stages,
@@ -67,8 +69,8 @@ fn side_of(report: &vendor::Reported) -> Side {
 }
 
 /// Types of every layer, with reasons.
-pub(super) fn formats(compiled: &Compiled) -> Vec<FormatRow> {
-    let rows = precision::rows(&compiled.graph, &compiled.formats);
+pub(super) fn formats(graph: &nn::Graph, formats: &Formats) -> Vec<FormatRow> {
+    let rows = precision::rows(graph, formats);
     let row = |it: precision::Row<'_>| FormatRow {
         layer: it.layer.to_owned(),
         role: it.role.name().to_owned(),
@@ -79,12 +81,11 @@ pub(super) fn formats(compiled: &Compiled) -> Vec<FormatRow> {
 }
 
 /// The layers of a model, without figures.
-pub(super) fn layers(compiled: &Compiled) -> Vec<LayerRow> {
-    let graph = &compiled.graph;
+pub(super) fn layers(graph: &nn::Graph, formats: Option<&Formats>) -> Vec<LayerRow> {
+    let types = |id| formats.iter().flat_map(move |it| &it.of(id).types);
     let row = |id: crate::graph::NodeId| {
         let node = graph.node(id);
         let spec = node.op.spec();
-        let types = &compiled.formats.of(id).types;
         LayerRow {
             name: node.name.clone(),
             kind: spec.kind().to_owned(),
@@ -92,8 +93,8 @@ pub(super) fn layers(compiled: &Compiled) -> Vec<LayerRow> {
             inputs: graph.operands(id).iter().map(|it| graph.node(*it).name.clone()).collect(),
             output: graph.outputs.contains(&id),
             parameters: spec.weights().iter().map(|it| it.1.len() as u64).sum(),
-            formats: types
-                .iter()
+            unsupported: node.op.hardware().is_none().then(|| NO_HARDWARE.to_owned()),
+            formats: types(id)
                 .map(|(role, it)| (role.name().to_owned(), it.format.to_string()))
                 .collect(),
             ..LayerRow::default()
@@ -121,7 +122,7 @@ pub(super) fn estimated(
         device: Some(device.total),
         total: Sides::default(),
         rtl_stage_ns: rtl.map(|it| it.schedule.stage_ns.clone()).unwrap_or_default(),
-        layers: layers(compiled),
+        layers: layers(&compiled.graph, Some(&compiled.formats)),
         cosim: None,
         notes: vec![format!("delays of {}: {}", device.fabric.name, device.fabric.source)],
     };

@@ -8,9 +8,10 @@ use crate::compile;
 use crate::device;
 use crate::error::{Located, Result};
 use crate::firmware;
+use crate::lower;
 use crate::precision;
 use crate::project::{self, MANIFEST};
-use crate::report::compare::{Comparison, LayerRow};
+use crate::report::compare::Comparison;
 use crate::report::listing;
 use crate::report::table::Table;
 
@@ -38,41 +39,37 @@ pub(super) fn estimate(args: &Estimate) -> Result<Outcome> {
 
 /// `config`: everything resolved, ready to edit.
 pub(super) fn config(args: &ConfigArgs) -> Result<Outcome> {
-    let (compiled, config) = model::compile(&args.model, None)?;
+    let (config, mut warnings) = model::config(&args.model.options, None)?;
+    let options = &args.model.options;
+    let (raw, _) = compile::load(&args.model.model, options.weights.as_deref())?;
+    let decided = compile::decide(&raw, &config, &options.calibrate, &mut warnings, true)?;
+    let (graph, formats) = (&decided.graph, &decided.formats);
+    if lower::check(graph).is_ok() {
+        lower::lower(graph, formats)?;
+    }
     let granularity = match args.granularity {
         Granularity::Model => precision::Granularity::Model,
         Granularity::Type => precision::Granularity::Type,
         Granularity::Name => precision::Granularity::Name,
     };
-    let tree = precision::resolved(&compiled.graph, &compiled.formats, &config, granularity);
+    let tree = precision::resolved(graph, formats, &config, granularity);
     let yaml = serde_saphyr::to_string(&tree).anywhere()?;
-    let rows = comparison::formats(&compiled);
+    let rows = comparison::formats(graph, formats);
     // The reasons are comments, so that the text as a whole is a configuration file.
     let comment = |line: &str| format!("# {line}").trim_end().to_owned() + "\n";
     let reasons: String = listing::formats(&rows).lines().map(comment).collect();
     let text = format!("{reasons}\n{yaml}");
     let json = json!({ "config": tree, "formats": rows });
-    Ok(Outcome { text, json, warnings: compiled.warnings, failed: false })
+    Ok(Outcome { text, json, warnings, failed: false })
 }
 
-/// `inspect`: layers, shapes, parameters; all that is unsupported is an error that lists it.
+/// `inspect`: layers, shapes, parameters, what can be built; what cannot be read is an error that
+/// lists it.
 pub(super) fn inspect(args: &ModelArgs) -> Result<Outcome> {
     let (config, mut warnings) = model::config(&args.options, None)?;
     let (raw, source) = compile::load(&args.model, args.options.weights.as_deref())?;
     let (graph, removed) = compile::import(&raw, &config, &mut warnings)?;
-    let row = |id: crate::graph::NodeId| {
-        let node = graph.node(id);
-        LayerRow {
-            name: node.name.clone(),
-            kind: node.op.spec().kind().to_owned(),
-            shape: node.ty.to_string(),
-            inputs: graph.operands(id).iter().map(|it| graph.node(*it).name.clone()).collect(),
-            output: graph.outputs.contains(&id),
-            parameters: node.op.spec().weights().iter().map(|it| it.1.len() as u64).sum(),
-            ..LayerRow::default()
-        }
-    };
-    let rows: Vec<LayerRow> = graph.topo().into_iter().map(row).collect();
+    let rows = comparison::layers(&graph, None);
     let mut text = format!("{}: {}\n\n{}", source.file, source.format, listing::network(&rows));
     if !removed.is_empty() {
         text.push_str(&format!("folded or left out: {}\n", removed.join(", ")));
@@ -81,6 +78,7 @@ pub(super) fn inspect(args: &ModelArgs) -> Result<Outcome> {
         "file": source.file,
         "format": source.format,
         "sha256": source.sha256,
+        "supported": rows.iter().all(|it| it.unsupported.is_none()),
         "layers": rows,
         "removed": removed,
         "unused": raw.unused,

@@ -5,7 +5,7 @@
 use super::table::Function;
 use super::{
     BinaryTanh, Elu, HardSigmoid, HardTanh, Identity, Import, Imported, Layer, LayerError,
-    LeakyRelu, Relu, Selu, Softmax, Spelling, Table, TernaryTanh,
+    LeakyRelu, Relu, Scalar, ScalarFunction, Selu, Softmax, Spelling, Table, TernaryTanh,
 };
 use crate::source::{Attr, Dialect};
 
@@ -15,7 +15,8 @@ pub(super) const SPELLINGS: &[Spelling] = &[Spelling::keras("Activation", import
 /// Everything [`by_name`] knows.
 const SUPPORTED: &str = "linear, relu, relu6, leaky_relu, elu, selu, sigmoid, hard_sigmoid, tanh, \
      hard_tanh, softmax, softplus, softsign, exponential, gelu, silu, swish, mish, binary_tanh, \
-     ternary_tanh";
+     ternary_tanh, celu, log_sigmoid, squareplus, hard_silu, hard_swish, hard_shrink, soft_shrink, \
+     tanh_shrink, sparse_plus, sparse_sigmoid";
 
 fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let name = match cx.attrs().get("activation") {
@@ -63,6 +64,18 @@ pub(super) fn by_name(name: &str, dialect: Dialect, last: usize) -> Option<Layer
         "softmax" => Some(Softmax { group: last }.into()),
         "binary_tanh" => Some(BinaryTanh.into()),
         "ternary_tanh" => Some(TernaryTanh.into()),
+        name => Some(Scalar { function: ScalarFunction::activation(name)? }.into()),
+    }
+}
+
+/// The name of a function of Keras given as a string or as an object.
+pub(super) fn function_name(given: &Attr) -> Option<&str> {
+    match given {
+        Attr::Str(name) => Some(name),
+        Attr::Map(object) => match (object.get("class_name"), object.get("config")) {
+            (Some(Attr::Str(class)), Some(Attr::Str(name))) if class == "function" => Some(name),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -8,12 +8,12 @@
 use ndarray::{Array1, Zip};
 
 use super::import::{expect_shape, finite};
-use super::{Add, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Merge, Spelling};
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed, auto, dequantized};
 use crate::source::Tensor;
-use crate::units::Affine;
+use crate::units::{Affine, Binary};
 
 /// A scale and an offset per channel; lists of one serve every channel.
 #[derive(Clone, Debug)]
@@ -39,14 +39,14 @@ impl BatchNorm {
     ];
 
     /// Folds the statistics: `scale = gamma / sqrt(variance + epsilon)`, `bias = beta - mean * scale`.
-    fn fold(stats: [Tensor; 4], epsilon: f64) -> BatchNorm {
+    pub(in crate::layers) fn fold(stats: [Tensor; 4], epsilon: f64) -> BatchNorm {
         let [gamma, beta, mean, variance] = stats;
         let scale = gamma / variance.mapv(|it| (it + epsilon).sqrt());
         let bias = beta - mean * &scale;
         BatchNorm { scale, bias, kind: "BatchNormalization", quantized: false }
     }
 
-    fn checked(self) -> Result<BatchNorm, LayerError> {
+    pub(in crate::layers) fn checked(self) -> Result<BatchNorm, LayerError> {
         finite("scale", &self.scale)?;
         finite("offset", &self.bias)?;
         Ok(self)
@@ -151,7 +151,7 @@ fn import_with(
         (scale[at], bias[at]) = scale_bias(data, *value).ok_or(unsupported)?;
     }
     let layer = BatchNorm { scale, bias, kind: "ApplyAlpha", quantized: false }.checked()?;
-    Ok(Some(Imported { layer: layer.into(), operands: vec![data] }))
+    Ok(Some(Imported::of(layer, [data])))
 }
 
 fn two_tensors(cx: &Import<'_>) -> LayerError {
@@ -175,7 +175,7 @@ fn import_sub(cx: &Import<'_>) -> Result<Imported, LayerError> {
 fn import_add(cx: &Import<'_>) -> Result<Imported, LayerError> {
     match import_with(cx, |_, c| Some((1.0, c)))? {
         Some(affine) => Ok(affine),
-        None => Ok(Imported { layer: Add.into(), operands: vec![0, 1] }),
+        None => Ok(Imported::of(Merge { op: Binary::Add }, [0, 1])),
     }
 }
 
@@ -201,6 +201,16 @@ impl LayerSpec for BatchNorm {
         out
     }
 
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        vec![(Role::Scale, &self.scale), (Role::Bias, &self.bias)]
+    }
+
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for BatchNorm {
     fn roles(&self) -> &'static [Role] {
         &[Role::Scale, Role::Bias, Role::Result]
     }
@@ -233,10 +243,6 @@ impl LayerSpec for BatchNorm {
 
     fn is_activation(&self) -> bool {
         false
-    }
-
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        vec![(Role::Scale, &self.scale), (Role::Bias, &self.bias)]
     }
 
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {

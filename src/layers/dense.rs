@@ -5,7 +5,7 @@
 use ndarray::{Array1, Axis};
 
 use super::import::{expect_shape, finite};
-use super::{Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed, auto, dequantized};
@@ -146,6 +146,17 @@ impl LayerSpec for Dense {
         Tensor::from_shape_vec(shape, values).expect("as many rows as positions")
     }
 
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        let bias = self.bias.iter().map(|it| (Role::Bias, it));
+        std::iter::once((Role::Weight, &self.weights)).chain(bias).collect()
+    }
+
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for Dense {
     fn roles(&self) -> &'static [Role] {
         &[Role::Weight, Role::Bias, Role::Accum, Role::Result]
     }
@@ -171,11 +182,6 @@ impl LayerSpec for Dense {
 
     fn is_activation(&self) -> bool {
         false
-    }
-
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        let bias = self.bias.iter().map(|it| (Role::Bias, it));
-        std::iter::once((Role::Weight, &self.weights)).chain(bias).collect()
     }
 
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {

@@ -3,7 +3,7 @@
 //! The `remove_identity` pass takes them out, unless the user gave one a precision: then it casts,
 //! as hls4ml's linear activation does.
 
-use super::{Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed};
@@ -17,6 +17,8 @@ impl Identity {
     pub(super) const SPELLINGS: &[Spelling] = &[
         Spelling::keras("Dropout", import),
         Spelling::keras("SpatialDropout1D", import),
+        Spelling::keras("SpatialDropout2D", import),
+        Spelling::keras("SpatialDropout3D", import),
         Spelling::keras("AlphaDropout", import),
         Spelling::keras("GaussianDropout", import),
         Spelling::keras("GaussianNoise", import),
@@ -29,7 +31,7 @@ impl Identity {
 
 /// Only training reads the attributes of these layers.
 fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    cx.attrs().ignore(&["rate", "noise_shape", "seed", "stddev", "l1", "l2"]);
+    cx.attrs().ignore(&["rate", "noise_shape", "seed", "stddev", "l1", "l2", "data_format"]);
     Ok(Imported::unary(Identity))
 }
 
@@ -53,6 +55,15 @@ impl LayerSpec for Identity {
     fn eval(&self, inputs: &[&Tensor]) -> Tensor {
         inputs[0].clone()
     }
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for Identity {
     fn roles(&self) -> &'static [Role] {
         &[Role::Result]
     }
@@ -68,9 +79,6 @@ impl LayerSpec for Identity {
     }
     fn is_activation(&self) -> bool {
         true
-    }
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        Vec::new()
     }
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
         cx.builder.cast("", inputs[0], cx.formats.format(Role::Result))

@@ -1,6 +1,6 @@
 //! An input of the model.
 
-use super::{LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, LayerError, LayerSpec, Lower, Spelling};
 use crate::fixed::{Format, Type};
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -31,6 +31,15 @@ impl LayerSpec for Input {
     fn eval(&self, _: &[&Tensor]) -> Tensor {
         Tensor::zeros(self.shape.0.as_slice())
     }
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for Input {
     fn roles(&self) -> &'static [Role] {
         &[Role::Result]
     }
@@ -54,9 +63,6 @@ impl LayerSpec for Input {
     }
     fn is_activation(&self) -> bool {
         false
-    }
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        Vec::new()
     }
     fn lower(&self, cx: &mut Lower<'_>, _: &[NodeId]) -> NodeId {
         let ty = match &self.lanes {

@@ -1,15 +1,21 @@
 //! The layers a model may contain, one per file.
 //!
-//! A layer knows how frameworks spell it, what it means in floats, which types it has and how they
-//! are inferred, and which units it is made of. It has no emulator, HLS or RTL of its own.
+//! A layer knows how frameworks spell it and what it means in floats ([`LayerSpec`]); one that can be
+//! built knows its types, how they are inferred, and the units it is made of ([`Hardware`]). It has
+//! no emulator, HLS or RTL of its own.
 
 mod activation;
-mod add;
+mod axes;
 mod batch_norm;
 mod binary_tanh;
 mod clip;
+mod constant;
+mod contraction;
+mod conv;
 mod dense;
 mod elu;
+mod embedding;
+mod functions;
 mod hard_sigmoid;
 mod hard_tanh;
 mod hgq;
@@ -19,20 +25,33 @@ mod input;
 mod leaky_relu;
 mod lookup;
 mod lower;
+mod merge;
+mod norm;
 mod pointwise;
+mod pool;
 mod prelu;
 mod quantizer;
+mod recurrent;
 mod relu;
 mod reshape;
+mod scalar;
+mod shape;
 mod softmax;
 mod table;
 mod ternary_tanh;
 mod thresholded_relu;
+mod torch;
+mod window;
+mod wrapper;
 
 #[cfg(test)]
 mod activation_import_tests;
 #[cfg(test)]
 mod activation_tests;
+#[cfg(test)]
+mod file_tests;
+#[cfg(test)]
+mod fuzz_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
@@ -40,27 +59,38 @@ mod testing;
 
 use std::fmt::Debug;
 
-pub use add::Add;
 pub use batch_norm::BatchNorm;
 pub use binary_tanh::BinaryTanh;
 pub use clip::Clip;
+pub use constant::Constant;
+pub use contraction::Einsum;
+pub use conv::{Conv, ConvTranspose};
 pub use dense::Dense;
 pub use elu::{Elu, Selu};
+pub use embedding::Embedding;
 pub use hard_sigmoid::HardSigmoid;
 pub use hard_tanh::HardTanh;
 pub use identity::Identity;
-pub use import::{Import, Imported, LayerError, Spelling, import};
+pub use import::{Import, ImportFn, Imported, LayerError, Operand, Part, Spelling, import};
 pub use input::Input;
 pub use leaky_relu::LeakyRelu;
 pub use lower::Lower;
+pub use merge::Merge;
+pub use norm::{LayerNorm, Statistic};
+pub use pool::{Divisor, Pool, Pooling, Reduce, Reduction};
 pub use prelu::PRelu;
 pub use quantizer::Quantizer;
+pub use recurrent::{Cell, Recurrent};
 pub use relu::Relu;
 pub use reshape::Reshape;
+pub use scalar::{Scalar, ScalarFunction};
+pub use shape::{Concatenate, Pad, Permute, Take};
 pub use softmax::Softmax;
 pub use table::{Function, Table};
 pub use ternary_tanh::TernaryTanh;
 pub use thresholded_relu::ThresholdedRelu;
+pub use window::Window;
+pub use wrapper::TimeDistributed;
 
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -78,6 +108,15 @@ pub trait LayerSpec: Debug {
     /// Float meaning, on one sample; shapes have been checked by [`LayerSpec::infer`].
     fn eval(&self, inputs: &[&Tensor]) -> Tensor;
 
+    /// Constant tensors of the layer with the role of their type, for profiles and counts.
+    fn weights(&self) -> Vec<(Role, &Tensor)>;
+
+    /// How the layer is built; `None` if it has a float meaning only, and no hardware yet.
+    fn hardware(&self) -> Option<&dyn Hardware>;
+}
+
+/// What a layer that becomes hardware says about its numbers and its units; no defaults either.
+pub trait Hardware {
     /// The types of the layer, in the order in which they can be resolved; `Result` comes last.
     fn roles(&self) -> &'static [Role];
 
@@ -89,9 +128,6 @@ pub trait LayerSpec: Debug {
 
     /// Whether the layer is a scalar or softmax activation: what feeds it may keep full precision.
     fn is_activation(&self) -> bool;
-
-    /// Constant tensors of the layer with the role of their type, for profiles and counts.
-    fn weights(&self) -> Vec<(Role, &Tensor)>;
 
     /// Builds the layer from units.
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId;
@@ -115,23 +151,43 @@ macro_rules! layers {
             fn from(it: $layer) -> Layer { Layer::$layer(it) }
         })+
 
-        /// How every layer is spelled in every format.
-        pub const SPELLINGS: &[&[Spelling]] = &[
-            $($layer::SPELLINGS),+, activation::SPELLINGS, hgq::SPELLINGS,
-        ];
-
-        /// What the entries of [`SPELLINGS`] are called.
-        pub const NAMES: &[&str] = &[
-            $(stringify!($layer)),+, "Activation", "Dense of HGQ2",
+        /// Spellings that are found beside their layers, or beside what leads to several.
+        const BESIDE: &[Row] = &[
+            $((stringify!($layer), $layer::SPELLINGS)),+,
+            ("Activation", activation::SPELLINGS),
+            ("Dense of HGQ2", hgq::SPELLINGS),
+            ("Arithmetic", functions::ARITHMETIC),
+            ("Activation function", functions::ACTIVATIONS),
+            ("Shape function", functions::SHAPES),
+            ("Rescaling", functions::RESCALING),
         ];
     };
 }
 
+/// A name for the README, and spellings that lead to what it names.
+type Row = (&'static str, &'static [Spelling]);
+
+const ROWS: usize = BESIDE.len() + torch::ALL.len();
+
+/// How every layer is spelled in every format, under the name of the layer; names may repeat.
+pub const SPELLINGS: [(&str, &[Spelling]); ROWS] = {
+    let mut rows: [Row; ROWS] = [("", &[]); ROWS];
+    let mut at = 0;
+    while at < ROWS {
+        rows[at] = if at < BESIDE.len() { BESIDE[at] } else { torch::ALL[at - BESIDE.len()] };
+        at += 1;
+    }
+    rows
+};
+
 // Adding a layer: write its file, then add its name here.
 layers! {
-    Input, Dense, BatchNorm, Identity, Reshape, Add,
+    Input, Dense, BatchNorm, Identity, Reshape, Merge,
     Relu, LeakyRelu, ThresholdedRelu, PRelu, Clip, Elu, Selu, HardSigmoid, HardTanh, Table,
     BinaryTanh, TernaryTanh, Softmax, Quantizer,
+    Permute, Concatenate, Take, Pad,
+    Conv, ConvTranspose, Pool, Reduce, LayerNorm,
+    Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar,
 }
 
 /// What a layer does to values that the model itself has put on a grid.
@@ -147,6 +203,16 @@ pub enum Exactness {
 }
 
 impl Layer {
+    /// How the layer is built, if it can be.
+    pub fn hardware(&self) -> Option<&dyn Hardware> {
+        self.spec().hardware()
+    }
+
+    /// The types of the layer: a result, if it has no hardware.
+    pub fn roles(&self) -> &'static [Role] {
+        self.hardware().map_or(&[Role::Result], Hardware::roles)
+    }
+
     /// What becomes of exact operands here.
     pub fn exactness(&self) -> Exactness {
         match self {
@@ -156,7 +222,11 @@ impl Layer {
             | Layer::Relu(Relu { max: None })
             | Layer::Identity(_)
             | Layer::Reshape(_)
-            | Layer::Add(_) => Exactness::Kept,
+            | Layer::Merge(_)
+            | Layer::Permute(_)
+            | Layer::Concatenate(_)
+            | Layer::Take(_)
+            | Layer::Pad(_) => Exactness::Kept,
             _ => Exactness::Lost,
         }
     }

@@ -1,11 +1,11 @@
 //! Layers that map every element by one function of one number.
 //!
-//! [`Pointwise`] is the part of [`LayerSpec`] in which such layers differ; shapes, float evaluation
+//! [`Pointwise`] is the part of [`LayerSpec`] and [`Hardware`] in which such layers differ; shapes, float evaluation
 //! and the rest follow from it.
 
 use std::fmt::Debug;
 
-use super::{LayerError, LayerSpec, Lower};
+use super::{Hardware, LayerError, LayerSpec, Lower};
 use crate::fixed::Format;
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -20,16 +20,16 @@ pub trait Pointwise: Debug {
     /// Float meaning.
     fn at(&self, x: f64) -> f64;
 
-    /// As [`LayerSpec::roles`].
+    /// As [`Hardware::roles`].
     fn roles(&self) -> &'static [Role];
 
-    /// As [`LayerSpec::resolve`].
+    /// As [`Hardware::resolve`].
     fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed;
 
-    /// As [`LayerSpec::spans`].
+    /// As [`Hardware::spans`].
     fn spans(&self, cx: &Resolve<'_>) -> Vec<Span>;
 
-    /// As [`LayerSpec::lower`], of the only operand.
+    /// As [`Hardware::lower`], of the only operand.
     fn lower(&self, cx: &mut Lower<'_>, input: NodeId) -> NodeId;
 }
 
@@ -43,6 +43,15 @@ impl<T: Pointwise> LayerSpec for T {
     fn eval(&self, inputs: &[&Tensor]) -> Tensor {
         inputs[0].mapv(|it| self.at(it))
     }
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl<T: Pointwise> Hardware for T {
     fn roles(&self) -> &'static [Role] {
         Pointwise::roles(self)
     }
@@ -54,9 +63,6 @@ impl<T: Pointwise> LayerSpec for T {
     }
     fn is_activation(&self) -> bool {
         true
-    }
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        Vec::new()
     }
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
         Pointwise::lower(self, cx, inputs[0])

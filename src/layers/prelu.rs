@@ -5,7 +5,7 @@
 use ndarray::{Array1, IxDyn, Zip};
 
 use super::import::finite;
-use super::{Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed, activation, auto, dequantized};
@@ -24,7 +24,7 @@ impl PRelu {
         &[Spelling::keras("PReLU", import_keras), Spelling::onnx("PRelu", import_onnx)];
 
     /// Slopes that broadcast to an input: as many axes, of extent 1 where they are shared.
-    fn broadcast(slopes: Tensor, shape: &[usize]) -> Option<PRelu> {
+    pub(in crate::layers) fn broadcast(slopes: Tensor, shape: &[usize]) -> Option<PRelu> {
         let leading = slopes.ndim().saturating_sub(1);
         if slopes.shape()[..leading].iter().all(|it| *it == 1) {
             return Some(PRelu { alpha: Array1::from_iter(slopes).into_dyn() });
@@ -88,6 +88,15 @@ impl LayerSpec for PRelu {
         Zip::from(&mut out).and(&alpha).for_each(|x, a| *x = if *x > 0.0 { *x } else { a * *x });
         out
     }
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        vec![(Role::Param, &self.alpha)]
+    }
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for PRelu {
     fn roles(&self) -> &'static [Role] {
         &[Role::Param, Role::Result]
     }
@@ -112,9 +121,6 @@ impl LayerSpec for PRelu {
     }
     fn is_activation(&self) -> bool {
         true
-    }
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        vec![(Role::Param, &self.alpha)]
     }
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
         let (slopes, slope) = (cx.quantize(&self.alpha, Role::Param), cx.format(Role::Param));

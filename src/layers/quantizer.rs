@@ -7,7 +7,7 @@
 
 use ndarray::Zip;
 
-use super::{Import, Imported, LayerError, LayerSpec, Lower, Spelling, hgq};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling, hgq};
 use crate::fixed::{Format, Overflow, Rounding, Type};
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -88,6 +88,15 @@ impl LayerSpec for Quantizer {
         };
         Zip::from(inputs[0]).and(&lanes).map_collect(cast)
     }
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for Quantizer {
     fn roles(&self) -> &'static [Role] {
         &[Role::Result]
     }
@@ -112,9 +121,6 @@ impl LayerSpec for Quantizer {
     fn is_activation(&self) -> bool {
         // What feeds a quantizer keeps its full precision: the quantizer knows what to drop.
         true
-    }
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        Vec::new()
     }
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
         let input = cx.builder.ty(inputs[0]);

@@ -4,7 +4,10 @@
 //! ONNX `Relu`, and `Clip` from 0. One `rectify` unit, or `clamp` if there is a ceiling.
 
 use super::pointwise::{Pointwise, each};
-use super::{Import, Imported, LayerError, LeakyRelu, Lower, Spelling, ThresholdedRelu};
+use super::{
+    Import, Imported, LayerError, LeakyRelu, Lower, Scalar, ScalarFunction, Spelling,
+    ThresholdedRelu,
+};
 use crate::fixed::Format;
 use crate::graph::NodeId;
 use crate::precision::{Resolve, Role, Span, Typed, activation};
@@ -33,7 +36,9 @@ fn import_keras(cx: &Import<'_>) -> Result<Imported, LayerError> {
         (false, true) => Ok(Imported::unary(LeakyRelu { alpha: slope, max })),
         (true, false) => Ok(Imported::unary(ThresholdedRelu { theta: threshold, max })),
         (false, false) => {
-            Err(cx.value_error("threshold", threshold, "0 where negative_slope is not 0"))
+            let max = max.unwrap_or(f64::INFINITY);
+            let function = ScalarFunction::Ramp { slope, threshold, max };
+            Ok(Imported::unary(Scalar { function }))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reshape and Flatten: the same elements under another shape.
 
-use super::{Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed};
@@ -25,6 +25,17 @@ impl Reshape {
     ];
 }
 
+impl Reshape {
+    /// A shape of samples, one of its extents perhaps -1, for an operand.
+    pub(super) fn to(
+        cx: &Import<'_>,
+        operand: usize,
+        target: &[i64],
+    ) -> Result<Reshape, LayerError> {
+        Ok(Reshape { shape: complete(cx, operand, target, &[])? })
+    }
+}
+
 fn import_keras_flatten(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let format = cx.attrs().str("data_format", "channels_last")?;
     if format != "channels_last" && cx.shape(0)?.0.len() > 1 {
@@ -36,8 +47,7 @@ fn import_keras_flatten(cx: &Import<'_>) -> Result<Imported, LayerError> {
 
 fn import_keras_reshape(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let target = cx.attrs().ints("target_shape")?.unwrap_or_default();
-    let shape = complete(cx, &target, &[])?;
-    Ok(Imported::unary(Reshape { shape }))
+    Ok(Imported::unary(Reshape::to(cx, 0, &target)?))
 }
 
 /// ONNX flattens to a matrix; with the batch axis in front only `axis = 1` keeps samples apart.
@@ -68,7 +78,7 @@ fn import_onnx_reshape(cx: &Import<'_>) -> Result<Imported, LayerError> {
     if *batch == -1 && rest.contains(&-1) || !matches!(batch, -1..=1) {
         return Err(bad());
     }
-    let shape = complete(cx, rest, &input.0)?;
+    let shape = complete(cx, 0, rest, &input.0)?;
     Ok(Imported::unary(Reshape { shape }))
 }
 
@@ -119,10 +129,15 @@ fn axes(cx: &Import<'_>, rank: i64) -> Result<Option<Vec<i64>>, LayerError> {
 }
 
 /// Fills in one `-1`, and `0` from the input's extent behind the batch axis.
-fn complete(cx: &Import<'_>, target: &[i64], input: &[usize]) -> Result<Shape, LayerError> {
-    let elements = cx.shape(0)?.elements();
+fn complete(
+    cx: &Import<'_>,
+    operand: usize,
+    target: &[i64],
+    input: &[usize],
+) -> Result<Shape, LayerError> {
+    let elements = cx.shape(operand)?.elements();
     let wrong = || LayerError::Shapes {
-        found: vec![Shape(cx.shape(0).map(|it| it.0.clone()).unwrap_or_default())],
+        found: vec![Shape(cx.shape(operand).map(|it| it.0.clone()).unwrap_or_default())],
         expected: format!("as many elements as {target:?}"),
     };
     let extent = |(axis, extent): (usize, &i64)| match extent {
@@ -159,6 +174,15 @@ impl LayerSpec for Reshape {
         let values = inputs[0].iter().copied().collect();
         Tensor::from_shape_vec(self.shape.0.as_slice(), values).expect("infer compared the counts")
     }
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for Reshape {
     fn roles(&self) -> &'static [Role] {
         &[Role::Result]
     }
@@ -170,9 +194,6 @@ impl LayerSpec for Reshape {
     }
     fn is_activation(&self) -> bool {
         false
-    }
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        Vec::new()
     }
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
         let result = cx.format(Role::Result);

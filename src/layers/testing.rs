@@ -58,7 +58,7 @@ impl Bench {
         let spans = vec![Span::of(self.input); self.shape.elements()];
         let given = self.given.iter().map(|(role, it)| (*role, Typed::new(*it, "given")));
         let mut cx = Resolve {
-            inputs: vec![Produced { format: self.input, spans: &spans }],
+            inputs: vec![Produced { shape: &self.shape, format: self.input, spans: &spans }],
             types: given.collect(),
             settings: self.settings.clone(),
             compat: self.compat,
@@ -68,11 +68,11 @@ impl Bench {
             calibrated: None,
             exact: false,
         };
-        let spec = self.layer.spec();
+        let spec = self.layer.hardware().unwrap();
         for role in spec.roles() {
             if !cx.types.contains_key(role) {
                 let typed = self.resolve(*role, &mut cx);
-                assert!(typed.format.is_legal(), "{role} of {spec:?} is {}", typed.format);
+                assert!(typed.format.is_legal(), "{role} of {:?} is {}", self.layer, typed.format);
                 cx.types.insert(*role, typed);
             }
         }
@@ -88,7 +88,7 @@ impl Bench {
 
     /// As [`crate::precision::assign`] does: hls4ml infers a result as if the accumulator were open.
     fn resolve(&self, role: Role, cx: &mut Resolve<'_>) -> Typed {
-        let spec = self.layer.spec();
+        let spec = self.layer.hardware().unwrap();
         let given = cx.types.get(&Role::Accum).cloned();
         let (Some(given), true, Role::Result) = (given, self.compat, role) else {
             return spec.resolve(role, cx);
@@ -109,7 +109,7 @@ impl Bench {
         builder.graph.inputs.push(input);
         builder.enter(Origin::new("test", "layer"));
         let mut cx = Lower { builder: &mut builder, formats, compat: self.compat };
-        let output = self.layer.spec().lower(&mut cx, &[input]);
+        let output = self.layer.hardware().unwrap().lower(&mut cx, &[input]);
         builder.graph.outputs.push(output);
         verify(&builder.graph).unwrap();
         builder.graph

@@ -1,19 +1,19 @@
 //! The precision stage: every type of every layer gets its format, in one walk over the graph.
 //!
 //! What the user gave comes first. What is left open is the layer's own business
-//! ([`LayerSpec::resolve`]) under our rules; under hls4ml's only what the configuration says is
+//! ([`Hardware::resolve`]) under our rules; under hls4ml's only what the configuration says is
 //! `auto` is inferred, and the rest is the model's default.
 //!
-//! [`LayerSpec::resolve`]: crate::layers::LayerSpec::resolve
+//! [`Hardware::resolve`]: crate::layers::Hardware::resolve
 
 use std::collections::BTreeMap;
 
-use super::{Calibration, Formats, LayerFormats, Precision, Produced, Resolve, Role, Typed};
+use super::{Calibration, Formats, LayerFormats, Precision, Produced, Resolve, Role, Span, Typed};
 use crate::config::{Config, DEFAULT_WIDTH, attribute_only};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::Format;
 use crate::graph::NodeId;
-use crate::layers::{Exactness, LayerSpec};
+use crate::layers::{Exactness, Hardware, Layer, LayerSpec};
 use crate::nn;
 
 /// A type that no hardware of ours can have.
@@ -52,7 +52,7 @@ pub fn assign(graph: &nn::Graph, config: &Config, ranges: Option<&Calibration>) 
 
 /// What the layer may look at; `None` if an operand has no formats.
 fn context<'a>(
-    graph: &nn::Graph,
+    graph: &'a nn::Graph,
     id: NodeId,
     config: &Config,
     ranges: Option<&Calibration>,
@@ -60,11 +60,13 @@ fn context<'a>(
 ) -> Option<Resolve<'a>> {
     let produced = |from: &NodeId| {
         let layer = formats.layers[from.index()].as_ref()?;
-        Some(Produced { format: layer.format(Role::Result), spans: &layer.spans })
+        let (shape, spans) = (&graph.node(*from).ty, &layer.spans);
+        Some(Produced { shape, format: layer.format(Role::Result), spans })
     };
     let node = graph.node(id);
     let users = graph.users(id);
-    let activation = |user: &NodeId| graph.node(*user).op.spec().is_activation();
+    let activation =
+        |user: &NodeId| graph.node(*user).op.hardware().is_some_and(Hardware::is_activation);
     let operands = graph.operands(id);
     let on_grid =
         |from: &NodeId| formats.layers[from.index()].as_ref().is_some_and(|it| it.on_grid);
@@ -93,11 +95,13 @@ fn layer(
     mut cx: Resolve<'_>,
 ) -> Result<LayerFormats> {
     let node = graph.node(id);
-    let spec = node.op.spec();
+    let Some(hardware) = node.op.hardware() else {
+        return Ok(float_only(config, node, cx));
+    };
     let given = node.op.exactness() == Exactness::Given;
-    let chooser = Chooser { config, spec, name: &node.name, given };
+    let chooser = Chooser { config, spec: node.op.spec(), hardware, name: &node.name, given };
     let mut on_grid = cx.exact || given;
-    for role in spec.roles() {
+    for role in hardware.roles() {
         let typed = chooser.choose(*role, &mut cx);
         // A type of the user's may lose what the model has.
         on_grid = on_grid && (given || typed.format.contains(chooser.infer(*role, &mut cx).format));
@@ -109,7 +113,7 @@ fn layer(
         cx.types.insert(*role, typed);
     }
     let result = cx.format(Role::Result);
-    let spans = spec.spans(&cx);
+    let spans = hardware.spans(&cx);
     if !spans.iter().all(|it| it.lo.is_finite() && it.hi.is_finite()) {
         return Err(Problem::at(&node.origin, Unbounded).help(chooser.advice(Role::Result)).into());
     }
@@ -117,10 +121,30 @@ fn layer(
     Ok(LayerFormats { types: cx.types, settings: cx.settings, spans, on_grid, exact: false })
 }
 
+/// A layer without hardware, so that what is behind it can be judged: whatever its result holds.
+fn float_only(
+    config: &Config,
+    node: &crate::graph::Node<Layer, nn::Shape>,
+    mut cx: Resolve<'_>,
+) -> LayerFormats {
+    let found = config.precision(&node.name, node.op.spec().kind(), Role::Result);
+    let result = match found.map(|it| (it.precision, it)) {
+        Some((Precision::Fixed(format), found)) => Typed::new(format, found.to_string()),
+        _ => match cx.calibrated {
+            Some(span) => cx.covering(span, "no hardware yet: calibrated"),
+            None => Typed::new(cx.default, "no hardware yet: model default"),
+        },
+    };
+    let spans = vec![Span::of(result.format); node.ty.elements()];
+    cx.types.insert(Role::Result, result);
+    LayerFormats { types: cx.types, settings: cx.settings, spans, on_grid: false, exact: false }
+}
+
 /// Finds the format of one type after the other.
 struct Chooser<'a> {
     config: &'a Config,
     spec: &'a dyn LayerSpec,
+    hardware: &'a dyn Hardware,
     name: &'a str,
     /// The model says the types.
     given: bool,
@@ -130,11 +154,11 @@ impl Chooser<'_> {
     fn choose(&self, role: Role, cx: &mut Resolve<'_>) -> Typed {
         let kind = self.spec.kind();
         if self.given {
-            return self.spec.resolve(role, cx);
+            return self.hardware.resolve(role, cx);
         }
         if role == Role::Bias && self.has_no_bias() {
             // What nothing is stored in is hls4ml's one-bit zero, whatever the user says.
-            return self.spec.resolve(role, cx);
+            return self.hardware.resolve(role, cx);
         }
         let found = self.config.precision(self.name, kind, role);
         match found.map(|it| (it.precision, it)) {
@@ -152,16 +176,16 @@ impl Chooser<'_> {
         let given = cx.types.get(&Role::Accum).cloned();
         let typed = match given {
             Some(given) if cx.compat && role == Role::Result => {
-                let inferred = self.cap(Role::Accum, self.spec.resolve(Role::Accum, cx), cx);
+                let inferred = self.cap(Role::Accum, self.hardware.resolve(Role::Accum, cx), cx);
                 if !inferred.format.is_legal() {
                     return inferred;
                 }
                 cx.types.insert(Role::Accum, inferred);
-                let typed = self.spec.resolve(role, cx);
+                let typed = self.hardware.resolve(role, cx);
                 cx.types.insert(Role::Accum, given);
                 typed
             }
-            _ => self.spec.resolve(role, cx),
+            _ => self.hardware.resolve(role, cx),
         };
         self.cap(role, typed, cx)
     }

@@ -9,7 +9,7 @@ use crate::config::{Config, LayerConfig, Warning, attribute_only, has_builtin, n
 use crate::error::{Origin, Problem, Problems, Result};
 use crate::fixed::{Format, Overflow, Rounding};
 use crate::graph::NodeId;
-use crate::layers::Exactness;
+use crate::layers::{Exactness, Hardware};
 use crate::nn;
 
 #[derive(Debug, thiserror::Error)]
@@ -144,8 +144,9 @@ impl Checker<'_> {
                 continue;
             }
             // hls4ml lists the table of every activation, whether it has one or not.
-            let generated = role == Role::Table && spec.is_activation();
-            if !spec.roles().contains(&role) && !generated {
+            let generated =
+                role == Role::Table && node.op.hardware().is_some_and(Hardware::is_activation);
+            if !node.op.roles().contains(&role) && !generated {
                 self.warn(&path, Idle::Type { kind: spec.kind(), role });
             } else if role == Role::Bias && no_bias {
                 self.warn(&path, Idle::Bias);

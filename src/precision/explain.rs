@@ -48,7 +48,7 @@ pub fn rows<'a>(graph: &'a nn::Graph, formats: &'a Formats) -> Vec<Row<'a>> {
         let node = graph.node(id);
         let spec = node.op.spec();
         let types = &formats.of(id).types;
-        for (role, typed) in spec.roles().iter().filter_map(|it| types.get_key_value(it)) {
+        for (role, typed) in node.op.roles().iter().filter_map(|it| types.get_key_value(it)) {
             rows.push(Row {
                 layer: &node.name,
                 kind: spec.kind(),
@@ -193,7 +193,7 @@ fn entry(graph: &nn::Graph, id: crate::graph::NodeId, formats: &Formats, config:
     }
     let settings = &formats.of(id).settings;
     let mut number = |key, value| entry.insert(Key::Number(key), value);
-    let has = |role| spec.roles().contains(&role);
+    let has = |role| node.op.roles().contains(&role);
     if has(Role::Accum) || has(Role::Scale) {
         number("ReuseFactor", json!(config.reuse_factor(name, kind)));
         number("Strategy", json!(config.strategy(name, kind).to_string()));

@@ -2,7 +2,7 @@
 //!
 //! [`assign`] walks the float graph once, in order, and fills [`Formats`]: a side table, so that the
 //! graph itself never learns about precision. What a layer's types are and how `auto` resolves is
-//! the layer's own business ([`crate::layers::LayerSpec::resolve`]); what the user asked for is
+//! the layer's own business ([`crate::layers::Hardware::resolve`]); what the user asked for is
 //! looked up here first.
 
 pub mod activation;
@@ -217,9 +217,9 @@ impl Formats {
 pub struct Resolve<'a> {
     /// Result format and value ranges of each operand.
     pub inputs: Vec<Produced<'a>>,
-    /// Types decided so far: user-given ones, and roles earlier in [`LayerSpec::roles`] order.
+    /// Types decided so far: user-given ones, and roles earlier in [`Hardware::roles`] order.
     ///
-    /// [`LayerSpec::roles`]: crate::layers::LayerSpec::roles
+    /// [`Hardware::roles`]: crate::layers::Hardware::roles
     pub types: BTreeMap<Role, Typed>,
     /// The other numbers.
     pub settings: Settings,
@@ -240,6 +240,8 @@ pub struct Resolve<'a> {
 /// One operand, as its producer left it.
 #[derive(Clone, Copy, Debug)]
 pub struct Produced<'a> {
+    /// Its shape.
+    pub shape: &'a crate::nn::Shape,
     /// Its result format.
     pub format: Format,
     /// What each element can be.

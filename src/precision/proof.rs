@@ -8,8 +8,9 @@ use std::fmt;
 
 use super::{Formats, Role};
 use crate::graph::NodeId;
-use crate::layers::{Exactness, Layer};
+use crate::layers::{Exactness, Layer, Merge};
 use crate::nn;
+use crate::units::Binary;
 
 /// Whole numbers up to here are exact in float32.
 const SINGLE: f64 = (1u32 << 24) as f64;
@@ -71,7 +72,18 @@ fn is_long(graph: &nn::Graph, formats: &Formats, id: NodeId) -> bool {
             };
             inputs[0].iter().enumerate().map(one).collect()
         }
-        Layer::Add(_) => inputs[0].iter().zip(&inputs[1]).map(|(a, b)| a + b).collect(),
+        Layer::Merge(Merge { op }) => {
+            let largest = |it: &[f64]| it.iter().copied().fold(0.0, f64::max);
+            let both = |a: f64, b: f64| match op {
+                Binary::Add | Binary::Sub => a + b,
+                Binary::Mul => a * b,
+                Binary::Max | Binary::Min => 0.0,
+            };
+            match inputs[0].len() == inputs[1].len() {
+                true => inputs[0].iter().zip(&inputs[1]).map(|(a, b)| both(*a, *b)).collect(),
+                false => vec![both(largest(&inputs[0]), largest(&inputs[1]))],
+            }
+        }
         _ => return false,
     };
     let of = formats.of(id);

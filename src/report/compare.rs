@@ -95,6 +95,9 @@ pub struct LayerRow {
     pub output: bool,
     /// Trained numbers it holds.
     pub parameters: u64,
+    /// Why it cannot be built, if it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsupported: Option<String>,
     /// Its types, by role: `result`, `weight`, `bias`, `accum` ...
     pub formats: BTreeMap<String, String>,
     /// Where it is in the RTL pipeline, if there is one.

@@ -1,6 +1,6 @@
 //! What the command line prints: the network, its types, the comparison.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::compare::{Comparison, Cosim, Figure, FormatRow, LayerRow, Metric, Side, Source};
@@ -11,13 +11,17 @@ use super::table::{Table, WIDTH, wrap};
 const OF_LAYERS: [Metric; 6] =
     [Metric::LatencyCycles, Metric::Ii, Metric::Lut, Metric::Ff, Metric::Dsp, Metric::BramKbit];
 
-/// The layers of a network, one a row, and the sum of their parameters.
+/// The layers of a network, one a row, and the sum of their parameters; layers that cannot be built
+/// have a mark, and the reason below.
 pub fn network(layers: &[LayerRow]) -> String {
     let mut table = Table::new().text("layer").whole("kind").whole("shape").number("parameters");
     table = table.whole("result type").text("inputs, if not\nthe row above");
     let mut above = "";
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     for row in layers {
         let result = row.formats.get("result").map_or(UNKNOWN, String::as_str);
+        let result = if row.unsupported.is_some() { "not built" } else { result };
+        *reasons.entry(row.unsupported.as_deref().unwrap_or_default()).or_default() += 1;
         let parameters = readable(row.parameters as f64);
         let chain = row.inputs == [above];
         let inputs = if chain { String::new() } else { row.inputs.join(", ") };
@@ -25,7 +29,12 @@ pub fn network(layers: &[LayerRow]) -> String {
         above = &row.name;
     }
     let parameters = layers.iter().fold(0u64, |sum, it| sum.saturating_add(it.parameters));
-    format!("{table}{} parameters\n", readable(parameters as f64))
+    let mut out = format!("{table}{} parameters\n", readable(parameters as f64));
+    for (reason, count) in reasons.into_iter().filter(|it| !it.0.is_empty()) {
+        let layers = if count == 1 { "1 layer is" } else { &format!("{count} layers are") };
+        let _ = writeln!(out, "{layers} not built: {}", clean(reason));
+    }
+    out
 }
 
 /// Every type of every layer, with its reason.

@@ -157,6 +157,15 @@ fn onnx_mlp_of_both_exporters() {
 }
 
 #[test]
+fn pytorch_mlp() {
+    let Some(_) = tools() else { return };
+    for model in ["t_mlp.pt2", "t_strides.pt2"] {
+        let model = own(&format!("tests/models/{model}"));
+        Project::build(&model, &[]).check(&["--samples", "200"]);
+    }
+}
+
+#[test]
 fn digits_with_their_test_set() {
     let Some(_) = tools() else { return };
     let project = Project::build(&own(DIGITS), &[]);
@@ -164,6 +173,15 @@ fn digits_with_their_test_set() {
     let json = project.check(&["--samples", "200", "--input", text(&input)]);
     // 200 random samples, 5 corners, and the user's own.
     assert!(json["cosim"]["samples"].as_u64().unwrap() > 205 + 100, "{json}");
+}
+
+/// Permutations, selections, padding, joints, merges with broadcasting, constants.
+#[test]
+fn wiring_and_merges() {
+    if tools().is_some() {
+        let project = Project::build(&own("tests/models/layers_wires.keras"), &[]);
+        project.cosim(&["--samples", "200"]);
+    }
 }
 
 /// Sums of three terms and work in DSP blocks, as devices of two makers have them.

@@ -180,7 +180,7 @@ fn weights_that_do_not_fit() {
 }
 
 #[test]
-fn unknown_layers_are_named_all_at_once() {
+fn layers_without_hardware_are_named_all_at_once() {
     let Some(model) = shared("samples/k3_cnn.keras") else { return };
     let dir = bench();
     std::fs::copy(model, dir.path().join("cnn.keras")).unwrap();
@@ -188,17 +188,15 @@ fn unknown_layers_are_named_all_at_once() {
         &dir,
         "build cnn.keras -o p",
         &expect![[r#"
-        error: cnn.keras:zero_padding2d: ZeroPadding2D is not supported
-        error: cnn.keras:conv2d: Conv2D is not supported
-        error: cnn.keras:depthwise_conv2d: DepthwiseConv2D is not supported
-        error: cnn.keras:separable_conv2d: SeparableConv2D is not supported
-        error: cnn.keras:conv2d_1: Conv2D is not supported
-        error: cnn.keras:concatenate: Concatenate is not supported
-        error: cnn.keras:max_pooling2d: MaxPooling2D is not supported
-        error: cnn.keras:average_pooling2d: AveragePooling2D is not supported
-        error: cnn.keras:maximum: Maximum is not supported
-          help: supported are Activation, ActivityRegularization, Add, AlphaDropout, BatchNormalization, Dense, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise, Identity, LeakyReLU, PReLU, QAdd, QBatchNormDense, QBatchNormalization, QDense, QEinsumDense, QEinsumDenseBatchnorm, Quantizer, ReLU, Reshape, Softmax, SpatialDropout1D, ThresholdedReLU
-    "#]],
+            error: cnn.keras:conv2d: Conv2D conv2d cannot be built: no unit computes it yet, only the float engine
+            error: cnn.keras:depthwise_conv2d: DepthwiseConv2D depthwise_conv2d cannot be built: no unit computes it yet, only the float engine
+            error: cnn.keras:separable_conv2d_depthwise: DepthwiseConv2D separable_conv2d_depthwise cannot be built: no unit computes it yet, only the float engine
+            error: cnn.keras:separable_conv2d: Conv2D separable_conv2d cannot be built: no unit computes it yet, only the float engine
+            error: cnn.keras:conv2d_1: Conv2D conv2d_1 cannot be built: no unit computes it yet, only the float engine
+            error: cnn.keras:max_pooling2d: Pooling2D max_pooling2d cannot be built: no unit computes it yet, only the float engine
+            error: cnn.keras:average_pooling2d: Pooling2D average_pooling2d cannot be built: no unit computes it yet, only the float engine
+              help: inspect, config and predict --engine float work with it
+        "#]],
     );
     assert!(!dir.path().join("p").exists());
 }

@@ -10,6 +10,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::support::{Npz, files, json, own, read_npy, run, shared, stderr, text};
 
 const P02: &str = "models/p02_jsc_mlp_keras2";
@@ -144,6 +146,7 @@ fn floats_equal_the_frameworks() {
         }
         check_float(&json("k3_mlp.json", "k3_mlp.weights.h5"), &golden("k3_mlp.npz"));
         check_float(&json("k2_mlp.json", "k2_mlp_weights.h5"), &golden("k2_mlp.npz"));
+        check_float(&model("t_mlp.pt2"), &golden("t_mlp.npz"));
         for exporter in ["legacy", "dynamo"] {
             check_float(&model(&format!("t_mlp_{exporter}.onnx")), &golden("t_mlp.npz"));
         }
@@ -213,7 +216,7 @@ fn models(folder: &Path) -> Vec<Model> {
 }
 
 /// What each refused model holds that is not supported, by file name; quantized layers count as
-/// kinds of their own. `.pt2` is no format of ours at all.
+/// kinds of their own.
 const REFUSED: &[(&str, &[&str])] = &[
     ("b_cnn_qonnx.onnx", &["Conv", "MaxPool", "qonnx.custom_op.general::Quant"]),
     ("b_mlp_qcdq.onnx", &["DequantizeLinear", "QuantizeLinear", "Transpose"]),
@@ -223,40 +226,17 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["QAveragePooling2D", "QConv2D", "QMaxPooling2D", "QSoftmax", "QUnaryFunctionLUT"],
     ),
     ("hgq2_mha.keras", &["QMultiHeadAttention"]),
-    ("k2_cnn.h5", K2_CNN),
-    ("k2_cnn.json", K2_CNN),
     ("k2onnx_cnn.onnx", &["Conv", "MaxPool", "Transpose"]),
-    ("k3_cnn.h5", K3_CNN),
-    ("k3_cnn.keras", K3_CNN),
-    ("k3_conv1d.keras", &["Conv1D", "GlobalAveragePooling1D", "MaxPooling1D", "SeparableConv1D"]),
-    ("k3_rnn.h5", RNN),
-    ("k3_rnn.keras", RNN),
     (
         "qk2_cnn.h5",
-        &[
-            "MaxPooling2D",
-            "QActivation",
-            "QConv2DBatchnorm",
-            "QDepthwiseConv2D",
-            "qkeras.QConv2D",
-            "qkeras.QDense",
-        ],
+        &["QActivation", "QConv2DBatchnorm", "QDepthwiseConv2D", "qkeras.QConv2D", "qkeras.QDense"],
     ),
     ("qk2_mlp.h5", &["QActivation", "qkeras.QDense"]),
     ("qk2_mlp.json", &["QActivation", "qkeras.QDense"]),
     ("qk3_mlp.keras", &["QActivation", "qkeras.QDense"]),
-    ("t_attn.pt2", &[]),
-    ("t_cnn.pt2", &[]),
-    ("t_cnn_core.pt2", &[]),
     ("t_cnn_dynamo.onnx", T_CNN),
     ("t_cnn_legacy.onnx", T_CNN),
-    ("t_mlp.pt2", &[]),
-    ("t_rnn.pt2", &[]),
-    ("p01_mnist_cnn_keras3/keras_model.keras", &["Conv2D", "MaxPooling2D"]),
-    ("p01_mnist_cnn_keras3/tiny_mnist_model.h5", &["Conv2D", "MaxPooling2D"]),
-    ("p03_resnet8_cifar_h5_onnx/pretrainedResnet.h5", &["AveragePooling2D", "Conv2D"]),
     ("p03_resnet8_cifar_h5_onnx/pretrainedResnet.onnx", &["AveragePool", "Conv", "Transpose"]),
-    ("p04_kws_dscnn_h5/kws_model.h5", &["AveragePooling2D", "Conv2D", "DepthwiseConv2D"]),
     ("p05_ad03_qkeras_ae/model_ToyCar.h5", &["QActivation", "qkeras.QDense"]),
     ("p06_rn06_qkeras_conv/model_best.h5", &["QActivation", "QConv2DBatchnorm", "qkeras.QDense"]),
     ("p10_jet_hgq2_mha8/mha8part.keras", &["QMultiHeadAttention"]),
@@ -272,26 +252,46 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("p14_espcn_qonnx_conv/quant_model.onnx", &["Conv", "DepthToSpace", "onnx.brevitas::Quant"]),
 ];
 
-const K2_CNN: &[&str] = &[
-    "Concatenate",
-    "Conv2D",
-    "DepthwiseConv2D",
-    "GlobalAveragePooling2D",
-    "math.add",
-    "math.multiply",
-];
-const K3_CNN: &[&str] = &[
-    "AveragePooling2D",
-    "Concatenate",
-    "Conv2D",
-    "DepthwiseConv2D",
-    "MaxPooling2D",
-    "Maximum",
-    "SeparableConv2D",
-    "ZeroPadding2D",
-];
-const RNN: &[&str] = &["Bidirectional", "GRU", "LSTM", "SimpleRNN"];
 const T_CNN: &[&str] = &["AveragePool", "Concat", "Conv", "ConvTranspose", "MaxPool", "Slice"];
+
+/// A model with layers that have no hardware can be looked at and run in floats, but not built.
+#[test]
+fn layers_without_hardware_are_told_and_not_built() {
+    let (model, scratch) = (own("tests/models/layers_conv.keras"), tempfile::tempdir().unwrap());
+    let inspected = json(0, &["inspect", text(&model)]);
+    assert_eq!(inspected["supported"], false);
+    let layers = inspected["layers"].as_array().unwrap();
+    let unsupported = |it: &&Value| it.get("unsupported").is_some();
+    let count = layers.iter().filter(unsupported).count();
+    assert!(count >= 19 && count < layers.len(), "{count} of {}", layers.len());
+    let config = json(0, &["config", text(&model)]);
+    assert!(config["config"]["LayerName"].get("conv2d").is_some(), "{config}");
+    let project = scratch.path().join("p");
+    let said = stderr(&run(2, &["build", text(&model), "-o", text(&project)]));
+    let errors = said.lines().filter(|it| it.starts_with("error: ")).count();
+    assert_eq!(errors, count, "{said}");
+    assert!(said.contains("DepthwiseConv2D depthwise_conv2d cannot be built"), "{said}");
+    assert!(!project.exists());
+}
+
+/// Wires, merges and constants as hardware: near what Keras computes.
+#[test]
+fn built_layers_keep_the_frameworks_values() {
+    let file = |ending: &str| own(&format!("tests/models/layers_wires.{ending}"));
+    let (model, golden) = (file("keras"), file("npz"));
+    let scratch = tempfile::tempdir().unwrap();
+    let output = scratch.path().join("y.npz");
+    let input = ["--input", text(&golden), "--input", text(&golden)];
+    run(0, &[&["predict", text(&model), "--output", text(&output)], &input[..]].concat());
+    let (ours, theirs) = (Npz::open(&output), Npz::open(&golden));
+    for at in 0..7 {
+        let name = format!("y{at}");
+        let ((shape, a), (expected, b)) = (ours.floats(&name), theirs.floats(&name));
+        assert_eq!(shape, expected, "{name}");
+        let worst = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(worst < 0.01, "{name}: {worst}");
+    }
+}
 
 /// Everything a model holds that is not supported is named in one go, and nothing panics.
 #[test]

@@ -76,31 +76,41 @@ pub(super) fn split(op: &str, config: &Map<String, Value>) -> Split {
     let mut attrs = json::attrs(config);
     let activation = match op {
         // The wrapper works at each position, as the activation does.
-        "TimeDistributed" => inner_layer(&mut attrs).and_then(|(op, inner)| take(&op, inner)),
+        "TimeDistributed" => {
+            inner_layer(&mut attrs, "layer").and_then(|(op, inner)| take(&op, inner))
+        }
         _ => take(op, &mut attrs),
     };
     Split { attrs, activation }
 }
 
-/// Attributes with the entries marked that cannot change inference.
-pub(super) fn with_ignored(op: &str, attrs: BTreeMap<String, Attr>) -> Attrs {
-    let training = TRAINING_ONLY.iter().find(|(layer, _)| *layer == op).map_or(&[][..], |it| it.1);
+/// Attributes with the entries marked that cannot change inference; out of the configurations of
+/// wrapped layers they are taken, which are read elsewhere.
+pub(super) fn with_ignored(op: &str, mut attrs: BTreeMap<String, Attr>) -> Attrs {
+    for wrapped in ["layer", "backward_layer"] {
+        if let Some((op, config)) = inner_layer(&mut attrs, wrapped) {
+            config.retain(|key, value| !is_ignored(&op, key, value));
+        }
+    }
     let ignored: Vec<String> = attrs
         .iter()
-        .filter(|(key, value)| {
-            let key = key.as_str();
-            IGNORED.contains(&key)
-                || training.contains(&key)
-                || IGNORED_ENDINGS.iter().any(|it| key.ends_with(it))
-                || (IGNORED_IF_FALSE.contains(&key) && **value == Attr::Bool(false))
-                // The function of a TensorFlow operation is its `op` already.
-                || (key == "function" && matches!(value, Attr::Str(it) if it == op))
-        })
+        .filter(|(key, value)| is_ignored(op, key, value))
         .map(|(key, _)| key.clone())
         .collect();
     let attrs = Attrs::new(attrs);
     attrs.ignore(&ignored.iter().map(String::as_str).collect::<Vec<_>>());
     attrs
+}
+
+/// Whether an entry of a layer's configuration cannot change inference.
+fn is_ignored(op: &str, key: &str, value: &Attr) -> bool {
+    let training = TRAINING_ONLY.iter().find(|(layer, _)| *layer == op).map_or(&[][..], |it| it.1);
+    IGNORED.contains(&key)
+        || training.contains(&key)
+        || IGNORED_ENDINGS.iter().any(|it| key.ends_with(it))
+        || (IGNORED_IF_FALSE.contains(&key) && *value == Attr::Bool(false))
+        // The function of a TensorFlow operation is its `op` already.
+        || (key == "function" && matches!(value, Attr::Str(it) if it == op))
 }
 
 /// Refuses layers that do not compute in float32; wrapped layers are looked into.
@@ -129,10 +139,11 @@ pub(super) fn check_dtype(config: &Map<String, Value>) -> Result<(), KerasError>
 }
 
 /// The class and configuration of a wrapped layer.
-fn inner_layer(
-    attrs: &mut BTreeMap<String, Attr>,
-) -> Option<(String, &mut BTreeMap<String, Attr>)> {
-    let Some(Attr::Map(layer)) = attrs.get_mut("layer") else { return None };
+fn inner_layer<'a>(
+    attrs: &'a mut BTreeMap<String, Attr>,
+    name: &str,
+) -> Option<(String, &'a mut BTreeMap<String, Attr>)> {
+    let Some(Attr::Map(layer)) = attrs.get_mut(name) else { return None };
     let Some(Attr::Str(class)) = layer.get("class_name") else { return None };
     let class = bare(class).to_owned();
     match layer.get_mut("config") {

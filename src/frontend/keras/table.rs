@@ -80,7 +80,7 @@ pub(super) fn objects(class: &str, config: &Map<String, Value>, version: i64) ->
             both.extend(within(backward, "backward_layer", "backward/"));
             both
         }
-        "MultiHeadAttention" => attention(config),
+        "MultiHeadAttention" | "GroupedQueryAttention" => attention(config),
         // QKeras keeps the batch normalization it folds as a layer of its own.
         "Conv2DBatchnorm" | "DepthwiseConv2DBatchnorm" | "DenseBatchnorm" => {
             let plain = class.trim_end_matches("Batchnorm");

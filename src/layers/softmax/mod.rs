@@ -16,7 +16,7 @@ mod lower;
 #[cfg(test)]
 mod tests;
 
-use super::{Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Operand, Permute, Spelling};
 use crate::fixed::{Format, Overflow, Rounding};
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -39,12 +39,22 @@ fn import_keras(cx: &Import<'_>) -> Result<Imported, LayerError> {
     if cx.node.inputs.len() > 1 {
         return Err(cx.value_error("mask", "given", "none"));
     }
-    let shape = cx.shape(0)?;
-    let axis = cx.attrs().ints("axis")?.unwrap_or_else(|| vec![-1]);
-    if axis != [-1] && axis != [shape.0.len() as i64] {
-        return Err(cx.value_error("axis", format!("{axis:?}"), "the last axis"));
+    Ok(along(cx.axis("axis", -1)?, cx.shape(0)?, 0))
+}
+
+/// A softmax of an operand of the given shape along any axis.
+pub(super) fn along(axis: usize, shape: &Shape, operand: usize) -> Imported {
+    let group = shape.0[axis];
+    if axis + 1 == shape.0.len() {
+        return Imported::of(Softmax { group }, [operand]);
     }
-    Ok(Imported::unary(Softmax { group: shape.last() }))
+    let order = Permute::to_last(axis, shape.0.len());
+    let back = order.inverse();
+    let mut made = Imported::default();
+    let turned = made.add("turned", order, &[Operand::Input(operand)]);
+    let softmax = made.add("softmax", Softmax { group }, &[turned]);
+    let output = made.add("", back, &[softmax]);
+    made.with_outputs([output])
 }
 
 /// Before opset 13 all axes from `axis` (1) on count as one; since then `axis` (-1) is one axis.
@@ -230,6 +240,16 @@ impl LayerSpec for Softmax {
         Tensor::from_shape_vec(inputs[0].raw_dim(), values).expect("as many values as before")
     }
 
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        Some(self)
+    }
+}
+
+impl Hardware for Softmax {
     fn roles(&self) -> &'static [Role] {
         &[
             Role::InpNorm,
@@ -265,10 +285,6 @@ impl LayerSpec for Softmax {
 
     fn is_activation(&self) -> bool {
         true
-    }
-
-    fn weights(&self) -> Vec<(Role, &Tensor)> {
-        Vec::new()
     }
 
     fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {

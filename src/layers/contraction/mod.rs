@@ -1,0 +1,7 @@
+//! Sums of products over shared axes: einsums of two tensors, matrix products, attention.
+
+mod attention;
+mod einsum;
+mod keras;
+
+pub use einsum::Einsum;

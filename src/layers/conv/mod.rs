@@ -1,0 +1,8 @@
+//! Convolutions, channels last.
+
+mod convolution;
+mod keras;
+mod transposed;
+
+pub use convolution::Conv;
+pub use transposed::ConvTranspose;

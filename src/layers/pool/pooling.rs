@@ -1,0 +1,139 @@
+//! Pooling over windows of the spatial axes, channels last.
+
+use crate::layers::window::Window;
+use crate::layers::{Hardware, Import, Imported, LayerError, LayerSpec, Spelling};
+use crate::nn::Shape;
+use crate::precision::Role;
+use crate::source::Tensor;
+
+/// What a sum over a window is divided by.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Divisor {
+    /// The number of elements that are no padding.
+    Elements,
+    /// The number of elements that are real or in this much padding before and behind each axis;
+    /// the window's own padding may reach further (`ceil_mode`).
+    Padded(Vec<(usize, usize)>),
+    /// A constant.
+    Fixed(f64),
+}
+
+/// What becomes of the elements of a window.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pooling {
+    /// The largest.
+    Max,
+    /// Their sum, divided.
+    Average(Divisor),
+}
+
+/// A pooling layer.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// What is computed.
+    pub pooling: Pooling,
+    /// Where it reads; padding is never the largest, and adds nothing.
+    pub window: Window,
+}
+
+impl Pool {
+    pub(in crate::layers) const SPELLINGS: &[Spelling] = &[
+        Spelling::keras("MaxPooling1D", |cx| import(cx, 1, Pooling::Max)),
+        Spelling::keras("MaxPooling2D", |cx| import(cx, 2, Pooling::Max)),
+        Spelling::keras("MaxPooling3D", |cx| import(cx, 3, Pooling::Max)),
+        Spelling::keras("AveragePooling1D", |cx| import(cx, 1, AVERAGE)),
+        Spelling::keras("AveragePooling2D", |cx| import(cx, 2, AVERAGE)),
+        Spelling::keras("AveragePooling3D", |cx| import(cx, 3, AVERAGE)),
+    ];
+}
+
+/// Keras' average.
+const AVERAGE: Pooling = Pooling::Average(Divisor::Elements);
+
+fn import(cx: &Import<'_>, spatial: usize, pooling: Pooling) -> Result<Imported, LayerError> {
+    cx.channels_last()?;
+    let size = cx.spatial("pool_size", spatial, 2)?;
+    let stride = match cx.attrs().get("strides") {
+        None => size.clone(),
+        Some(_) => cx.spatial("strides", spatial, 1)?,
+    };
+    let window = Window { stride, ..Window::of(&size) };
+    let window = cx.keras_padding(window, &cx.extents(spatial)?)?;
+    Ok(Imported::unary(Pool { pooling, window }))
+}
+
+impl Pool {
+    /// What the sum at each place is divided by.
+    fn divisors(&self, extents: &[usize], places: &[usize], reads: &[Option<usize>]) -> Vec<f64> {
+        let taps: usize = self.window.size.iter().product();
+        match &self.pooling {
+            Pooling::Max => Vec::new(),
+            Pooling::Average(Divisor::Fixed(divisor)) => vec![*divisor; reads.len() / taps],
+            Pooling::Average(Divisor::Elements) => {
+                reads.chunks(taps).map(|it| it.iter().flatten().count() as f64).collect()
+            }
+            Pooling::Average(Divisor::Padded(pads)) => {
+                // The same window over a tensor that has the counted padding as elements.
+                let grown: Vec<_> =
+                    extents.iter().zip(pads).map(|(it, (a, b))| it + a + b).collect();
+                let less = |(own, counted): (&(usize, usize), &(usize, usize))| {
+                    (own.0.saturating_sub(counted.0), own.1.saturating_sub(counted.1))
+                };
+                let pad = self.window.pad.iter().zip(pads).map(less).collect();
+                let reads = Window { pad, ..self.window.clone() }.reads(&grown, places);
+                reads.chunks(taps).map(|it| it.iter().flatten().count() as f64).collect()
+            }
+        }
+    }
+}
+
+impl LayerSpec for Pool {
+    fn kind(&self) -> &'static str {
+        if self.window.size.len() == 1 { "Pooling1D" } else { "Pooling2D" }
+    }
+
+    fn infer(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
+        if let Some((channels, extents)) = inputs[0].0.split_last()
+            && let Some(mut shape) = self.window.places(extents)
+        {
+            shape.push(*channels);
+            return Ok(Shape(shape));
+        }
+        let expected = format!("spatial axes of {:?} and more, and channels", self.window.size);
+        Err(LayerError::Shapes { found: vec![inputs[0].clone()], expected })
+    }
+
+    fn eval(&self, inputs: &[&Tensor]) -> Tensor {
+        let x = inputs[0].as_standard_layout();
+        let (channels, extents) = x.shape().split_last().expect("infer has checked the axes");
+        let places = self.window.places(extents).expect("infer has checked the extents");
+        let reads = self.window.reads(extents, &places);
+        let taps: usize = self.window.size.iter().product();
+        let divisors = self.divisors(extents, &places, &reads);
+        let values = x.as_slice().expect("standard layout");
+        let max = self.pooling == Pooling::Max;
+        let mut out =
+            vec![if max { f64::NEG_INFINITY } else { 0.0 }; reads.len() / taps * channels];
+        for (place, (row, reads)) in out.chunks_mut(*channels).zip(reads.chunks(taps)).enumerate() {
+            for pixel in reads.iter().flatten() {
+                let inputs = &values[pixel * channels..][..*channels];
+                for (y, x) in row.iter_mut().zip(inputs) {
+                    *y = if max { y.max(*x) } else { *y + x };
+                }
+            }
+            if let Some(divisor) = divisors.get(place) {
+                row.iter_mut().for_each(|it| *it /= divisor);
+            }
+        }
+        let shape = [places.as_slice(), &[*channels]].concat();
+        Tensor::from_shape_vec(shape, out).expect("a row a place")
+    }
+
+    fn weights(&self) -> Vec<(Role, &Tensor)> {
+        Vec::new()
+    }
+
+    fn hardware(&self) -> Option<&dyn Hardware> {
+        None
+    }
+}
