@@ -1,9 +1,12 @@
-//! Operations per second of the pipeline scheduler: layers of random sums of few operands each, as
-//! adder graphs are, with casts between the layers.
+//! Operations per second from the scalar program to SystemVerilog: the passes, the pipeline scheduler,
+//! the files. The programs are layers of random sums of few operands each, as adder graphs are, with
+//! casts between the layers.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nn2rtl::device;
 use nn2rtl::rtl::datapath::{Datapath, Interval, Op, Port, Term, ValueId};
+use nn2rtl::rtl::emit::{self, Family, RtlOptions};
+use nn2rtl::rtl::passes;
 use nn2rtl::rtl::pipeline::schedule;
 
 /// Sums at every depth of a layer, and how many layers follow each other.
@@ -64,5 +67,31 @@ fn bench(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, bench);
+/// Every stage of the direct path by itself, on the largest program.
+fn stages(c: &mut Criterion) {
+    const OPERATIONS: usize = 1_000_000;
+    let device = device::find("xcvu9p").expect("a device of the tables");
+    let program = datapath(OPERATIONS);
+    let optimized = passes::optimize(&program);
+    let pipeline = schedule(&optimized, device.delay(), 5.0).expect("a clock that is long enough");
+    let options = RtlOptions {
+        name: "bench".to_owned(),
+        part: device.part.clone(),
+        clock_ns: 5.0,
+        family: Family::Vivado,
+        fixed_blocks: false,
+    };
+    let mut group = c.benchmark_group("stages");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(OPERATIONS as u64));
+    group.bench_function("passes", |b| b.iter(|| passes::optimize(&program)));
+    group.bench_function("schedule", |b| {
+        b.iter(|| schedule(&optimized, device.delay(), 5.0));
+    });
+    group.bench_function("emit", |b| {
+        b.iter(|| emit::project(&optimized, &pipeline, &options));
+    });
+}
+
+criterion_group!(benches, bench, stages);
 criterion_main!(benches);

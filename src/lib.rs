@@ -1,7 +1,7 @@
 //! nn2rtl: a trained neural network becomes FPGA firmware by two paths from one fixed-point model.
 //!
 //! ```text
-//!  .onnx .keras .h5 (.json + .h5)
+//!  .onnx .keras .h5 (.json + .h5) .pt2
 //!    │ frontend::load      bytes → source::RawModel      the file format ends here
 //!    │ layers::import      RawModel → nn::Graph          float layers, shapes; all problems at once
 //!    │ passes::run         nn → nn                       drop what does nothing, fold normalizations

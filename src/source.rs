@@ -22,6 +22,8 @@ pub enum Dialect {
     Keras3,
     /// Operators of the standard ONNX domain.
     Onnx,
+    /// PyTorch's ATen operators, without overload.
+    Torch,
 }
 
 /// An attribute as the file gave it.
@@ -88,7 +90,7 @@ pub struct RawModel {
     pub outputs: Vec<String>,
     /// Operations; each reads only inputs, constants, and outputs of operations before it.
     pub nodes: Vec<RawNode>,
-    /// Constant tensors by name (ONNX initializers).
+    /// Constant tensors by name (ONNX initializers, PyTorch parameters and buffers).
     pub constants: BTreeMap<String, Tensor>,
     /// Stored weights that nothing reads: a sign of a mistake in the file or in us.
     pub unused: Vec<String>,

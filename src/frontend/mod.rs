@@ -1,7 +1,11 @@
 //! Model files: bytes in, [`RawModel`] out. The only place that knows file formats.
 
 pub mod keras;
+#[cfg(test)]
+mod mutation;
+mod number;
 pub mod onnx;
+pub mod torch;
 
 use std::path::Path;
 
@@ -24,7 +28,7 @@ pub enum LoadError {
         bytes: u64,
     },
     /// The bytes are of no known format.
-    #[error("not a model file (supported: .onnx, .keras, .h5, and .json with --weights)")]
+    #[error("not a model file (supported: .onnx, .keras, .h5, .pt2, and .json with --weights)")]
     Unknown,
     /// `--weights` with a format that holds its own.
     #[error("--weights goes with a JSON model only")]
@@ -44,6 +48,12 @@ pub fn load(model: &Path, weights: Option<&Path>) -> Result<RawModel> {
             return Err(LoadError::Weights).locate(&at);
         }
         return onnx::load(&name, &bytes);
+    }
+    if torch::is_torch(&bytes) {
+        if weights.is_some() {
+            return Err(LoadError::Weights).locate(&at);
+        }
+        return torch::load(&name, &bytes);
     }
     if keras::is_keras(&bytes) {
         let weights = weights

@@ -72,7 +72,7 @@ impl Raw {
         let cx = Import { node: &self.node, shapes, constants };
         let spelling = SPELLINGS
             .iter()
-            .flat_map(|it| it.iter())
+            .flat_map(|it| it.1)
             .find(|it| it.op == self.node.op && it.dialects.contains(&self.node.dialect))
             .unwrap_or_else(|| panic!("nothing claims {}", self.node.op));
         let imported = (spelling.import)(&cx)?;

@@ -39,14 +39,14 @@ impl BatchNorm {
     ];
 
     /// Folds the statistics: `scale = gamma / sqrt(variance + epsilon)`, `bias = beta - mean * scale`.
-    fn fold(stats: [Tensor; 4], epsilon: f64) -> BatchNorm {
+    pub(in crate::layers) fn fold(stats: [Tensor; 4], epsilon: f64) -> BatchNorm {
         let [gamma, beta, mean, variance] = stats;
         let scale = gamma / variance.mapv(|it| (it + epsilon).sqrt());
         let bias = beta - mean * &scale;
         BatchNorm { scale, bias, kind: "BatchNormalization", quantized: false }
     }
 
-    pub(super) fn checked(self) -> Result<BatchNorm, LayerError> {
+    pub(in crate::layers) fn checked(self) -> Result<BatchNorm, LayerError> {
         finite("scale", &self.scale)?;
         finite("offset", &self.bias)?;
         Ok(self)

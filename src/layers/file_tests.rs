@@ -32,7 +32,7 @@ fn samples((shape, values): (Vec<usize>, Vec<f64>)) -> Vec<Tensor> {
 }
 
 /// Compares the float engine with `y0`, `y1` ... on `x0`, `x1` ..., relative to the largest output.
-fn check(model: &Path, weights: Option<&Path>, golden: &Path) {
+pub(super) fn check(model: &Path, weights: Option<&Path>, golden: &Path) {
     let raw = frontend::load(model, weights).unwrap_or_else(|it| panic!("{it}"));
     let mut graph = import(&raw).unwrap_or_else(|it| panic!("{it}"));
     crate::passes::run(&mut graph, &crate::passes::Options::default());
@@ -68,7 +68,7 @@ fn difference(ours: &Tensor, theirs: &Tensor) -> Option<String> {
 }
 
 /// A file below `../shared`, if that is here.
-fn shared(name: &str) -> Option<PathBuf> {
+pub(super) fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")).join(name);
     if !path.exists() {
         eprintln!("SKIPPED: ../shared/{name} is not here");

@@ -40,6 +40,7 @@ mod softmax;
 mod table;
 mod ternary_tanh;
 mod thresholded_relu;
+mod torch;
 mod window;
 mod wrapper;
 
@@ -150,19 +151,34 @@ macro_rules! layers {
             fn from(it: $layer) -> Layer { Layer::$layer(it) }
         })+
 
-        /// How every layer is spelled in every format.
-        pub const SPELLINGS: &[&[Spelling]] = &[
-            $($layer::SPELLINGS),+, activation::SPELLINGS, hgq::SPELLINGS,
-            functions::ARITHMETIC, functions::ACTIVATIONS, functions::SHAPES, functions::RESCALING,
-        ];
-
-        /// What the entries of [`SPELLINGS`] are called.
-        pub const NAMES: &[&str] = &[
-            $(stringify!($layer)),+, "Activation", "Dense of HGQ2",
-            "Arithmetic", "Activation function", "Shape function", "Rescaling",
+        /// Spellings that are found beside their layers, or beside what leads to several.
+        const BESIDE: &[Row] = &[
+            $((stringify!($layer), $layer::SPELLINGS)),+,
+            ("Activation", activation::SPELLINGS),
+            ("Dense of HGQ2", hgq::SPELLINGS),
+            ("Arithmetic", functions::ARITHMETIC),
+            ("Activation function", functions::ACTIVATIONS),
+            ("Shape function", functions::SHAPES),
+            ("Rescaling", functions::RESCALING),
         ];
     };
 }
+
+/// A name for the README, and spellings that lead to what it names.
+type Row = (&'static str, &'static [Spelling]);
+
+const ROWS: usize = BESIDE.len() + torch::ALL.len();
+
+/// How every layer is spelled in every format, under the name of the layer; names may repeat.
+pub const SPELLINGS: [(&str, &[Spelling]); ROWS] = {
+    let mut rows: [Row; ROWS] = [("", &[]); ROWS];
+    let mut at = 0;
+    while at < ROWS {
+        rows[at] = if at < BESIDE.len() { BESIDE[at] } else { torch::ALL[at - BESIDE.len()] };
+        at += 1;
+    }
+    rows
+};
 
 // Adding a layer: write its file, then add its name here.
 layers! {

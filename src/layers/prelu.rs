@@ -24,7 +24,7 @@ impl PRelu {
         &[Spelling::keras("PReLU", import_keras), Spelling::onnx("PRelu", import_onnx)];
 
     /// Slopes that broadcast to an input: as many axes, of extent 1 where they are shared.
-    fn broadcast(slopes: Tensor, shape: &[usize]) -> Option<PRelu> {
+    pub(in crate::layers) fn broadcast(slopes: Tensor, shape: &[usize]) -> Option<PRelu> {
         let leading = slopes.ndim().saturating_sub(1);
         if slopes.shape()[..leading].iter().all(|it| *it == 1) {
             return Some(PRelu { alpha: Array1::from_iter(slopes).into_dyn() });

@@ -3,6 +3,7 @@
 //! A pass cannot fail: whatever a user can get wrong was found at import. File name, pass name and
 //! test name are the same.
 
+mod cancel_permutes;
 mod clear_dead_lanes;
 mod fuse_batch_norm;
 mod quantize_ports;
@@ -34,6 +35,7 @@ pub struct Options {
 /// The pipeline. It is repeated until nothing changes.
 pub const NN: &[&Pass] = &[
     &remove_identity::PASS,
+    &cancel_permutes::PASS,
     &fuse_batch_norm::PASS,
     &quantize_ports::PASS,
     &clear_dead_lanes::PASS,

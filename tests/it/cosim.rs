@@ -157,6 +157,15 @@ fn onnx_mlp_of_both_exporters() {
 }
 
 #[test]
+fn pytorch_mlp() {
+    let Some(_) = tools() else { return };
+    for model in ["t_mlp.pt2", "t_strides.pt2"] {
+        let model = own(&format!("tests/models/{model}"));
+        Project::build(&model, &[]).check(&["--samples", "200"]);
+    }
+}
+
+#[test]
 fn digits_with_their_test_set() {
     let Some(_) = tools() else { return };
     let project = Project::build(&own(DIGITS), &[]);

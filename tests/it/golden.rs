@@ -146,6 +146,7 @@ fn floats_equal_the_frameworks() {
         }
         check_float(&json("k3_mlp.json", "k3_mlp.weights.h5"), &golden("k3_mlp.npz"));
         check_float(&json("k2_mlp.json", "k2_mlp_weights.h5"), &golden("k2_mlp.npz"));
+        check_float(&model("t_mlp.pt2"), &golden("t_mlp.npz"));
         for exporter in ["legacy", "dynamo"] {
             check_float(&model(&format!("t_mlp_{exporter}.onnx")), &golden("t_mlp.npz"));
         }
@@ -215,7 +216,7 @@ fn models(folder: &Path) -> Vec<Model> {
 }
 
 /// What each refused model holds that is not supported, by file name; quantized layers count as
-/// kinds of their own. `.pt2` is no format of ours at all.
+/// kinds of their own.
 const REFUSED: &[(&str, &[&str])] = &[
     ("b_cnn_qonnx.onnx", &["Conv", "MaxPool", "qonnx.custom_op.general::Quant"]),
     ("b_mlp_qcdq.onnx", &["DequantizeLinear", "QuantizeLinear", "Transpose"]),
@@ -233,13 +234,8 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("qk2_mlp.h5", &["QActivation", "qkeras.QDense"]),
     ("qk2_mlp.json", &["QActivation", "qkeras.QDense"]),
     ("qk3_mlp.keras", &["QActivation", "qkeras.QDense"]),
-    ("t_attn.pt2", &[]),
-    ("t_cnn.pt2", &[]),
-    ("t_cnn_core.pt2", &[]),
     ("t_cnn_dynamo.onnx", T_CNN),
     ("t_cnn_legacy.onnx", T_CNN),
-    ("t_mlp.pt2", &[]),
-    ("t_rnn.pt2", &[]),
     ("p03_resnet8_cifar_h5_onnx/pretrainedResnet.onnx", &["AveragePool", "Conv", "Transpose"]),
     ("p05_ad03_qkeras_ae/model_ToyCar.h5", &["QActivation", "qkeras.QDense"]),
     ("p06_rn06_qkeras_conv/model_best.h5", &["QActivation", "QConv2DBatchnorm", "qkeras.QDense"]),

@@ -182,7 +182,7 @@ fn only_frontends_know_file_formats() {
         &["src/"],
         &[data, frontend],
     );
-    let words = ["Dialect::Onnx", "Dialect::Keras2", "Dialect::Keras3"];
+    let words = ["Dialect::Onnx", "Dialect::Keras2", "Dialect::Keras3", "Dialect::Torch"];
     let layers = ("src/layers/", "spellings, at import");
     forbid("frameworks", &words, &["src/"], &[frontend, layers]);
 }
@@ -277,25 +277,38 @@ fn templates_do_not_compute() {
 
 /// The table of layers: a row for each, with all its spellings.
 fn layer_table() -> String {
-    let mut table = "| Layer | Keras | ONNX |\n| --- | --- | --- |\n".to_owned();
-    for (name, spellings) in layers::NAMES.iter().zip(layers::SPELLINGS) {
+    let mut table = "| Layer | Keras | ONNX | PyTorch |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut names: Vec<&str> = Vec::new();
+    for (name, spellings) in layers::SPELLINGS {
+        // A layer without a spelling of its own is reached through others.
+        if !spellings.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    for name in names {
         let of = |dialect: Dialect| {
-            let here = spellings.iter().filter(|it| it.dialects.contains(&dialect));
+            let here = layers::SPELLINGS.iter().filter(|it| it.0 == name).flat_map(|it| it.1);
+            let here = here.filter(|it| it.dialects.contains(&dialect));
             here.map(|it| format!("`{}`", it.op)).collect::<Vec<_>>().join(", ")
         };
         let keras = of(Dialect::Keras3);
         assert_eq!(keras, of(Dialect::Keras2), "one column for both versions of Keras");
-        // A layer without a spelling of its own is reached through others.
-        if !spellings.is_empty() {
-            table.push_str(&format!("| {name} | {keras} | {} |\n", of(Dialect::Onnx)));
-        }
+        let (onnx, torch) = (of(Dialect::Onnx), of(Dialect::Torch));
+        table.push_str(&format!("| {name} | {keras} | {onnx} | {torch} |\n"));
     }
     table
 }
 
 /// The formats of the model files in this repository, each read for it.
 fn format_list() -> String {
-    let models = ["k2_mlp.h5", "k2_mlp.keras", "k3_mlp.h5", "k3_mlp.keras", "t_mlp_legacy.onnx"];
+    let models = [
+        "k2_mlp.h5",
+        "k2_mlp.keras",
+        "k3_mlp.h5",
+        "k3_mlp.keras",
+        "t_mlp_legacy.onnx",
+        "t_mlp.pt2",
+    ];
     let mut formats = BTreeSet::new();
     for (model, weights) in models.map(|it| (it, None)).into_iter().chain([
         ("k2_mlp.json", Some("k2_mlp_weights.h5")),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::frontend::number::ReadError;
 use crate::source::WrongAttr;
 
 /// Faults of the file and of its graph.
@@ -166,14 +167,9 @@ pub enum TensorError {
         /// The shape.
         dims: Vec<i64>,
     },
-    /// Raw data of the wrong length.
-    #[error("its shape needs {expected} bytes, but {found} are stored")]
-    Bytes {
-        /// Bytes of that many elements.
-        expected: usize,
-        /// Bytes stored.
-        found: usize,
-    },
+    /// Raw data that cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// Typed data of the wrong length.
     #[error("its shape needs {expected} stored values, but there are {found}")]
     Count {
@@ -190,12 +186,6 @@ pub enum TensorError {
     Range {
         /// The value.
         value: i64,
-    },
-    /// An integer a double cannot hold.
-    #[error("the integer {value} is beyond 2^53 and not exact as a float")]
-    Inexact {
-        /// The value.
-        value: i128,
     },
     /// Data in another file.
     #[error("it is stored outside the model, in the file `{file}`")]

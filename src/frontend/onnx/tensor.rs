@@ -3,48 +3,18 @@
 //! The extents' product is checked against the stored data before anything is allocated, so memory
 //! is bounded by a small multiple of the file.
 
-use ndarray::{ArrayD, IxDyn};
-
 use super::dtype::{self, DataType};
 use super::error::TensorError;
 use super::proto;
-use crate::source::Tensor;
+use crate::frontend::number::{exact, nibbles};
+
+pub(super) use crate::frontend::number::Value;
 
 /// More axes than any tensor of a network has.
 pub(super) const MAX_RANK: usize = 16;
 
 /// `TensorProto.DataLocation.EXTERNAL`.
 const EXTERNAL: i32 = 1;
-
-/// A constant with its element type; always contiguous in standard order.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Value {
-    /// Element type.
-    pub(super) dtype: DataType,
-    /// Elements.
-    pub(super) data: Tensor,
-}
-
-impl Value {
-    /// A constant of as many elements as `shape` says; `None` otherwise.
-    pub(super) fn new(dtype: DataType, shape: &[usize], data: Vec<f64>) -> Option<Value> {
-        let data = ArrayD::from_shape_vec(IxDyn(shape), data).ok()?;
-        Some(Value { dtype, data })
-    }
-
-    /// The same in standard order.
-    pub(super) fn standard(self) -> Value {
-        match self.data.is_standard_layout() {
-            true => self,
-            false => Value { dtype: self.dtype, data: self.data.as_standard_layout().into_owned() },
-        }
-    }
-
-    /// The elements as integers; limits of 64 bits for what lies beyond them.
-    pub(super) fn ints(&self) -> Vec<i64> {
-        self.data.iter().map(|v| *v as i64).collect()
-    }
-}
 
 /// Reads a tensor.
 pub(super) fn decode(tensor: &proto::Tensor) -> Result<Value, TensorError> {
@@ -56,7 +26,7 @@ pub(super) fn decode(tensor: &proto::Tensor) -> Result<Value, TensorError> {
     let typed = Typed::of(tensor, dtype);
     let data = match (tensor.raw_data.is_empty(), typed.len()) {
         (true, _) => typed.values(dtype, elements)?,
-        (false, 0) => raw(&tensor.raw_data, dtype, elements)?,
+        (false, 0) => dtype.read(&tensor.raw_data, elements)?,
         (false, _) => return Err(TensorError::Twice),
     };
     Value::new(dtype, &shape, data)
@@ -85,65 +55,6 @@ fn extents(dims: &[i64]) -> Result<(Vec<usize>, usize), TensorError> {
         .map_err(|_| too_large())?;
     let elements = shape.iter().try_fold(1usize, |all, it| all.checked_mul(*it));
     Ok((shape, elements.ok_or_else(too_large)?))
-}
-
-/// Elements stored as little-endian bytes.
-fn raw(bytes: &[u8], dtype: DataType, elements: usize) -> Result<Vec<f64>, TensorError> {
-    let expected = match dtype.bits() {
-        4 => Some(elements.div_ceil(2)),
-        bits => elements.checked_mul(bits / 8),
-    };
-    if expected != Some(bytes.len()) {
-        let expected = expected.unwrap_or(usize::MAX);
-        return Err(TensorError::Bytes { expected, found: bytes.len() });
-    }
-    Ok(match dtype {
-        DataType::F64 => words(bytes, f64::from_le_bytes),
-        DataType::F32 => words(bytes, |it| f64::from(f32::from_le_bytes(it))),
-        DataType::F16 => words(bytes, |it| dtype::from_f16(u16::from_le_bytes(it))),
-        DataType::Bf16 => words(bytes, |it| dtype::from_bf16(u16::from_le_bytes(it))),
-        DataType::Bool => bytes.iter().map(|it| f64::from(u8::from(*it != 0))).collect(),
-        DataType::Int(4) | DataType::Uint(4) => {
-            nibbles(bytes.iter().copied(), elements, dtype == DataType::Int(4))
-        }
-        DataType::Int(8) => words(bytes, |it| f64::from(i8::from_le_bytes(it))),
-        DataType::Int(16) => words(bytes, |it| f64::from(i16::from_le_bytes(it))),
-        DataType::Int(32) => words(bytes, |it| f64::from(i32::from_le_bytes(it))),
-        DataType::Int(_) => {
-            words(bytes, i64::from_le_bytes).into_iter().map(exact).collect::<Result<_, _>>()?
-        }
-        DataType::Uint(8) => words(bytes, |it| f64::from(u8::from_le_bytes(it))),
-        DataType::Uint(16) => words(bytes, |it| f64::from(u16::from_le_bytes(it))),
-        DataType::Uint(32) => words(bytes, |it| f64::from(u32::from_le_bytes(it))),
-        DataType::Uint(_) => {
-            words(bytes, u64::from_le_bytes).into_iter().map(exact).collect::<Result<_, _>>()?
-        }
-    })
-}
-
-/// Reads words of `N` bytes.
-fn words<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
-    let (words, _) = bytes.as_chunks::<N>();
-    words.iter().map(|it| read(*it)).collect()
-}
-
-/// Four-bit integers, the first of each pair in the low half.
-fn nibbles(bytes: impl Iterator<Item = u8>, elements: usize, signed: bool) -> Vec<f64> {
-    let value = |nibble: u8| match signed && nibble > 7 {
-        true => f64::from(nibble) - 16.0,
-        false => f64::from(nibble),
-    };
-    bytes.flat_map(|it| [value(it & 15), value(it >> 4)]).take(elements).collect()
-}
-
-/// An integer as a double. Those beyond 2^62 only ever mean "to the end" and may lose bits.
-fn exact(value: impl Into<i128>) -> Result<f64, TensorError> {
-    let value = value.into();
-    let float = value as f64;
-    match float as i128 == value || value.unsigned_abs() >= 1 << 62 {
-        true => Ok(float),
-        false => Err(TensorError::Inexact { value }),
-    }
 }
 
 /// The field that holds the elements if they are not raw.
@@ -184,14 +95,14 @@ impl<'a> Typed<'a> {
         match self {
             Typed::Floats(it) => Ok(it.iter().map(|v| f64::from(*v)).collect()),
             Typed::Doubles(it) => Ok(it.to_vec()),
-            Typed::Longs(it) => it.iter().map(|v| exact(*v)).collect(),
+            Typed::Longs(it) => it.iter().map(|v| Ok(exact(*v)?)).collect(),
             Typed::Unsigned(it) => it
                 .iter()
                 .map(|v| match dtype == DataType::Uint(32) && *v > u64::from(u32::MAX) {
                     true => {
                         Err(TensorError::Range { value: i64::try_from(*v).unwrap_or(i64::MAX) })
                     }
-                    false => exact(*v),
+                    false => Ok(exact(*v)?),
                 })
                 .collect(),
             Typed::Ints(it) => ints(it, dtype, elements),

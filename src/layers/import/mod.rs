@@ -35,6 +35,11 @@ impl Spelling {
     pub const fn onnx(op: &'static str, import: ImportFn) -> Spelling {
         Spelling { dialects: &[Dialect::Onnx], op, import }
     }
+
+    /// An ATen operator.
+    pub const fn torch(op: &'static str, import: ImportFn) -> Spelling {
+        Spelling { dialects: &[Dialect::Torch], op, import }
+    }
 }
 
 /// Reads a node's attributes and makes layers.
@@ -179,12 +184,16 @@ pub fn import(model: &RawModel) -> Result<nn::Graph> {
 fn list_supported(model: &RawModel, problems: &mut Problems) {
     let Some(raw) = model.nodes.iter().rfind(|it| find(it).is_none()) else { return };
     let at = model.origin(&raw.name);
-    let here = SPELLINGS.iter().flat_map(|it| it.iter());
+    let here = SPELLINGS.iter().flat_map(|it| it.1);
     let here = here.filter(|it| it.dialects.contains(&raw.dialect));
     let mut ops: Vec<&str> = here.map(|it| it.op).collect();
     ops.sort_unstable();
     if let Some(last) = problems.0.iter_mut().rfind(|it| it.at.as_ref() == Some(&at)) {
-        last.help = Some(format!("supported are {}", ops.join(", ")));
+        let apart = match raw.dialect {
+            Dialect::Torch => "; run_decompositions() takes layers apart, export without it",
+            _ => "",
+        };
+        last.help = Some(format!("supported are {}{apart}", ops.join(", ")));
     }
 }
 
@@ -324,7 +333,7 @@ impl<'m> Importer<'m> {
 pub(in crate::layers) fn find(raw: &RawNode) -> Option<&'static Spelling> {
     SPELLINGS
         .iter()
-        .flat_map(|it| it.iter())
+        .flat_map(|it| it.1)
         .find(|it| it.op == raw.op && it.dialects.contains(&raw.dialect))
 }
 
@@ -335,7 +344,7 @@ mod tests {
     #[test]
     fn no_two_layers_claim_one_spelling() {
         let mut seen = std::collections::BTreeSet::new();
-        for spelling in SPELLINGS.iter().flat_map(|it| it.iter()) {
+        for spelling in SPELLINGS.iter().flat_map(|it| it.1) {
             for dialect in spelling.dialects {
                 assert!(seen.insert((spelling.op, *dialect)), "{} in {dialect:?}", spelling.op);
             }

@@ -70,16 +70,17 @@ impl Candidate {
 impl Draft {
     /// Builds everything; the trees of open columns are improved for some rounds.
     fn finish(&self, problem: &Problem<'_>, rounds: u32) -> Candidate {
+        let improved = |it: &Open| rounds > 0 && it.tail.terms().len() >= FEWEST_TO_IMPROVE;
         let tree = |it: &Open| {
             let mut tree = it.tail.tree(&self.pool, it.depth);
-            if it.tail.terms().len() >= FEWEST_TO_IMPROVE {
+            if improved(it) {
                 tree.improve(it.depth, rounds);
             }
             tree
         };
-        let trees: Vec<_> = match rounds {
-            0 => self.open.iter().map(tree).collect(),
-            _ => self.open.par_iter().map(tree).collect(),
+        let trees: Vec<_> = match self.open.iter().any(improved) {
+            false => self.open.iter().map(tree).collect(),
+            true => self.open.par_iter().map(tree).collect(),
         };
         let mut pool = self.pool.clone();
         let mut outputs = self.outputs.clone();
@@ -159,7 +160,7 @@ fn plans(problem: &Problem<'_>, work: usize) -> Vec<Plan> {
         Effort::Fast => return plans,
         // Where no level is to be lost, no output can wait for another.
         Effort::Normal if compared < 100_000 => match problem.limit {
-            Some(0) => (&[], 1),
+            Some(0) => (&[], 0),
             _ if problem.n_out < 12 => (&[5], 0),
             _ => (&[8], 0),
         },

@@ -60,6 +60,11 @@ fn damaged_onnx() {
     mutate("t_mlp_legacy.onnx", 13);
 }
 
+#[test]
+fn damaged_pytorch() {
+    mutate("t_mlp.pt2", 14);
+}
+
 /// Numbers changed at random in a stored design: it is refused, or it computes something.
 #[test]
 fn changed_designs_do_not_panic() {
