@@ -153,3 +153,35 @@ impl LayerSpec for ConvTranspose {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(shape: &[usize]) -> Tensor {
+        let values = (0..shape.iter().product::<usize>()).map(|it| (it * 5 % 13) as f64 - 6.0);
+        Tensor::from_shape_vec(shape, values.collect()).unwrap()
+    }
+
+    #[test]
+    fn groups_are_layers_side_by_side() {
+        let layer = |kernel, groups| ConvTranspose {
+            kernel,
+            bias: None,
+            groups,
+            stride: vec![2],
+            dilation: vec![2],
+            crop: vec![(1, -1)],
+        };
+        let (x, kernel) = (tensor(&[4, 4]), tensor(&[3, 4, 5]));
+        let both = layer(kernel.clone(), 2).eval(&[&x]);
+        assert_eq!(both.shape(), [11, 10]);
+        for group in 0..2 {
+            let half = Slice::from(2 * group..2 * group + 2);
+            let part = |it: &Tensor| it.slice_axis(Axis(1), half).to_owned();
+            let alone = layer(part(&kernel), 1).eval(&[&part(&x)]);
+            let outputs = Slice::from(5 * group..5 * group + 5);
+            assert_eq!(both.slice_axis(Axis(1), outputs), alone);
+        }
+    }
+}

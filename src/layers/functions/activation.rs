@@ -47,11 +47,7 @@ named! {
 
 fn by_name(cx: &Import<'_>, name: &'static str) -> Result<Imported, LayerError> {
     let x = Arguments::of(cx).data(0, &["x", "features"])?;
-    let layer = match name {
-        // Keras 3's `hard_tanh` is a clip; the name in files means hls4ml's.
-        "hard_tanh" => Some(Clip { min: -1.0, max: 1.0 }.into()),
-        name => activation::by_name(name, cx.node.dialect, cx.shape(x)?.last()),
-    };
+    let layer = activation::by_name(name, cx.node.dialect, cx.shape(x)?.last());
     let layer = layer.ok_or_else(|| LayerError::Unsupported { op: cx.op() })?;
     Ok(Imported::of(layer, [x]))
 }

@@ -137,3 +137,39 @@ impl LayerSpec for Pool {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pooled(values: &[f64], pooling: Pooling, window: &Window) -> Vec<f64> {
+        let x = Tensor::from_shape_vec(vec![values.len(), 1], values.to_vec()).unwrap();
+        let layer = Pool { pooling, window: window.clone() };
+        layer.infer(&[&Shape(vec![values.len(), 1])]).unwrap();
+        layer.eval(&[&x]).into_iter().collect()
+    }
+
+    #[test]
+    fn averages_count_as_their_divisor_says() {
+        let window = |before, behind| Window {
+            stride: vec![2],
+            pad: vec![(before, behind)],
+            ..Window::of(&[2])
+        };
+        let average = |divisor| Pooling::Average(divisor);
+        let four = [1.0, 2.0, 3.0, 4.0];
+        let padded = window(1, 1);
+        assert_eq!(pooled(&four, average(Divisor::Elements), &padded), [1.0, 2.5, 4.0]);
+        let counted = average(Divisor::Padded(vec![(1, 1)]));
+        assert_eq!(pooled(&four, counted, &padded), [0.5, 2.5, 2.0]);
+        assert_eq!(pooled(&four, average(Divisor::Fixed(4.0)), &padded), [0.25, 1.25, 1.0]);
+        assert_eq!(pooled(&[-1.0, -2.0, -3.0, -4.0], Pooling::Max, &padded), [-1.0, -2.0, -4.0]);
+        // A window that reaches over the end counts what is there, with the padding that is meant.
+        let over = window(0, 0).ceil(&[3]);
+        let counted = average(Divisor::Padded(vec![(0, 0)]));
+        assert_eq!(pooled(&four[..3], counted, &over), [1.5, 3.0]);
+        let over = window(1, 1).ceil(&[4]);
+        let counted = average(Divisor::Padded(vec![(1, 1)]));
+        assert_eq!(pooled(&four, counted, &over), [0.5, 2.5, 2.0]);
+    }
+}
