@@ -32,7 +32,7 @@ impl Exchanges {
     fn of(effort: Effort) -> Exchanges {
         match effort {
             Effort::Fast => Exchanges::NONE,
-            Effort::Normal => Exchanges { fewest: 24, rounds: 6 },
+            Effort::Normal => Exchanges { fewest: 40, rounds: 6 },
             Effort::Max => Exchanges { fewest: 4, rounds: 30 },
         }
     }

@@ -105,6 +105,9 @@ impl Tree {
             // Downhill in even rounds, over the plain in odd ones.
             let most = if round % 2 == 0 { -1 } else { 0 };
             for x in 0..self.nodes.len() as u32 {
+                if self.nodes[x as usize].terms > LARGEST_PART {
+                    continue;
+                }
                 for y in x + 1..self.nodes.len() as u32 {
                     if self.is_worth_a_try(x, y) {
                         let change = self.exchange(x, y);
