@@ -5,6 +5,11 @@
 // Quartus choose well by themselves and see nothing. yosys-slang does not say that it is Yosys,
 // only that it is slang.
 
+//
+// NN_DSP: in front of a product, with or without an addition, that belongs into a DSP block, and
+// NN_NO_DSP: in front of one that does not. Vivado reads the first attribute, Quartus the second;
+// Yosys neither: it has `-nodsp`.
+
 `ifndef NN_SYNTH_SVH
 `define NN_SYNTH_SVH
 
@@ -15,5 +20,8 @@
 `else
 `define NN_ADDER
 `endif
+
+`define NN_DSP (* use_dsp = "yes", multstyle = "dsp" *)
+`define NN_NO_DSP (* use_dsp = "no", multstyle = "logic" *)
 
 `endif

@@ -76,6 +76,14 @@ pub struct ModelOptions {
     /// the shortest that allows it.
     #[arg(long, value_name = "N")]
     pub latency: Option<u32>,
+    /// DSP blocks of the RTL path: none, so many, or as many as it takes to get below --lut-percent
+    /// (auto) [default: auto].
+    #[arg(long, value_name = "auto|none|N")]
+    pub dsp: Option<String>,
+    /// Share of the device's lookup tables above which --dsp auto moves products and sums into DSP
+    /// blocks [default: 70].
+    #[arg(long, value_name = "PERCENT")]
+    pub lut_percent: Option<f64>,
     /// Reuse factor of the HLS path.
     #[arg(long, value_name = "N")]
     pub reuse: Option<u32>,

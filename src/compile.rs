@@ -8,6 +8,7 @@ use crate::design::{Design, LatencyTarget, LayerPlan, Plan};
 use crate::device::{self, Device};
 use crate::error::{Located, Origin, Result};
 use crate::precision::{Calibration, Formats, Role, assign, calibrate, check};
+use crate::rtl::dsp::{self, DspPlan};
 use crate::source::{RawModel, Tensor};
 use crate::{data, frontend, layers, lower, nn, passes};
 
@@ -203,6 +204,11 @@ fn plan(
     if !(0.1..=1000.0).contains(&clock_ns) {
         return Err(Unsupported::Clock { found: clock_ns }).anywhere();
     }
+    let dsp = DspPlan {
+        blocks: config.dsp.unwrap_or_default(),
+        lut_percent: config.lut_percent.unwrap_or(dsp::LUT_PERCENT),
+    };
+    dsp.check(device).anywhere()?;
     let mut layers = BTreeMap::new();
     for id in graph.topo() {
         let node = graph.node(id);
@@ -225,6 +231,7 @@ fn plan(
             .map(|cycles| LatencyTarget { cycles, at_clock: config.clock_ns.is_some() }),
         clock_uncertainty: config.clock_uncertainty.map(|it| it.nanoseconds(clock_ns) / clock_ns),
         effort: config.effort.unwrap_or_default(),
+        dsp,
         io: config.io,
         layers,
     })

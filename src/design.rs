@@ -14,6 +14,7 @@ use crate::fixed;
 use crate::graph::NodeId;
 use crate::project;
 use crate::rtl::cmvm::Effort;
+use crate::rtl::dsp::DspPlan;
 
 /// File name in a project.
 pub const FILE: &str = "design.json";
@@ -52,6 +53,9 @@ pub struct Plan {
     pub clock_uncertainty: Option<f64>,
     /// How long adder graphs are searched for.
     pub effort: Effort,
+    /// Use of DSP blocks by the direct path.
+    #[serde(default)]
+    pub dsp: DspPlan,
     /// Whole tensors at the ports, or streams.
     pub io: Io,
     /// By layer name.

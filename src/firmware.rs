@@ -6,13 +6,14 @@ use rayon::prelude::*;
 
 use crate::config;
 use crate::design::{Design, LatencyTarget};
-use crate::device::{Device, Tool};
+use crate::device::{Device, Resources, Tool};
 use crate::error::{Located, Result};
 use crate::fixed::Type;
 use crate::hls::{self, Folding, HlsOptions, HlsProject};
 use crate::rtl::cmvm::Budget;
 use crate::rtl::cost;
 use crate::rtl::datapath::{self, Datapath};
+use crate::rtl::dsp::{self, Blocks, Fullness, Moved, Offload};
 use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
 use crate::rtl::passes::{self, TableForms};
 use crate::rtl::pipeline::{self, Schedule, ScheduleError};
@@ -26,6 +27,10 @@ pub struct Rtl {
     pub schedule: Schedule,
     /// Its files.
     pub project: RtlProject,
+    /// What was moved into DSP blocks, by layer.
+    pub moved: Vec<Moved>,
+    /// Lookup tables before that.
+    pub luts_before: u64,
 }
 
 /// A design unrolled and pipelined.
@@ -33,34 +38,50 @@ struct Attempt {
     datapath: Datapath,
     schedule: Schedule,
     luts: u64,
+    fullness: Option<Fullness>,
+    moved: Vec<Moved>,
+    luts_before: u64,
 }
 
 impl Attempt {
-    /// Fewest cycles first, then the shortest clock (if it is free), then what it takes.
-    fn price(&self) -> (u32, u64, u64) {
+    /// What fits first, then the fewest cycles, then the shortest clock (if it is free), then what it
+    /// takes.
+    fn price(&self) -> (Option<Fullness>, u32, u64, u64) {
         let clock_fs = (self.schedule.clock_ns * 1e6).round() as u64;
-        (self.schedule.latency, clock_fs, self.luts + self.schedule.register_bits)
+        let takes = self.luts + self.schedule.register_bits;
+        (self.fullness, self.schedule.latency, clock_fs, takes)
     }
 }
 
 type Attempted = std::result::Result<Attempt, ScheduleError>;
 
-/// With tables as they are, and with those split that take less so: the first is faster.
+/// Every program that a budget gives.
 fn attempts(
     design: &Design,
     device: &Device,
     budget: Budget,
     tables: &TableForms,
 ) -> Vec<Attempted> {
-    let whole = passes::optimize(&datapath::lower(&design.graph, budget).datapath);
-    let split = passes::split_tables(&whole, tables);
-    let programs: Vec<Datapath> = std::iter::once(whole).chain(split).collect();
+    let datapath = passes::optimize(&datapath::lower(&design.graph, budget).datapath);
+    let programs = passes::for_device(datapath, device.delay(), clock(design), tables);
     programs.into_par_iter().map(|it| attempt(design, device, it)).collect()
+}
+
+/// The clock that a pipeline must keep, if it is not free.
+fn clock(design: &Design) -> Option<f64> {
+    let plan = &design.plan;
+    plan.latency.is_none_or(|it| it.at_clock).then_some(plan.clock_ns)
 }
 
 fn attempt(design: &Design, device: &Device, datapath: Datapath) -> Attempted {
     let plan = &design.plan;
-    let luts = cost::luts_by_scope(&datapath, device.lut_inputs()).iter().map(|it| it.lut).sum();
+    let luts_before = dsp::luts(&datapath, device);
+    let (datapath, moved) = match dsp::offload(&datapath, device, &plan.dsp, clock(design)) {
+        Some(Offload { datapath, moved }) => (datapath, moved),
+        None => (datapath, Vec::new()),
+    };
+    let luts = dsp::luts(&datapath, device);
+    let fullness = plan.dsp.fullness(device, luts);
     let delays = device.delay().at_size(luts);
     let schedule = match plan.latency {
         None => pipeline::schedule(&datapath, &delays, plan.clock_ns),
@@ -68,7 +89,7 @@ fn attempt(design: &Design, device: &Device, datapath: Datapath) -> Attempted {
             pipeline::schedule_in(&datapath, &delays, cycles, at_clock.then_some(plan.clock_ns))
         }
     };
-    Ok(Attempt { schedule: schedule?, datapath, luts })
+    Ok(Attempt { schedule: schedule?, datapath, luts, fullness, moved, luts_before })
 }
 
 /// The best of several attempts, or how near they came.
@@ -98,7 +119,7 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     let attempts = |budget: &Budget| attempts(design, device, *budget, &tables);
     let budgets = Budget::choices(plan.effort, device.lut_inputs());
     let attempts = budgets.par_iter().flat_map_iter(attempts).collect();
-    let Attempt { datapath, schedule, .. } = best(attempts)?;
+    let Attempt { datapath, schedule, moved, luts_before, .. } = best(attempts)?;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,
         Tool::Quartus => Family::Quartus,
@@ -109,9 +130,10 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
         part: plan.part.clone(),
         clock_ns: schedule.clock_ns,
         family,
+        fixed_blocks: plan.dsp.blocks != Blocks::Auto || !moved.is_empty(),
     };
     let project = emit::project(&datapath, &schedule, &options);
-    Ok(Rtl { datapath, schedule, project })
+    Ok(Rtl { datapath, schedule, project, moved, luts_before })
 }
 
 /// A strategy that the HLS path does not have yet.
@@ -155,9 +177,12 @@ pub fn hls(design: &Design, tool: hls::Tool) -> Result<HlsProject> {
     hls::project(&design.graph, &options)
 }
 
-/// What the direct path is estimated to take, layer by layer of the scalar program.
-pub fn rtl_luts(rtl: &Rtl, device: &Device) -> Vec<crate::device::Resources> {
-    cost::luts_by_scope(&rtl.datapath, device.lut_inputs())
+/// Lookup tables and DSP blocks that the direct path is estimated to take, layer by layer of the
+/// scalar program.
+pub fn rtl_resources(rtl: &Rtl, device: &Device) -> Vec<Resources> {
+    let luts = cost::luts_by_scope(&rtl.datapath, device.lut_inputs());
+    let blocks = dsp::blocks_by_scope(&rtl.datapath, device);
+    luts.into_iter().zip(blocks).map(|(it, dsp)| Resources { dsp, ..it }).collect()
 }
 
 /// The kernels of the HLS path by layer, for its estimate.

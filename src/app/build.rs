@@ -24,6 +24,9 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     if args.flow == Flow::Hls && config.latency_cycles.is_some() {
         return Err(NoPipeline).anywhere();
     }
+    if args.flow == Flow::Hls && (config.dsp.is_some() || config.lut_percent.is_some()) {
+        return Err(NoBlocks).anywhere();
+    }
     let rtl = match args.flow {
         Flow::Hls => None,
         Flow::Both | Flow::Rtl => match target::rtl(&mut compiled, &config)? {
@@ -71,6 +74,11 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
 #[derive(Debug, thiserror::Error)]
 #[error("a latency in cycles is a target of the RTL path, which --flow hls leaves out")]
 struct NoPipeline;
+
+/// DSP blocks chosen for a path whose compiler decides on them.
+#[derive(Debug, thiserror::Error)]
+#[error("DSP blocks are chosen for the RTL path, which --flow hls leaves out")]
+struct NoBlocks;
 
 /// An HLS tool that nothing is written for yet.
 #[derive(Debug, thiserror::Error)]

@@ -20,6 +20,7 @@ use crate::report::compare::{
 };
 use crate::report::{html, listing, svg, vendor};
 use crate::rtl::datapath::Op;
+use crate::rtl::dsp::{Blocks, DspPlan, Moved};
 
 /// Error of the estimate of the direct path's lookup tables, stated wherever it is shown.
 const RTL_BASIS: &str = "RTL latency and II follow from the pipeline; LUT and FF are counted from \
@@ -128,7 +129,7 @@ pub(super) fn estimated(
     let proof = precision::proof(&compiled.graph, &compiled.formats);
     comparison.notes.extend(proof.map(|it| it.to_string()));
     if let Some(rtl) = rtl {
-        add_rtl(&mut comparison, rtl, device);
+        add_rtl(&mut comparison, rtl, device, &plan.dsp);
     }
     if hls.is_some() {
         let clock = HlsClock {
@@ -141,17 +142,17 @@ pub(super) fn estimated(
     Ok(comparison)
 }
 
-fn add_rtl(comparison: &mut Comparison, rtl: &Rtl, device: &Device) {
-    let luts = firmware::rtl_luts(rtl, device);
+fn add_rtl(comparison: &mut Comparison, rtl: &Rtl, device: &Device, plan: &DspPlan) {
+    let resources = firmware::rtl_resources(rtl, device);
     let registers = registers_by_scope(rtl);
     let stages = stages_by_scope(rtl);
     for (idx, scope) in rtl.datapath.scopes.iter().enumerate() {
         let figures = Figures::of(
             Source::Estimated,
             [
-                (Metric::Lut, luts[idx].lut as f64),
+                (Metric::Lut, resources[idx].lut as f64),
                 (Metric::Ff, registers[idx] as f64),
-                (Metric::Dsp, 0.0),
+                (Metric::Dsp, resources[idx].dsp as f64),
                 (Metric::BramKbit, 0.0),
                 (Metric::Ii, 1.0),
             ],
@@ -162,20 +163,54 @@ fn add_rtl(comparison: &mut Comparison, rtl: &Rtl, device: &Device) {
             row.stages = Some(stages);
         }
     }
-    let lut: u64 = luts.iter().map(|it| it.lut).sum();
+    let all: Resources = resources.iter().copied().sum();
     comparison.total.rtl.merge(&Figures::of(
         Source::Estimated,
         [
             (Metric::LatencyCycles, f64::from(rtl.schedule.latency)),
             (Metric::Ii, 1.0),
-            (Metric::Lut, lut as f64),
+            (Metric::Lut, all.lut as f64),
             (Metric::Ff, rtl.schedule.register_bits as f64),
-            (Metric::Dsp, 0.0),
+            (Metric::Dsp, all.dsp as f64),
             (Metric::BramKbit, 0.0),
             (Metric::FmaxMhz, 1000.0 / (rtl.schedule.clock_ns - rtl.schedule.worst_slack_ns)),
         ],
     ));
     comparison.notes.push(RTL_BASIS.to_owned());
+    comparison.notes.extend(offloaded(rtl, plan, &all, &resources));
+}
+
+/// What was moved into DSP blocks and why, if anything.
+fn offloaded(
+    rtl: &Rtl,
+    plan: &DspPlan,
+    all: &Resources,
+    resources: &[Resources],
+) -> Option<String> {
+    let layer = |it: &Moved| {
+        let Moved { scope, products, sums, .. } = *it;
+        let name = &rtl.datapath.scopes[scope.index()].name;
+        let parts = [(products, "product", "products"), (sums, "sum", "sums")];
+        let parts = parts
+            .into_iter()
+            .filter(|it| it.0 > 0)
+            .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
+        let parts: Vec<String> = parts.collect();
+        format!("{name} {} ({} DSP)", parts.join(" and "), resources[scope.index()].dsp)
+    };
+    let layers: Vec<String> = rtl.moved.iter().map(layer).collect();
+    let why = match plan.blocks {
+        Blocks::Auto => format!("above {} % of the device", plan.lut_percent),
+        _ => "DSP blocks are asked for".to_owned(),
+    };
+    (!layers.is_empty()).then(|| {
+        format!(
+            "moved into DSP blocks: {}; {} LUT without, {why}, {} with them",
+            layers.join(", "),
+            rtl.luts_before,
+            all.lut
+        )
+    })
 }
 
 /// Register bits of every layer's values.

@@ -8,6 +8,7 @@ use crate::config::{self, Config, Io, Overrides, Strategy, Warning};
 use crate::error::{Located, Origin, Problems, Result};
 use crate::precision::parse_precision;
 use crate::project::MANIFEST;
+use crate::rtl::dsp::Blocks;
 
 /// A value of an option that is none of those it takes.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,13 @@ pub(super) fn config(
     let strategy = problems.note(strategy);
     let precision = options.precision.as_deref().map(|it| parse_precision(it).anywhere());
     let precision = problems.note(precision.transpose());
+    let blocks = "auto, none, a number of blocks";
+    let blocks = problems.note(choice("--dsp", options.dsp.as_deref(), blocks, Blocks::parse));
+    if let Some(found) = options.lut_percent.filter(|it| !(*it > 0.0 && *it <= 100.0)) {
+        let (option, found) = ("--lut-percent", found.to_string());
+        let error = Err(BadOption { option, found, supported: "above 0, up to 100" });
+        problems.note::<()>(error.anywhere());
+    }
     if options.reuse == Some(0) {
         let (option, found) = ("--reuse", "0".to_owned());
         let error = Err(BadOption { option, found, supported: "1 and more" });
@@ -59,6 +67,8 @@ pub(super) fn config(
         part: options.target.clone(),
         clock_ns: options.clock,
         latency_cycles: options.latency,
+        dsp: blocks.flatten(),
+        lut_percent: options.lut_percent,
         io: io.flatten(),
         reuse_factor: options.reuse,
         strategy: strategy.flatten(),
@@ -128,6 +138,8 @@ pub(super) fn project_or_model(args: &ModelArgs) -> Result<bool> {
         ("--io", options.io.is_some()),
         ("--clock", options.clock.is_some()),
         ("--latency", options.latency.is_some()),
+        ("--dsp", options.dsp.is_some()),
+        ("--lut-percent", options.lut_percent.is_some()),
         ("--reuse", options.reuse.is_some()),
         ("--strategy", options.strategy.is_some()),
         ("--precision", options.precision.is_some()),

@@ -5,6 +5,7 @@ use crate::error::Origin;
 use crate::fixed::Format;
 use crate::precision::Precision;
 use crate::rtl::cmvm::Effort;
+use crate::rtl::dsp::Blocks;
 
 /// Options of the command line; `None` where nothing was typed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +18,10 @@ pub struct Overrides {
     pub effort: Option<Effort>,
     /// `--latency`, cycles.
     pub latency_cycles: Option<u32>,
+    /// `--dsp`.
+    pub dsp: Option<Blocks>,
+    /// `--lut-percent`.
+    pub lut_percent: Option<f64>,
     /// `--io`.
     pub io: Option<Io>,
     /// `--reuse`.
@@ -73,6 +78,8 @@ impl Config {
         over(&mut self.clock_ns, options.clock_ns);
         over(&mut self.effort, options.effort);
         over(&mut self.latency_cycles, options.latency_cycles);
+        over(&mut self.dsp, options.dsp);
+        over(&mut self.lut_percent, options.lut_percent);
         over(&mut self.model.reuse_factor, options.reuse_factor);
         over(&mut self.model.strategy, options.strategy);
         over(&mut self.maximum, options.maximum);

@@ -19,6 +19,7 @@ mod warning;
 mod tests;
 
 use crate::rtl::cmvm::Effort;
+use crate::rtl::dsp::Blocks;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -60,6 +61,13 @@ pub struct Config {
     /// that allows it is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_cycles: Option<u32>,
+    /// Use of DSP blocks by the direct path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dsp: Option<Blocks>,
+    /// Share of the device's lookup tables above which the direct path moves work into DSP blocks,
+    /// percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lut_percent: Option<f64>,
     /// Part of the clock period to keep free.
     pub clock_uncertainty: Option<Uncertainty>,
     /// How data come and go.

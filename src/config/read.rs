@@ -74,6 +74,8 @@ const FILE_KEYS: &[&str] = &[
     "clock_period",
     "clock_uncertainty",
     "latency_cycles",
+    "dsp",
+    "lut_percent",
     "io_type",
     "compat",
     "keras_model",
@@ -201,6 +203,8 @@ impl Reader {
                 "latency_cycles" => {
                     self.config.latency_cycles = self.value(&path, tree, Kind::POSITIVE);
                 }
+                "dsp" => self.config.dsp = self.value(&path, tree, Kind::BLOCKS),
+                "lut_percent" => self.config.lut_percent = self.value(&path, tree, Kind::PERCENT),
                 "io_type" => {
                     self.config.io = self.value(&path, tree, Kind::IO).unwrap_or_default();
                 }

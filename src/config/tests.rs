@@ -16,6 +16,20 @@ fn format(text: &str) -> Precision {
     text.parse().unwrap()
 }
 
+#[test]
+fn dsp_blocks() {
+    let (config, warnings) = read("DSP: 12\nLutPercent: 55\n");
+    assert_eq!(
+        (config.dsp, config.lut_percent, warnings),
+        (Some(Blocks::Count(12)), Some(55.0), vec![])
+    );
+    assert_eq!(read("dsp: none").0.dsp, Some(Blocks::None));
+    assert_eq!(read("dsp: auto").0.dsp, Some(Blocks::Auto));
+    assert!(faults("DSP: few").contains("auto, none or a number of DSP blocks"));
+    assert!(faults("DSP: -1").contains("auto, none or a number of DSP blocks"));
+    assert!(faults("LutPercent: 101").contains("up to 100"));
+}
+
 const HLS4ML_FILE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/precision/hls4ml_config.yml");
 

@@ -4,6 +4,7 @@ use super::tree::Tree;
 use super::{Compat, ConvImplementation, HlsTool, Io, Strategy, Uncertainty};
 use crate::fixed::MAX_WIDTH;
 use crate::precision::{Precision, PrecisionError, SoftmaxKind, parse_precision};
+use crate::rtl::dsp::Blocks;
 
 /// Why a value cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,24 @@ impl Kind<f64> {
     pub(super) const PERIOD: Kind<f64> = Kind {
         expected: "a clock period in nanoseconds",
         read: |tree| number(tree).filter(|it| *it > 0.0).map(Ok),
+    };
+}
+
+impl Kind<f64> {
+    pub(super) const PERCENT: Kind<f64> = Kind {
+        expected: "a share in percent, above 0 and up to 100",
+        read: |tree| number(tree).filter(|it| *it > 0.0 && *it <= 100.0).map(Ok),
+    };
+}
+
+impl Kind<Blocks> {
+    pub(super) const BLOCKS: Kind<Blocks> = Kind {
+        expected: "auto, none or a number of DSP blocks",
+        read: |tree| match tree {
+            Tree::Text(text) => Blocks::parse(text).map(Ok),
+            Tree::Int(_) => Blocks::parse(&tree.to_string()).map(Ok),
+            _ => None,
+        },
     };
 }
 

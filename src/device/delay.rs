@@ -15,6 +15,20 @@ use super::tiles;
 /// The size up to which `net_ns` holds, lookup tables.
 const NET_LUTS: f64 = 2000.0;
 
+/// How the lookup tables in front of a carry chain take in a third operand: they compress three bits
+/// to a sum and a carry, which goes to the table of the next bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ternary {
+    /// They cannot: they have too few inputs or outputs.
+    #[default]
+    None,
+    /// Over general routing (AMD from Virtex-5 on: two outputs of a six-input table).
+    Routed,
+    /// Over a wire made for it (Altera's shared arithmetic mode, up to Arria 10 and Cyclone V).
+    Dedicated,
+}
+
 /// Delays of a fabric in ns, and the shape of its logic that they depend on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,12 +51,20 @@ pub struct DelayModel {
     pub carry_ns: f64,
     /// Along the carry chain, a bit.
     pub carry_bit_ns: f64,
+    /// Whether a carry chain adds three operands with one lookup table a bit.
+    #[serde(default)]
+    pub ternary: Ternary,
     /// Through a dedicated multiplexer behind the lookup tables; 0 if there are none.
     pub mux_ns: f64,
     /// Clock to output, setup and the last hop: what a pipeline stage loses.
     pub register_ns: f64,
     /// Through a hard multiplier without its pipeline registers; 0 if there is none.
     pub dsp_ns: f64,
+    /// Width of the adder behind a hard multiplier, where tools are known to put `a * b + c` into one
+    /// block (Vivado: UG901, multiply-add; UG479 and UG579, 48 bits); 0 where that is not relied on:
+    /// Yosys puts the product there and the addition beside it.
+    #[serde(default)]
+    pub dsp_add_bits: u32,
     /// Clock to output of a block RAM without output register.
     pub bram_ns: f64,
 }
@@ -61,6 +83,22 @@ impl DelayModel {
         match bits {
             0 => 0.0,
             _ => self.net_ns + self.carry_ns + f64::from(bits) * self.carry_bit_ns,
+        }
+    }
+
+    /// Addition of three operands, `bits` bits, of which at most one is subtracted; two additions
+    /// where the fabric has no such chain.
+    ///
+    /// A guess from the structure: one more level of lookup tables, of which the second output is
+    /// taken for twice as slow where it is routed, and that net. On UltraScale+ 16 bits come out at
+    /// 0.65 of the speed of two operands, register to register; Kumm and Zipf (2014) call it about
+    /// half on Virtex-6 and little slower on Altera's.
+    pub fn ternary_adder(&self, bits: u32) -> f64 {
+        match (bits, self.ternary) {
+            (0, _) => 0.0,
+            (_, Ternary::None) => 2.0 * self.adder(bits),
+            (_, Ternary::Routed) => self.adder(bits) + self.net_ns + 2.0 * self.lut_ns,
+            (_, Ternary::Dedicated) => self.adder(bits) + self.lut_ns,
         }
     }
 
@@ -149,8 +187,9 @@ mod tests {
     fn every_delay_is_positive_and_grows_with_the_operands() {
         for device in all() {
             let model = device.delay();
-            let ops: [(&str, &dyn Fn(u32) -> f64); 7] = [
+            let ops: [(&str, &dyn Fn(u32) -> f64); 8] = [
                 ("adder", &|bits| model.adder(bits)),
+                ("ternary_adder", &|bits| model.ternary_adder(bits)),
                 ("lut", &|bits| model.lut(bits)),
                 ("mux", &|bits| model.mux(bits)),
                 ("compare", &|bits| model.compare(bits)),

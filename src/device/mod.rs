@@ -18,7 +18,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-pub use delay::DelayModel;
+pub use delay::{DelayModel, Ternary};
 pub use lookup::{UnknownDevice, find};
 pub use resources::{
     Percent, Resources, adder_luts, compare_luts, multiplier_luts, mux_luts, table_luts,

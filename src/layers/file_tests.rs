@@ -135,6 +135,24 @@ fn what_is_built_is_what_keras_computes() {
     check_own("wires");
 }
 
+/// Nested models called several times, shared layers, functions, layers of several objects.
+#[test]
+fn models_in_models_are_those_of_keras() {
+    check_own("nested");
+    // Keras 2 and 3 drew the same weights.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    for file in ["k3_ops.keras", "k3_ops.h5", "k2_ops.keras", "k2_ops.h5"] {
+        check(&path.join(file), None, &path.join("k3_ops.npz"));
+    }
+    for file in ["k3_zoo.keras", "k3_zoo.h5", "k2_zoo.keras", "k2_zoo.h5"] {
+        let raw = frontend::load(&path.join(file), None).unwrap();
+        // Its variances are negative numbers, all else is fine.
+        let problems = import(&raw).unwrap_err().to_string();
+        let only = problems.lines().count() == 1 && problems.contains(":bn: scale holds");
+        assert!(only, "{problems}");
+    }
+}
+
 #[test]
 fn samples_of_keras() {
     check_shared(

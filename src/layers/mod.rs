@@ -51,6 +51,8 @@ mod activation_tests;
 #[cfg(test)]
 mod file_tests;
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 mod testing;

@@ -28,15 +28,15 @@ impl Window {
 
     /// First to last element that a window covers along an axis.
     pub fn reach(&self, axis: usize) -> usize {
-        (self.size[axis] - 1) * self.dilation[axis] + 1
+        self.size[axis].saturating_sub(1) * self.dilation[axis] + 1
     }
 
     /// TensorFlow's `same`: as many places as steps fit, the odd padding behind.
     pub fn same(mut self, extents: &[usize]) -> Window {
-        for axis in 0..self.size.len() {
-            let (extent, stride) = (extents[axis], self.stride[axis]);
+        for (axis, extent) in extents.iter().enumerate().take(self.size.len()) {
+            let stride = self.stride[axis].max(1);
             let needed = extent.div_ceil(stride).saturating_sub(1) * stride + self.reach(axis);
-            let total = needed.saturating_sub(extent);
+            let total = needed.saturating_sub(*extent);
             self.pad[axis] = (total / 2, total - total / 2);
         }
         self
@@ -44,22 +44,23 @@ impl Window {
 
     /// A window at the end that is not complete counts too, if it starts before the padding behind.
     pub fn ceil(mut self, extents: &[usize]) -> Window {
-        for axis in 0..self.size.len() {
-            let (stride, (before, behind)) = (self.stride[axis], self.pad[axis]);
-            let padded = extents[axis] + before + behind;
+        for (axis, extent) in extents.iter().enumerate().take(self.size.len()) {
+            let (stride, (before, behind)) = (self.stride[axis].max(1), self.pad[axis]);
+            let padded = extent + before + behind;
             let mut steps = padded.saturating_sub(self.reach(axis)).div_ceil(stride);
-            if steps * stride >= extents[axis] + before {
+            if steps > 0 && steps * stride >= extent + before {
                 steps -= 1;
             }
             let needed = steps * stride + self.reach(axis);
-            self.pad[axis].1 = needed.saturating_sub(extents[axis] + before);
+            self.pad[axis].1 = needed.saturating_sub(extent + before);
         }
         self
     }
 
     /// Places along every axis; `None` if the window does not fit.
     pub fn places(&self, extents: &[usize]) -> Option<Vec<usize>> {
-        if extents.len() != self.size.len() {
+        let steps = self.size.iter().chain(&self.stride).chain(&self.dilation);
+        if extents.len() != self.size.len() || steps.into_iter().any(|it| *it == 0) {
             return None;
         }
         let along = |(axis, extent): (usize, &usize)| {

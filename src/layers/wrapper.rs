@@ -56,7 +56,7 @@ impl Wrapped {
         let inputs = made.parts.iter_mut().flat_map(|it| &mut it.operands);
         for operand in inputs.chain(&mut made.outputs) {
             if let Operand::Input(at) = operand {
-                *at = operands[*at];
+                *at = operands.get(*at).copied().unwrap_or(usize::MAX);
             }
         }
         Ok(made)

@@ -6,7 +6,7 @@
 
 use super::code::Width;
 use crate::fixed::bits_of;
-use crate::rtl::datapath::{Datapath, Interval, Logic, Op, Relation, Term};
+use crate::rtl::datapath::{Datapath, Interval, Logic, Op, Relation, Term, ValueId};
 
 /// Most operands of a sum.
 pub(super) const PARTS: usize = 4;
@@ -133,14 +133,19 @@ impl Ir {
             })
             .collect();
         for id in datapath.values() {
+            let product = ir.product(datapath, id, &same);
             let at = ir.nodes.len() as u32;
-            let of = |it: crate::rtl::datapath::ValueId| same[it.index()];
+            let of = |it: ValueId| same[it.index()];
             let part = |it: Term| Part { value: of(it.value), shift: it.shift, negate: it.negate };
             let node = match datapath.op(id) {
                 Op::Input(port, element) => Node::Input(first[port as usize] + element),
                 Op::Const(value) => Node::Const(value),
-                Op::Add(a, b) => Node::Sum(ir.sum([part(a), part(b)])),
+                op @ (Op::Add(..) | Op::Add3(..)) => Node::Sum(ir.sum(op.terms().map(part))),
                 Op::Mul(a, b) => Node::Mul(of(a), of(b)),
+                Op::Dsp(.., c) => {
+                    let product = product.map(|value| Part { value, ..Part::default() });
+                    Node::Sum(ir.sum(product.into_iter().chain([part(c)])))
+                }
                 Op::Slice { value, low, width, signed } => {
                     Node::Slice { value: of(value), low, width, signed }
                 }
@@ -162,6 +167,14 @@ impl Ir {
         ir
     }
 
+    /// The product in a multiplication with addition, as a value of its own.
+    fn product(&mut self, datapath: &Datapath, id: ValueId, same: &[u32]) -> Option<u32> {
+        let Op::Dsp(a, b, _) = datapath.op(id) else { return None };
+        self.nodes.push(Node::Mul(same[a.index()], same[b.index()]));
+        self.intervals.push(datapath.interval(a).times(datapath.interval(b)));
+        Some(self.nodes.len() as u32 - 1)
+    }
+
     pub(super) fn constant(&self, value: u32) -> Option<i128> {
         match self.nodes[value as usize] {
             Node::Const(it) => Some(it),
@@ -179,7 +192,7 @@ impl Ir {
     }
 
     /// A sum without constants among its parts, nor parts that are only shifts of others.
-    fn sum(&self, parts: [Part; 2]) -> Sum {
+    fn sum(&self, parts: impl Iterator<Item = Part>) -> Sum {
         let mut sum = Sum::new(0);
         for part in parts {
             match self.nodes[part.value as usize] {

@@ -34,8 +34,8 @@ pub fn luts_by_scope(datapath: &Datapath, lut_inputs: u32) -> Vec<Resources> {
 pub fn luts(datapath: &Datapath, id: ValueId, lut_inputs: u32) -> u64 {
     let width = |it: ValueId| datapath.width(it);
     match datapath.op(id) {
-        Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0,
-        Op::Add(a, b) => adder_luts(carry_bits(datapath, a, b, datapath.interval(id))),
+        Op::Input(..) | Op::Const(_) | Op::Slice { .. } | Op::Dsp(..) => 0,
+        Op::Add(..) | Op::Add3(..) => Chain::of(datapath, id).luts(),
         Op::Mul(a, b) => multiplier_luts(width(a), width(b), lut_inputs),
         Op::Any { width, .. } => u64::from((width - 1).div_ceil(lut_inputs - 1)),
         // A constant alternative folds into the lookup table of each bit.
@@ -51,22 +51,56 @@ pub fn luts(datapath: &Datapath, id: ValueId, lut_inputs: u32) -> u64 {
     }
 }
 
-/// Length of the carry chain of a sum: from its highest bit down to the lowest at which both operands
-/// are present. Below it the lower operand passes through, unless it is the subtracted one. The low
-/// zeros of a constant are not there at all.
-pub fn carry_bits(datapath: &Datapath, a: Term, b: Term, sum: Interval) -> u32 {
-    let constant_zero = |it: Term| datapath.interval(it.value).constant() == Some(0);
-    let lowest = |it: Term| {
-        let zeros = datapath.interval(it.value).constant().filter(|it| *it != 0);
-        it.shift + zeros.map_or(0, i128::trailing_zeros)
-    };
-    let (low, high) = if lowest(a) <= lowest(b) { (a, b) } else { (b, a) };
-    if low.negate || constant_zero(high) {
-        return sum.width().saturating_sub(lowest(low));
+/// The carry chain of a sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Its length: from the highest bit of the sum down to the lowest at which two terms are present
+    /// or a subtracted one is. Below it the lowest term passes through.
+    pub bits: u32,
+    /// Somewhere three terms meet.
+    pub ternary: bool,
+}
+
+impl Chain {
+    /// The chain of a value that is a sum.
+    pub fn of(datapath: &Datapath, id: ValueId) -> Chain {
+        Chain::new(datapath, datapath.op(id).terms(), datapath.interval(id))
     }
-    let lower = datapath.term_interval(low);
-    let apart = lower.lo >= 0 && lower.width() <= lowest(high) && !high.negate;
-    if apart { 0 } else { sum.width().saturating_sub(lowest(high)) }
+
+    /// The chain of a sum of up to three terms. The low zeros of a constant are not there at all.
+    pub fn new(datapath: &Datapath, terms: impl IntoIterator<Item = Term>, sum: Interval) -> Chain {
+        let mut first = u32::MAX;
+        // Terms before: where they begin and behind which bit they end.
+        let mut seen: [Option<(u32, u32)>; 3] = [None; 3];
+        let (mut ternary, mut count) = (true, 0);
+        for term in terms {
+            let interval = datapath.term_interval(term);
+            if interval.constant() == Some(0) {
+                continue;
+            }
+            let constant = datapath.interval(term.value).constant();
+            let low = term.shift + constant.map_or(0, i128::trailing_zeros);
+            let end = if interval.signed() { u32::MAX } else { interval.bits() };
+            if term.negate {
+                first = first.min(low);
+            }
+            for (lower, upper) in seen.into_iter().flatten() {
+                match low.max(lower) {
+                    meet if meet < end.min(upper) => first = first.min(meet),
+                    _ => ternary = false,
+                }
+            }
+            seen[count] = Some((low, end));
+            count += 1;
+        }
+        // Intervals of bits that meet in pairs all meet.
+        Chain { bits: sum.width().saturating_sub(first), ternary: ternary && count == 3 }
+    }
+
+    /// Lookup tables.
+    pub fn luts(self) -> u64 {
+        adder_luts(self.bits)
+    }
 }
 
 /// Length of the carry chain of `low + (high << shift)`, where `high` has its sign already; `negate`

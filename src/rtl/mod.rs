@@ -3,6 +3,7 @@
 pub mod cmvm;
 pub mod cost;
 pub mod datapath;
+pub mod dsp;
 pub mod emit;
 pub mod netlist;
 pub mod passes;
@@ -10,5 +11,3 @@ pub mod pipeline;
 #[cfg(test)]
 pub(crate) mod testing;
 mod truth;
-
-pub use cost::carry_bits;

@@ -333,7 +333,9 @@ impl Delays for Figures {
         match datapath.op(id) {
             Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0.0,
             Op::Add(..) => adder(width(id)),
+            Op::Add3(..) => 0.5 + adder(width(id)),
             Op::Mul(a, b) => 2.0 + 0.05 * f64::from(width(a) + width(b)),
+            Op::Dsp(..) => 2.5,
             Op::Compare(_, a, b) => adder(width(a).max(width(b))),
             Op::Any { width, .. } => 0.5 * f64::from(1 + width / 7),
             Op::Mux(..) | Op::Logic(..) => 0.5,

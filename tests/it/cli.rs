@@ -260,6 +260,50 @@ fn latency_as_a_target() {
     run(2, &[&base[..], &["6", "--flow", "hls"]].concat());
 }
 
+/// DSP blocks: none, so many, or as it takes; what a device cannot do is an error.
+#[test]
+fn dsp_blocks_as_a_target() {
+    let bench = Bench::new();
+    let (model, dir) = (bench.path("m.keras"), bench.path("p"));
+    let build = |code: i32, options: &[&str]| {
+        let base = ["build", &model, "-o", &dir, "--target", "xcvu9p"];
+        run(code, &[&base[..], options].concat());
+    };
+    // Lookup tables, blocks, and products with a hint.
+    let made = || {
+        let manifest: Value = serde_json::from_slice(&bench.read("p/nn2rtl.json")).unwrap();
+        let total = &manifest["comparison"]["total"]["rtl"];
+        let figure = |name: &str| total[name]["value"].as_f64().unwrap();
+        let sources = std::fs::read_dir(bench.path("p/rtl")).unwrap();
+        let sources = sources.map(|it| it.unwrap().path());
+        let layers = sources.filter(|it| it.extension().is_some_and(|it| it == "sv"));
+        let hints = layers.map(|it| std::fs::read_to_string(it).unwrap());
+        let hints: usize = hints.map(|it| it.matches("`NN_DSP ").count()).sum();
+        let notes = manifest["comparison"]["notes"].to_string();
+        (figure("lut"), figure("dsp"), hints, notes.contains("moved into DSP blocks"))
+    };
+    build(0, &["--dsp", "none"]);
+    let none = made();
+    assert_eq!((none.1, none.2, none.3), (0.0, 0, false));
+    build(0, &[]);
+    assert_eq!(made(), none);
+    build(0, &["--dsp", "20"]);
+    let some = made();
+    assert!(some.0 < none.0 && 0.0 < some.1 && some.1 <= 20.0 && some.3, "{some:?} {none:?}");
+    assert_eq!(some.1, some.2 as f64);
+    // Nine tenths of what it takes without.
+    let percent = (90.0 * none.0 / 1_182_240.0).to_string();
+    build(0, &["--lut-percent", &percent]);
+    let auto = made();
+    assert!(auto.0 <= 0.9 * none.0 && auto.1 > 0.0 && auto.3, "{auto:?} {none:?}");
+    build(2, &["--dsp", "100000"]);
+    build(2, &["--dsp", "some"]);
+    build(2, &["--lut-percent", "0"]);
+    build(2, &["--dsp", "none", "--flow", "hls"]);
+    run(2, &["estimate", &model, "--target", "ice40hx8k", "--dsp", "1"]);
+    run(2, &["estimate", &dir, "--dsp", "1"]);
+}
+
 #[test]
 fn builds_repeat_and_replace() {
     let bench = Bench::new();

@@ -184,6 +184,21 @@ fn wiring_and_merges() {
     }
 }
 
+/// Sums of three terms and work in DSP blocks, as devices of two makers have them.
+#[test]
+fn ternary_adders_and_dsp_blocks() {
+    let Some(_) = tools() else { return };
+    for (model, target, blocks) in [(DIGITS, "xcvu9p", 300), (K3, "arria10", 20)] {
+        let count = blocks.to_string();
+        let project = Project::build(&own(model), &["--target", target, "--dsp", &count]);
+        project.check(&["--samples", "300"]);
+        let total = &project.json("nn2rtl.json")["comparison"]["total"]["rtl"]["dsp"]["value"];
+        let used = total.as_f64().unwrap();
+        assert!(used <= f64::from(blocks), "{used} of {blocks} on {target}");
+        assert!(used > 0.0 || target == "arria10", "no block is used on {target}");
+    }
+}
+
 #[test]
 fn jsc_mlp() {
     let Some(_) = tools() else { return };

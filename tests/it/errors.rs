@@ -263,6 +263,9 @@ fn options() {
     names(&dir, "build m.keras -o p --io stream", &["io stream", "supported: parallel"]);
     names(&dir, "build m.keras -o p --io serial", &["\"serial\"", "supported: parallel"]);
     names(&dir, "build m.keras -o p --strategy fast", &["\"fast\"", "supported: latency"]);
+    let blocks = ["xcvu9p has 6840 DSP blocks", "6841 are asked for"];
+    names(&dir, "build m.keras -o p --target xcvu9p --dsp 6841", &blocks);
+    names(&dir, "build m.keras -o p --dsp few", &["\"few\"", "supported: auto, none"]);
     names(&dir, "build m.keras -o p --reuse 0", &["--reuse", "1 and more"]);
     for clock in ["0.01", "NaN", "inf", "-5", "1e9"] {
         let line = format!("build m.keras -o p --clock={clock}");

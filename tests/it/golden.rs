@@ -274,6 +274,25 @@ fn layers_without_hardware_are_told_and_not_built() {
     assert!(!project.exists());
 }
 
+/// Wires, merges and constants as hardware: near what Keras computes.
+#[test]
+fn built_layers_keep_the_frameworks_values() {
+    let file = |ending: &str| own(&format!("tests/models/layers_wires.{ending}"));
+    let (model, golden) = (file("keras"), file("npz"));
+    let scratch = tempfile::tempdir().unwrap();
+    let output = scratch.path().join("y.npz");
+    let input = ["--input", text(&golden), "--input", text(&golden)];
+    run(0, &[&["predict", text(&model), "--output", text(&output)], &input[..]].concat());
+    let (mut ours, mut theirs) = (Npz::open(&output), Npz::open(&golden));
+    for at in 0..7 {
+        let name = format!("y{at}");
+        let ((shape, a), (expected, b)) = (ours.floats(&name), theirs.floats(&name));
+        assert_eq!(shape, expected, "{name}");
+        let worst = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(worst < 0.01, "{name}: {worst}");
+    }
+}
+
 /// Everything a model holds that is not supported is named in one go, and nothing panics.
 #[test]
 fn models_are_read_whole_or_refused_with_all_reasons() {

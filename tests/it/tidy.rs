@@ -195,6 +195,9 @@ fn integers_only() {
         ("src/fixed/columns.rs", "the same for many values at once"),
         ("src/emulate/mod.rs", "predict: floats in, mantissas at once, floats out at the end"),
         ("src/rtl/pipeline/", "delays in ns: they decide where registers go, not what is computed"),
+        ("src/rtl/passes/ternary.rs", "delays in ns: they decide which sums are one"),
+        ("src/rtl/passes/mod.rs", "the clock period, ns"),
+        ("src/rtl/dsp/", "delays in ns and a share in percent: they decide what is moved"),
         ("src/rtl/emit/mod.rs", "the clock period, ns"),
         ("src/rtl/emit/templates.rs", "the clock period in constraints, ns"),
     ];

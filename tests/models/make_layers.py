@@ -142,6 +142,10 @@ def attention():
         L.TimeDistributed(L.Flatten())(z),
         L.Embedding(10, 3)(i),
         L.Softmax(axis=1)(x),
+        L.Attention()([x, y]),
+        L.Attention()([x, x, L.Dense(4)(x)], use_causal_mask=True),
+        K.einsum("bij,bkj->bki", x, y),
+        L.Multiply()([x, L.Dense(1)(x)]),
     ]
 
 
@@ -195,6 +199,22 @@ def functions():
     ]
 
 
+def nested():
+    """Models in models, called several times; shared layers."""
+    a = keras.Input((3, 4), name="a")
+    b = keras.Input((3, 4), name="b")
+    inner_x = keras.Input((3, 4), name="inner_x")
+    inner_h = keras.Input((2,), name="inner_h")
+    z, h = L.GRU(2, return_sequences=True, return_state=True, name="gru")(inner_x, initial_state=inner_h)
+    inner = keras.Model([inner_x, inner_h], [L.BatchNormalization(name="bn")(z), L.Dense(2, name="dense")(h)], name="inner")
+    tail = keras.Sequential([keras.Input((3, 2)), L.Conv1D(4, 2, name="conv"), L.ReLU(), L.Flatten()], name="tail")
+    shared = L.Dense(2, activation="tanh", name="dense")
+    first = shared(L.GlobalMaxPooling1D(name="max")(a))
+    y1, h1 = inner([a, first])
+    y2, h2 = inner([b, h1])
+    return [b, a], [tail(y1), tail(L.Add(name="sum")([y1, y2])), shared(L.Flatten()(L.Cropping1D((1, 1))(b))), h2]
+
+
 def wires():
     """Layers that are built."""
     x = keras.Input((2, 3, 2), name="x")
@@ -226,7 +246,7 @@ def repack(path):
             new.writestr(zipfile.ZipInfo(name), data, compress_type=zipfile.ZIP_DEFLATED)
 
 
-for make in (conv, pool, shape, rnn, attention, norm, functions, wires):
+for make in (conv, pool, shape, rnn, attention, norm, functions, nested, wires):
     if sys.argv[1:] and make.__name__ not in sys.argv[1:]:
         continue
     keras.backend.clear_session()

@@ -202,9 +202,16 @@ impl Reader<'_> {
         Some(Layer { config, ..layer })
     }
 
-    /// Keras 2 counts the construction of a nested model as its call 0.
+    /// Keras 2 counts the construction of a nested model as its call 0; Keras 3 only where it lists
+    /// the outputs, and not of a Sequential.
     fn number_nested_calls(&mut self, model: &mut Model) {
         if self.version >= 3 {
+            for output in &mut model.outputs {
+                let layer = model.index.get(&output.layer).map(|it| &model.layers[*it]);
+                if layer.is_some_and(|it| it.nested.is_some() && it.op != "Sequential") {
+                    output.node = output.node.saturating_sub(1);
+                }
+            }
             return;
         }
         let calls = model.layers.iter().flat_map(|it| &it.calls).flat_map(Call::tensors);

@@ -59,6 +59,40 @@ pub(super) fn import_grouped_query(cx: &Import<'_>) -> Result<Imported, LayerErr
     import(cx, &Heads { queries, keys, key: length, value: length })
 }
 
+/// Keras `Attention`: without projections; query, value, key.
+pub(super) fn import_plain(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    if cx.attrs().bool("use_scale", false)? {
+        return Err(cx.value_error("use_scale", true, "false"));
+    }
+    match cx.attrs().str("score_mode", "dot")? {
+        "dot" => {}
+        other => return Err(cx.value_error("score_mode", other, "dot")),
+    }
+    let key = if cx.node.inputs.len() > 2 { 2 } else { 1 };
+    let rows = |index: usize| match cx.shape(index)?.0[..] {
+        [rows, _] => Ok(rows),
+        _ => {
+            let expected = "[steps, features]".to_owned();
+            Err(LayerError::Shapes { found: vec![cx.shape(index)?.clone()], expected })
+        }
+    };
+    let mut made = Imported::default();
+    let projected = [0, key].map(Operand::Input);
+    let scores = Einsum::of(b"tk", b"sk", b"ts");
+    let causal = cx.attrs().bool("call:use_causal_mask", false)?;
+    let steps = [rows(0)?, rows(key)?];
+    check_mask(cx, causal, steps)?;
+    let scores = made.add("scores", scores, &projected);
+    let attention = weighed(scores, steps, causal, &mut made);
+    let mixed = Einsum::of(b"ts", b"sv", b"tv");
+    let output = made.add("", mixed, &[attention, Operand::Input(1)]);
+    let mut outputs = vec![output];
+    if cx.attrs().bool("call:return_attention_scores", false)? {
+        outputs.push(attention);
+    }
+    Ok(made.with_outputs(outputs))
+}
+
 fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
     let rows = |index: usize| match cx.shape(index)?.0[..] {
         [rows, width] => Ok((rows, width)),
@@ -70,11 +104,9 @@ fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
     // Query, value, key; without a key the value is the key too.
     let key_at = if cx.node.inputs.len() > 2 { 2 } else { 1 };
     let sources = [(0, rows(0)?), (key_at, rows(key_at)?), (1, rows(1)?)];
-    let causal = match cx.attrs().get("call:use_causal_mask") {
-        Some(_) => cx.attrs().bool("call:use_causal_mask", false)?,
-        None => false,
-    };
+    let causal = cx.attrs().bool("call:use_causal_mask", false)?;
     let bias = cx.attrs().bool("use_bias", true)?;
+    check_mask(cx, causal, [sources[0].1.0, sources[1].1.0])?;
     let mut made = Imported::default();
     let scale = 1.0 / (heads.key as f64).sqrt();
     let parts = [
@@ -96,9 +128,10 @@ fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
     }
     let ([_, _, value], steps) =
         ([0, 1, 2].map(|it| projected[it]), [sources[0].1.0, sources[1].1.0]);
-    let attention = probabilities(&projected, steps, causal, &mut made);
+    let scores = made.add("scores", Einsum::of(b"thk", b"shk", b"hts"), &projected[..2]);
+    let attention = weighed(scores, steps, causal, &mut made);
     let mixed = made.add("mixed", Einsum::of(b"hts", b"shv", b"thv"), &[attention, value]);
-    let wide = heads.queries * heads.value;
+    let wide = heads.queries.saturating_mul(heads.value);
     let mixed = made.add("flat", Reshape { shape: Shape(vec![steps[0], wide]) }, &[mixed]);
     let output = made.add("", output(cx, heads, bias)?, &[mixed]);
     let mut outputs = vec![output];
@@ -110,15 +143,21 @@ fn import(cx: &Import<'_>, heads: &Heads) -> Result<Imported, LayerError> {
 
 const HEADS: &str = "heads";
 
-/// How much of each value goes to each query, for every head.
-fn probabilities(
-    projected: &[Operand],
+/// A causal mask has an entry for each query and key: a bound on how many.
+fn check_mask(cx: &Import<'_>, causal: bool, steps: [usize; 2]) -> Result<(), LayerError> {
+    match causal && steps[0].saturating_mul(steps[1]) > 1 << 24 {
+        true => Err(cx.value_error("use_causal_mask", true, "false for so many steps")),
+        false => Ok(()),
+    }
+}
+
+/// Scores `[.., queries, keys]` as shares that add up to one, perhaps of earlier keys only.
+fn weighed(
+    mut scores: Operand,
     [queries, keys]: [usize; 2],
     causal: bool,
     made: &mut Imported,
 ) -> Operand {
-    let products = Einsum::of(b"thk", b"shk", b"hts");
-    let mut scores = made.add("scores", products, &projected[..2]);
     if causal {
         // As Keras: large enough that the exponential is zero.
         let hidden = |at: usize| if at % keys > at / keys { -1e9 } else { 0.0 };
@@ -142,7 +181,7 @@ fn projection(
         "key" => ("key/kernel", "key/bias"),
         _ => ("value/kernel", "value/bias"),
     };
-    let n_out = count * length;
+    let n_out = count.saturating_mul(length);
     let flat = |it: Tensor, shape: Vec<usize>| {
         let scaled = it.mapv(|it| it * scale).as_standard_layout().into_owned();
         scaled.into_shape_with_order(shape).expect("as many elements")

@@ -5,11 +5,15 @@ use super::einsum::{Einsum, Label};
 use crate::layers::axes::sample_axis;
 use crate::layers::{Import, Imported, LayerError, LayerNorm, Operand, Reshape, Spelling};
 use crate::nn::Shape;
+use crate::source::Attr;
 
 /// Spellings of [`Einsum`].
 pub(super) const SPELLINGS: &[Spelling] = &[
     Spelling::keras("EinsumDense", import_dense),
     Spelling::keras("Dot", import_dot),
+    Spelling::keras("ops.einsum", import_einsum),
+    Spelling::keras("einsum", import_einsum),
+    Spelling::keras("Attention", attention::import_plain),
     Spelling::keras("MultiHeadAttention", attention::import_multi_head),
     Spelling::keras("GroupedQueryAttention", attention::import_grouped_query),
 ];
@@ -78,6 +82,26 @@ fn import_dense(cx: &Import<'_>) -> Result<Imported, LayerError> {
     // Whatever does not fit is told before the kernel is taken apart.
     crate::layers::LayerSpec::infer(&layer, &[input])?;
     Ok(layer.into_layers(input))
+}
+
+/// An einsum of two tensors that are data, as a function: its text is an argument.
+fn import_einsum(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let first = match cx.attrs().get("call:args") {
+        Some(Attr::List(told)) => told.first(),
+        _ => None,
+    };
+    let text = match cx.attrs().get("subscripts").or(cx.attrs().get("call:equation")).or(first) {
+        Some(Attr::Str(text)) => text.clone(),
+        _ => return Err(LayerError::Missing { role: "equation" }),
+    };
+    if cx.node.inputs.len() != 2 {
+        return Err(cx.value_error("number of inputs", cx.node.inputs.len(), "2"));
+    }
+    let [a, b, output] = labels(cx, &text, cx.shape(0)?.0.len() + 1)?;
+    let wrong = || cx.value_error("equation", &text, "the batch axis first in every tensor");
+    let (a, rest) = without_batch(&a, &output).ok_or_else(wrong)?;
+    let (b, _) = without_batch(&b, &output).ok_or_else(wrong)?;
+    Ok(Imported::of(Einsum::of(&a, &b, &rest), [0, 1]))
 }
 
 /// The product over one axis of each; both axes go.

@@ -55,7 +55,7 @@ impl LayerSpec for Conv {
 
     fn infer(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
         let channels = self.group_inputs() * self.groups;
-        let fits = self.groups > 0 && self.outputs() % self.groups == 0;
+        let fits = self.groups > 0 && self.outputs().is_multiple_of(self.groups);
         if let Some((last, extents)) = inputs[0].0.split_last()
             && *last == channels
             && fits

@@ -45,7 +45,7 @@ fn bias(cx: &Import<'_>, outputs: usize) -> Result<Option<Tensor>, LayerError> {
 
 fn groups(cx: &Import<'_>, channels: usize) -> Result<usize, LayerError> {
     let groups = cx.attrs().int("groups", 1)?;
-    let divides = |it: &usize| *it > 0 && channels % it == 0;
+    let divides = |it: &usize| *it > 0 && channels.is_multiple_of(*it);
     let wrong = || cx.value_error("groups", groups, "a divisor of the number of channels");
     usize::try_from(groups).ok().filter(divides).ok_or_else(wrong)
 }

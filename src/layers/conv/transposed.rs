@@ -34,8 +34,8 @@ impl ConvTranspose {
     /// Extents of the result before it is cut.
     fn full(&self, extents: &[usize]) -> Vec<usize> {
         let along = |axis: usize| {
-            (extents[axis] - 1) * self.stride[axis]
-                + (self.kernel.shape()[axis] - 1) * self.dilation[axis]
+            extents[axis].saturating_sub(1) * self.stride[axis]
+                + self.kernel.shape()[axis].saturating_sub(1) * self.dilation[axis]
                 + 1
         };
         (0..self.spatial()).map(along).collect()

@@ -3,6 +3,7 @@
 use super::arguments::{Argument, Arguments};
 use super::arithmetic::list;
 use crate::layers::axes::sample_axis;
+use crate::layers::shape::MAX_PLACES;
 use crate::layers::{
     Concatenate, Einsum, Import, Imported, LayerError, Operand, Pad, Permute, Reduce, Reduction,
     Reshape, Spelling, Take,
@@ -33,6 +34,7 @@ pub(in crate::layers) const SPELLINGS: &[Spelling] = &[
     Spelling::keras("ops.repeat", repeat),
     Spelling::keras("repeat", repeat),
     Spelling::keras("ops.pad", pad),
+    Spelling::keras("pad", pad),
     Spelling::keras("ops.matmul", matmul),
     Spelling::keras("linalg.matmul", matmul),
     Spelling::keras("ops.mean", |cx| reduce(cx, Reduction::Mean)),
@@ -110,7 +112,8 @@ fn reshape(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let open = |it: &&i64| **it == -1;
     let bad = || cx.value_error("shape", format!("{target:?}"), "-1 for the batch axis");
     let (batch, rest) = target.split_first().ok_or_else(bad)?;
-    let known: usize = rest.iter().filter_map(|it| usize::try_from(*it).ok()).product();
+    let extents = rest.iter().filter_map(|it| usize::try_from(*it).ok());
+    let known = extents.fold(1usize, usize::saturating_mul);
     let elements = cx.shape(x)?.elements();
     // A -1 in front is the batch axis if the rest is complete or open itself.
     let complete = rest.iter().filter(open).count() == 1 || known == elements;
@@ -154,8 +157,15 @@ fn squeeze(cx: &Import<'_>) -> Result<Imported, LayerError> {
         let expected = "extent 1 in the axes that go".to_owned();
         return Err(LayerError::Shapes { found: vec![shape], expected });
     }
-    axes.iter().rev().for_each(|it| drop(shape.0.remove(*it)));
+    without(&mut shape, &axes);
     Ok(Imported::of(Reshape { shape }, [x]))
+}
+
+/// Takes axes away, which are in ascending order.
+fn without(shape: &mut Shape, axes: &[usize]) {
+    for axis in axes.iter().rev() {
+        shape.0.remove(*axis);
+    }
 }
 
 /// `x[:, 1:3, 0]`: places along each axis; a number takes its axis away.
@@ -191,7 +201,7 @@ fn get_item(cx: &Import<'_>) -> Result<Imported, LayerError> {
         return Ok(Imported::of(take, [x]));
     }
     shape = crate::layers::LayerSpec::infer(&take, &[&shape])?;
-    gone.iter().rev().for_each(|it| drop(shape.0.remove(*it)));
+    without(&mut shape, &gone);
     let mut made = Imported::default();
     let taken = made.add("slice", take, &[Operand::Input(x)]);
     let output = made.add("", Reshape { shape }, &[taken]);
@@ -296,17 +306,22 @@ fn repeat(cx: &Import<'_>) -> Result<Imported, LayerError> {
         return Err(cx.value_error("repeats", count, "1 and more"));
     }
     let count = count as usize;
-    let places = (0..cx.shape(x)?.0[axis] * count).map(|it| it / count).collect();
+    let extent = cx.shape(x)?.0[axis].saturating_mul(count);
+    if extent > MAX_PLACES {
+        return Err(cx.value_error("repeats", count, "not that many elements"));
+    }
+    let places = (0..extent).map(|it| it / count).collect();
     Ok(Imported::of(Take::along("Repeat", axis, places), [x]))
 }
 
 fn pad(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let arguments = Arguments::of(cx);
     let x = arguments.data(0, &["x"])?;
-    let given = arguments.need(1, &["pad_width"])?;
+    let given = arguments.need(1, &["pad_width", "paddings"])?;
     let bad = || cx.value_error("pad_width", format!("{given:?}"), "two numbers for each axis");
     let mode = arguments.get(2, &["mode"]);
-    if mode.as_ref().is_some_and(|it| *it != Argument::Value(Attr::Str("constant".into()))) {
+    let constant = |it: &Argument| matches!(it, Argument::Value(Attr::Str(it)) if it.eq_ignore_ascii_case("constant"));
+    if mode.as_ref().is_some_and(|it| !constant(it)) {
         return Err(cx.value_error("mode", format!("{mode:?}"), "constant"));
     }
     if arguments.number(3, "constant_values", &["constant_values"], 0.0)? != 0.0 {
@@ -343,7 +358,7 @@ fn matmul(cx: &Import<'_>) -> Result<Imported, LayerError> {
     for name in
         ["transpose_a", "transpose_b", "adjoint_a", "adjoint_b", "a_is_sparse", "b_is_sparse"]
     {
-        if cx.attrs().bool("call:transpose_a", false)? {
+        if arguments.flag(usize::MAX, name, false)? {
             return Err(cx.value_error(name, true, "false"));
         }
     }

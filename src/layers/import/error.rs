@@ -3,6 +3,9 @@
 use crate::nn::Shape;
 use crate::source::WrongAttr;
 
+/// Elements that a tensor may have.
+pub(super) const MAX_ELEMENTS: usize = 1 << 28;
+
 /// Why a layer cannot be imported.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum LayerError {
@@ -66,6 +69,12 @@ pub enum LayerError {
         found: Vec<Shape>,
         /// What would fit.
         expected: String,
+    },
+    /// Nothing, or more than any tensor of ours may have.
+    #[error("output shape {shape} is empty or has more than {MAX_ELEMENTS} elements")]
+    Extent {
+        /// The shape.
+        shape: Shape,
     },
     /// A constant stands where the layer needs data, or the other way round.
     #[error("operand {index} of {op} must be {expected}")]

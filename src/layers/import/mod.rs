@@ -6,6 +6,7 @@ mod imported;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::error::LayerError;
+use self::error::MAX_ELEMENTS;
 pub use self::imported::{Imported, Operand, Part};
 use super::{Input, Layer, SPELLINGS};
 use crate::error::{Located, Origin, Problem, Problems, Result};
@@ -214,19 +215,6 @@ enum Made {
     Outputs(Vec<NodeId>),
 }
 
-/// More elements than a tensor of a network has.
-const MAX_ELEMENTS: usize = 1 << 40;
-
-/// Refuses shapes that no later computation of sizes could bear.
-fn check_size(shape: &Shape) -> std::result::Result<(), LayerError> {
-    let elements = shape.0.iter().try_fold(1usize, |all, it| all.checked_mul(*it));
-    if elements.is_some_and(|it| it <= MAX_ELEMENTS) {
-        return Ok(());
-    }
-    let expected = format!("a result of at most {MAX_ELEMENTS} elements");
-    Err(LayerError::Shapes { found: vec![shape.clone()], expected })
-}
-
 /// A graph under construction.
 struct Importer<'m> {
     model: &'m RawModel,
@@ -312,7 +300,10 @@ impl<'m> Importer<'m> {
                 .locate(at)?;
             let shapes: Vec<&Shape> = operands.iter().map(|id| &self.graph.node(*id).ty).collect();
             let ty = layer.spec().infer(&shapes).locate(at)?;
-            check_size(&ty).locate(at)?;
+            let elements = ty.0.iter().try_fold(1usize, |all, it| all.checked_mul(*it));
+            if !elements.is_some_and(|it| (1..=MAX_ELEMENTS).contains(&it)) {
+                return Err(LayerError::Extent { shape: ty }).locate(at);
+            }
             let name = self.name(raw, name);
             let origin = self.model.origin(&name);
             let node = Node { name, op: layer, ty, origin };

@@ -3,7 +3,7 @@
 
 use ndarray::{Axis, Zip};
 
-use crate::layers::axes::sample_axis;
+use crate::layers::merge::broadcast;
 use crate::layers::{Hardware, Import, Imported, LayerError, LayerSpec, Reshape, Spelling};
 use crate::nn::Shape;
 use crate::precision::Role;
@@ -80,8 +80,9 @@ fn import_unit(cx: &Import<'_>) -> Result<Imported, LayerError> {
 fn import_group(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let shape = cx.shape(0)?.clone();
     let channels = shape.last();
-    if sample_axis(cx.attrs().int("axis", -1)?, shape.0.len()) != Some(shape.0.len() - 1) {
-        return Err(cx.value_error("axis", cx.attrs().int("axis", -1)?, "the last axis"));
+    let axis = cx.axis("axis", -1)?;
+    if axis + 1 != shape.0.len() {
+        return Err(cx.value_error("axis", axis + 1, "the last axis"));
     }
     // -1 is one group for each channel.
     let groups = match cx.attrs().int("groups", 32)? {
@@ -146,9 +147,10 @@ impl LayerSpec for LayerNorm {
     fn infer(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
         let extents = inputs[0].0.as_slice();
         let axes = self.axes.iter().all(|it| *it < extents.len());
-        let of_weights = Tensor::zeros(extents);
         let weights = [&self.scale, &self.bias].into_iter().flatten();
-        let fits = |it: &Tensor| it.broadcast(of_weights.raw_dim()).is_some();
+        let fits = |it: &Tensor| {
+            broadcast(&Shape(it.shape().to_vec()), inputs[0]).as_ref() == Some(inputs[0])
+        };
         if axes && weights.into_iter().all(fits) {
             return Ok(inputs[0].clone());
         }

@@ -6,6 +6,7 @@ use crate::source::{Attr, Attrs};
 use crate::units::Binary;
 
 pub(super) fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let steps = cx.shape(0)?.0.first().copied().unwrap_or(0);
     let forward = cx.wrapped("layer", "forward/")?;
     let backward = match cx.attrs().get("backward_layer") {
         Some(_) => cx.wrapped("backward_layer", "backward/")?,
@@ -31,7 +32,6 @@ pub(super) fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let (Some(first), Some(second)) = (there.first(), back.first()) else {
         return Err(LayerError::Missing { role: "output of the wrapped layer" });
     };
-    let steps = cx.shape(0)?.0.first().copied().unwrap_or(0);
     let second = match sequences {
         true => made.add("flipped", Take::flip(0, steps), &[*second]),
         false => *second,

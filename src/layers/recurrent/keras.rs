@@ -3,10 +3,7 @@
 use ndarray::Axis;
 
 use super::{Cell, Recurrent, bidirectional};
-use crate::layers::{
-    Import, Imported, Layer, LayerError, Operand, Reshape, Spelling, Take, activation,
-};
-use crate::nn::Shape;
+use crate::layers::{Import, Imported, Layer, LayerError, Operand, Spelling, activation};
 use crate::source::Tensor;
 
 /// Spellings of [`Recurrent`].
@@ -29,37 +26,8 @@ fn import(cx: &Import<'_>, cell: Cell) -> Result<Imported, LayerError> {
     }
     let mut made = Imported::default();
     let steps = cx.shape(0)?.0.first().copied().unwrap_or(0).max(1);
-    let outputs = with_states(layer, steps, &operands, &mut made);
+    let outputs = layer.with_states(steps, &operands, &mut made);
     Ok(made.with_outputs(outputs))
-}
-
-/// The layer's output and its last states.
-fn with_states(
-    layer: Recurrent,
-    steps: usize,
-    operands: &[Operand],
-    made: &mut Imported,
-) -> Vec<Operand> {
-    let (units, sequences, lstm) = (layer.units(), layer.sequences, layer.cell == Cell::Lstm);
-    let layer = Recurrent { cells: lstm, ..layer };
-    let all = made.add(if lstm { "states" } else { "" }, layer, operands);
-    let last = match sequences {
-        false => all,
-        true => {
-            let row = made.add("last_row", Take::along("Slice", 0, vec![steps - 1]), &[all]);
-            let shape = Shape(vec![if lstm { 2 * units } else { units }]);
-            made.add("last", Reshape { shape }, &[row])
-        }
-    };
-    if !lstm {
-        return vec![all, last];
-    }
-    let columns =
-        |axis: usize, first: usize| Take::along("Slice", axis, (first..first + units).collect());
-    let output = made.add("", columns(usize::from(sequences), 0), &[all]);
-    let hidden = if sequences { made.add("hidden", columns(0, 0), &[last]) } else { output };
-    let cell = made.add("cell", columns(0, units), &[last]);
-    vec![output, hidden, cell]
 }
 
 fn layer(cx: &Import<'_>, cell: Cell, sequences: bool) -> Result<Recurrent, LayerError> {
@@ -70,7 +38,7 @@ fn layer(cx: &Import<'_>, cell: Cell, sequences: bool) -> Result<Recurrent, Laye
         Cell::Gru { .. } => Cell::Gru { reset_after: cx.attrs().bool("reset_after", true)? },
         other => other,
     };
-    let columns = cell.gates() * units;
+    let columns = units.saturating_mul(cell.gates());
     let kernel = cx.weight_of("kernel", &[cx.shape(0)?.last(), columns])?;
     let recurrent = cx.weight_of("recurrent_kernel", &[units, columns])?;
     let (bias, recurrent_bias) = match (cx.attrs().bool("use_bias", true)?, cell) {

@@ -2,6 +2,7 @@
 
 mod bidirectional;
 mod keras;
+mod states;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2, Slice};
 

@@ -15,8 +15,7 @@ pub struct Concatenate {
 }
 
 impl Concatenate {
-    pub(in crate::layers) const SPELLINGS: &[Spelling] =
-        &[Spelling::keras("Concatenate", |cx| import(cx))];
+    pub(in crate::layers) const SPELLINGS: &[Spelling] = &[Spelling::keras("Concatenate", import)];
 }
 
 fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {

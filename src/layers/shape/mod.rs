@@ -10,4 +10,5 @@ pub use concatenate::Concatenate;
 pub use pad::Pad;
 pub use permute::Permute;
 pub(in crate::layers) use rewire::{Rewire, repeat, rewired};
+pub(in crate::layers) use take::MAX_PLACES;
 pub use take::Take;

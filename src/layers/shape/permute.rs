@@ -39,7 +39,8 @@ impl Permute {
 fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let dims = cx.attrs().ints("dims")?.unwrap_or_default();
     let wrong = || cx.value_error("dims", format!("{dims:?}"), "every axis once, from 1 on");
-    let order = dims.iter().map(|it| usize::try_from(it - 1).ok()).collect::<Option<Vec<_>>>();
+    let order =
+        dims.iter().map(|it| usize::try_from(it.checked_sub(1)?).ok()).collect::<Option<Vec<_>>>();
     Ok(Imported::unary(Permute { order: order.ok_or_else(wrong)? }))
 }
 

@@ -9,6 +9,11 @@ use crate::layers::{Dense, Import, Imported, LayerError, Operand, Reshape, Spell
 use crate::nn::Shape;
 use crate::source::Tensor;
 
+/// Places of one axis are listed one by one: a bound on how many.
+pub(in crate::layers) const MAX_PLACES: usize = 1 << 20;
+/// A bound on the entries of the matrix that interpolates along an axis.
+const MAX_ENTRIES: usize = 1 << 24;
+
 /// Elements at given places of given axes; one place may be read often.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Take {
@@ -76,6 +81,10 @@ fn import_up_sampling(cx: &Import<'_>, spatial: usize) -> Result<Imported, Layer
     }
     let sizes: Vec<usize> =
         extents.iter().zip(&factors).map(|(a, b)| a.saturating_mul(*b)).collect();
+    let entries = extents.iter().zip(&sizes).map(|(a, b)| a.saturating_mul(*b)).max();
+    if sizes.iter().any(|it| *it > MAX_PLACES) || entries > Some(MAX_ENTRIES) {
+        return Err(cx.value_error("size", format!("{factors:?}"), "not that many elements"));
+    }
     match cx.attrs().str("interpolation", "nearest")? {
         "nearest" => {
             let repeat = |(axis, factor): (usize, &usize)| {

@@ -48,6 +48,21 @@ impl Datapath {
         self.push_sum(a, b, Interval::new(ia.lo + ib.lo, ia.hi + ib.hi))
     }
 
+    /// `a + b + c` in one carry chain; two where the signs do not allow that.
+    pub fn add3(&mut self, a: Term, b: Term, c: Term) -> ValueId {
+        let mut terms = [a, b, c].map(|it| self.flat(it));
+        terms.sort_by_key(|it| (it.negate, it.value, it.shift));
+        let intervals = terms.map(|it| self.term_interval(it));
+        let [a, b, c] = terms;
+        if b.negate || intervals.iter().any(|it| it.constant() == Some(0)) {
+            let sum = self.add(a, b);
+            return self.add(Term::plain(sum), c);
+        }
+        let lo = intervals.iter().map(|it| it.lo).sum();
+        let hi = intervals.iter().map(|it| it.hi).sum();
+        self.push(Op::Add3(a, b, c), Interval::new(lo, hi))
+    }
+
     fn push_sum(&mut self, a: Term, b: Term, interval: Interval) -> ValueId {
         // A positive term goes first; among equals the older, so that equal sums are found again.
         let swap = (a.negate, a.value, a.shift) > (b.negate, b.value, b.shift);
@@ -131,11 +146,26 @@ impl Datapath {
         if let Some(by) = ia.constant() {
             return self.mul_const(b, by);
         }
-        let ends = [ia.lo * ib.lo, ia.lo * ib.hi, ia.hi * ib.lo, ia.hi * ib.hi];
-        let lo = ends.into_iter().fold(ends[0], i128::min);
-        let hi = ends.into_iter().fold(ends[0], i128::max);
         let (a, b) = if a <= b { (a, b) } else { (b, a) };
-        self.push(Op::Mul(a, b), Interval::new(lo, hi))
+        self.push(Op::Mul(a, b), ia.times(ib))
+    }
+
+    /// `a * b + c` in a DSP block, also where `b` is a constant.
+    pub fn dsp(&mut self, a: ValueId, b: ValueId, c: Term) -> ValueId {
+        let c = self.flat(c);
+        let product = self.interval(a).times(self.interval(b));
+        if let Some(constant) = product.constant() {
+            let constant = self.constant(constant);
+            return self.add(Term::plain(constant), c);
+        }
+        if c.negate {
+            let zero = self.constant(0);
+            let product = self.dsp(a, b, Term::plain(zero));
+            return self.add(Term::plain(product), c);
+        }
+        let added = self.term_interval(c);
+        let interval = Interval::new(product.lo + added.lo, product.hi + added.hi);
+        self.push(Op::Dsp(a, b, c), interval)
     }
 
     /// Bits `low .. low + width`; wiring.

@@ -10,11 +10,12 @@ pub fn evaluate(datapath: &Datapath, inputs: &[Vec<i128>]) -> Vec<i128> {
         let value = match datapath.op(id) {
             Op::Input(port, element) => inputs[port as usize][element as usize],
             Op::Const(value) => value,
-            Op::Add(a, b) => [a, b]
-                .into_iter()
+            op @ (Op::Add(..) | Op::Add3(..)) => op
+                .terms()
                 .map(|it| (get(it.value) << it.shift) * if it.negate { -1 } else { 1 })
                 .sum(),
             Op::Mul(a, b) => get(a) * get(b),
+            Op::Dsp(a, b, c) => get(a) * get(b) + (get(c.value) << c.shift),
             Op::Slice { value, low, width, signed } => slice(get(value), low, width, signed),
             Op::Any { value, width } => i128::from(slice(get(value), 0, width, false) != 0),
             Op::Mux(condition, a, b) => get(if get(condition) != 0 { a } else { b }),

@@ -121,6 +121,15 @@ impl Interval {
         Interval::new(self.lo.max(other.lo), self.hi.min(other.hi))
     }
 
+    /// What products of both can be.
+    pub fn times(self, other: Interval) -> Interval {
+        let (a, b) = (self, other);
+        let ends = [a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi];
+        let lo = ends.into_iter().fold(ends[0], i128::min);
+        let hi = ends.into_iter().fold(ends[0], i128::max);
+        Interval { lo, hi }
+    }
+
     /// Whether every value of `other` is one of `self`.
     pub fn contains(self, other: Interval) -> bool {
         self.lo <= other.lo && other.hi <= self.hi
@@ -169,8 +178,14 @@ pub enum Op {
     Const(i128),
     /// Sum of two terms; the first is only negated if both are.
     Add(Term, Term),
+    /// Sum of three terms in one carry chain, for devices that have such; only the last may be
+    /// subtracted. Made by a pass at the end, never by lowering.
+    Add3(Term, Term, Term),
     /// Product of two values.
     Mul(ValueId, ValueId),
+    /// `a * b + c` in one DSP block; `c` is the constant zero if there is nothing to add, and never
+    /// subtracted. Made only for devices, never by lowering.
+    Dsp(ValueId, ValueId, Term),
     /// Bits `low .. low + width` of the two's complement of a value, read as signed or unsigned.
     Slice {
         /// The value.
@@ -206,7 +221,9 @@ impl Op {
             Op::Input(..) => "input",
             Op::Const(_) => "constant",
             Op::Add(..) => "addition",
+            Op::Add3(..) => "addition of three",
             Op::Mul(..) => "multiplication",
+            Op::Dsp(..) => "multiplication in a DSP block",
             Op::Slice { .. } => "slice",
             Op::Any { .. } => "or of bits",
             Op::Mux(..) => "choice",
@@ -221,6 +238,8 @@ impl Op {
         let operands = match self {
             Op::Input(..) | Op::Const(_) => [None, None, None],
             Op::Add(a, b) => [Some(a.value), Some(b.value), None],
+            Op::Add3(a, b, c) => [Some(a.value), Some(b.value), Some(c.value)],
+            Op::Dsp(a, b, c) => [Some(a), Some(b), Some(c.value)],
             Op::Mul(a, b) | Op::Compare(_, a, b) | Op::Logic(_, a, b) => [Some(a), Some(b), None],
             Op::Slice { value, .. } | Op::Any { value, .. } | Op::Table(_, value) => {
                 [Some(value), None, None]
@@ -228,6 +247,21 @@ impl Op {
             Op::Mux(c, a, b) => [Some(c), Some(a), Some(b)],
         };
         operands.into_iter().flatten()
+    }
+
+    /// The terms of a sum; nothing else has any.
+    pub fn terms(self) -> impl Iterator<Item = Term> {
+        let terms = match self {
+            Op::Add(a, b) => [Some(a), Some(b), None],
+            Op::Add3(a, b, c) => [Some(a), Some(b), Some(c)],
+            _ => [None, None, None],
+        };
+        terms.into_iter().flatten()
+    }
+
+    /// Whether this adds terms.
+    pub fn is_sum(self) -> bool {
+        matches!(self, Op::Add(..) | Op::Add3(..))
     }
 
     /// Whether this is only wires: no logic, no delay.

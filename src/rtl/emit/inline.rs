@@ -53,7 +53,7 @@ pub(super) fn chained(netlist: &Netlist<'_>) -> Vec<bool> {
     let datapath = netlist.datapath;
     let is_sum = |id: ValueId| match datapath.op(id) {
         Op::Add(a, b) => joined(datapath, a, b).is_none(),
-        _ => false,
+        op => op.is_sum(),
     };
     let readers = readers(datapath);
     let chained = |id: ValueId| match readers[id.index()] {
@@ -109,7 +109,7 @@ fn may_nest(netlist: &Netlist<'_>, value: ValueId, reader: ValueId) -> bool {
             (Op::Mux(..), Op::Mux(_, _, last)) => last == value,
             (Op::Logic(..) | Op::Compare(..) | Op::Any { .. }, Op::Logic(..) | Op::Mux(..)) => true,
             // Not logic: Verilator takes the width of `12'(a & b)` for that of its operands.
-            (Op::Compare(..) | Op::Any { .. }, Op::Add(..)) => true,
+            (Op::Compare(..) | Op::Any { .. }, reader) if reader.is_sum() => true,
             _ => false,
         }
 }

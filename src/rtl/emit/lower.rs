@@ -15,6 +15,8 @@ pub(super) struct Writer<'a> {
     pub(super) inline: &'a [bool],
     /// Sums that synthesis must not join with the one that reads them.
     pub(super) chained: &'a [bool],
+    /// Products that are not in DSP blocks must not get there.
+    pub(super) fixed_blocks: bool,
     /// The package of the tables.
     pub(super) tables: &'a str,
 }
@@ -74,7 +76,7 @@ impl<'a> Writer<'a> {
             return Expr::Literal { value: constant, width, signed };
         }
         // Sums and choices are right at any width that their operands are extended to.
-        if self.inline[value.index()] && matches!(op, Op::Add(..) | Op::Mux(..)) {
+        if self.inline[value.index()] && (op.is_sum() || matches!(op, Op::Mux(..))) {
             return self.compute(value, width);
         }
         let inner = self.read(value, stage);
@@ -84,14 +86,34 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// What synthesis is told of a value: a macro of `nn_synth.svh`.
+    pub(super) fn hint(&self, id: ValueId) -> Option<&'static str> {
+        match self.datapath().op(id) {
+            Op::Dsp(..) => Some("`NN_DSP "),
+            Op::Mul(..) if self.fixed_blocks => Some("`NN_NO_DSP "),
+            _ => self.chained[id.index()].then_some("`NN_ADDER "),
+        }
+    }
+
     /// What computes a value, in the stage in which it is scheduled, at a width of at least its own.
     pub(super) fn compute(&self, id: ValueId, width: u32) -> Expr {
         let datapath = self.datapath();
         let stage = self.netlist.schedule.stage(id);
         match datapath.op(id) {
             Op::Add(a, b) => self.sum(a, b, stage, width),
+            op @ Op::Add3(..) => {
+                Expr::Sum(op.terms().map(|it| self.term(it, stage, width)).collect())
+            }
             Op::Mul(a, b) => {
                 Expr::binary("*", self.extended(a, stage, width), self.extended(b, stage, width))
+            }
+            Op::Dsp(a, b, c) => {
+                let (a, b) = (self.extended(a, stage, width), self.extended(b, stage, width));
+                let product = Expr::binary("*", a, b);
+                match self.is_zero(c.value) {
+                    true => product,
+                    false => Expr::Sum(vec![(false, product), self.term(c, stage, width)]),
+                }
             }
             Op::Any { value, .. } => {
                 let bits = match self.netlist.schedule.lifetimes.taken(datapath, id) {

@@ -60,6 +60,8 @@ pub struct RtlOptions {
     pub clock_ns: f64,
     /// The vendor's tool.
     pub family: Family,
+    /// Products that are not in DSP blocks by now are to be made of logic, not as synthesis likes.
+    pub fixed_blocks: bool,
 }
 
 /// A project: files by their path below the project's folder, and what the design looks like.
@@ -76,7 +78,7 @@ pub fn project(datapath: &Datapath, schedule: &Schedule, options: &RtlOptions) -
     let netlist = Netlist::new(datapath, schedule, &options.name);
     let interface = Interface::new(&netlist);
     let mut sources = templates::library();
-    sources.extend(modules(&netlist, &interface));
+    sources.extend(modules(&netlist, &interface, options.fixed_blocks));
     sources.extend(templates::wrappers(&netlist, &interface));
     let mut files = templates::tools(&sources, &interface, options);
     files.extend(sources);
@@ -87,30 +89,25 @@ pub fn project(datapath: &Datapath, schedule: &Schedule, options: &RtlOptions) -
 /// A file: its path below the project's folder, and its text.
 type File = (String, String);
 
-fn modules(netlist: &Netlist<'_>, interface: &Interface) -> Vec<File> {
+fn modules(netlist: &Netlist<'_>, interface: &Interface, fixed_blocks: bool) -> Vec<File> {
     let inline = inline::inline(netlist);
     let chained = inline::chained(netlist);
     let terms = module::terms(netlist.datapath);
     let package = format!("{}_tables", netlist.names.design);
     let path = |name: &str| format!("rtl/{name}.sv");
+    let (inline, chained, tables) = (&inline[..], &chained[..], &package[..]);
+    let writer = |module| Writer { netlist, module, inline, chained, fixed_blocks, tables };
     let mut files = Vec::new();
     if let Some(text) = tables::package(netlist, &package) {
         files.push((path(&package), text));
     }
     for (layer, name) in netlist.layers.iter().zip(&netlist.names.layers) {
         let Some(scope) = layer.scope else { continue };
-        let writer =
-            Writer { netlist, module: layer, inline: &inline, chained: &chained, tables: &package };
+        let writer = writer(layer);
         let name = format!("{}_{name}", netlist.names.design);
         files.push((path(&name), module::module(&writer, &name, scope, &terms)));
     }
-    let writer = Writer {
-        netlist,
-        module: &netlist.core,
-        inline: &inline,
-        chained: &chained,
-        tables: &package,
-    };
+    let writer = writer(&netlist.core);
     files.push((path(&interface.core), core::core(&writer, &interface.core)));
     files
 }

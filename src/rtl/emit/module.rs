@@ -16,9 +16,7 @@ pub(super) fn module(writer: &Writer<'_>, name: &str, scope: ScopeId, terms: &[u
     let layer = &writer.netlist.datapath.scopes[scope.index()];
     let mut out = String::new();
     let signals = &writer.module.signals;
-    if signals
-        .iter()
-        .any(|(it, from)| *from == Source::Computed && writer.chained[it.value.index()])
+    if signals.iter().any(|(it, from)| *from == Source::Computed && writer.hint(it.value).is_some())
     {
         out.push_str("`include \"nn_synth.svh\"\n\n");
     }
@@ -51,7 +49,7 @@ fn header(writer: &Writer<'_>, out: &mut String, name: &str, about: &str, origin
                 bits += (kept.high - kept.low) as usize;
                 continue;
             }
-            (Source::Computed, Op::Add(..)) => adds += 1,
+            (Source::Computed, op) if op.is_sum() => adds += 1,
             (Source::Computed, _) => others += 1,
             (Source::Sliced, _) => continue,
         }
@@ -196,7 +194,10 @@ fn define(writer: &Writer<'_>, out: &mut String, signal: Signal, source: Source,
         let _ = writeln!(out, "  // {tensor}[{element}] = {what}, {lo} to {hi}.");
     }
     let name = writer.netlist.name(signal);
-    let hint = if writer.chained[id.index()] { "`NN_ADDER " } else { "" };
+    let hint = match source {
+        Source::Computed => writer.hint(id).unwrap_or_default(),
+        _ => "",
+    };
     let _ = writeln!(out, "  {hint}logic{} {name};", range(writer.netlist.bits(signal)));
     text::statement(out, 2, &format!("assign {name} = {value};"));
 }
@@ -204,7 +205,7 @@ fn define(writer: &Writer<'_>, out: &mut String, signal: Signal, source: Source,
 /// What an element of a tensor is, in a few words.
 fn what(datapath: &Datapath, id: ValueId, terms: &[u32]) -> String {
     match (datapath.op(id), terms[id.index()]) {
-        (Op::Add(..), n) => format!("sum of {}", count(n as usize, "term")),
+        (op, n) if op.is_sum() => format!("sum of {}", count(n as usize, "term")),
         (op, 0 | 1) => op.name().to_owned(),
         (_, n) => format!("cast of a sum of {n} terms"),
     }
@@ -222,7 +223,9 @@ pub(super) fn terms(datapath: &Datapath) -> Vec<u32> {
             _ => terms[it.index()],
         };
         terms[id.index()] = match datapath.op(id) {
-            Op::Add(a, b) => of(a.value).saturating_add(of(b.value)),
+            op @ (Op::Add(..) | Op::Add3(..)) => {
+                op.terms().fold(0, |sum: u32, it| sum.saturating_add(of(it.value)))
+            }
             Op::Slice { value, .. } => of(value),
             Op::Mux(_, a, b) => of(a).max(of(b)),
             _ => 1,

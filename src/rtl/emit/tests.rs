@@ -8,6 +8,8 @@ use std::process::Command;
 
 use super::*;
 use crate::rtl::cmvm::Budget;
+use crate::rtl::datapath::{Op, ValueId};
+use crate::rtl::dsp::{self, Blocks, DspPlan};
 use crate::rtl::passes::{TableForms, split_tables};
 use crate::rtl::pipeline::schedule;
 use crate::rtl::testing::{self, Figures, Random};
@@ -63,8 +65,27 @@ fn write(project: &RtlProject, folder: &Path) {
 fn design(datapath: &Datapath, name: &str, clock_ns: f64) -> RtlProject {
     let schedule = schedule(datapath, &Figures, clock_ns).unwrap();
     let part = "xcvu9p-flga2104-2-e".to_owned();
-    let options = RtlOptions { name: name.to_owned(), part, clock_ns, family: Family::Vivado };
+    let options = RtlOptions {
+        name: name.to_owned(),
+        part,
+        clock_ns,
+        family: Family::Vivado,
+        fixed_blocks: false,
+    };
     project(datapath, &schedule, &options)
+}
+
+/// A program with products and columns of matrices in DSP blocks.
+fn blocks(random: &mut Random) -> Datapath {
+    let device = crate::device::find("xcvu9p").unwrap();
+    let plan = DspPlan { blocks: Blocks::Count(60), ..DspPlan::default() };
+    let count = |it: &Datapath| it.values().filter(|id| matches!(it.op(*id), Op::Dsp(..))).count();
+    let graph = testing::network(random, &[10, 12, 6, 3], 9);
+    let network = crate::rtl::datapath::lower(&graph, Budget::QUICK).datapath;
+    let network = crate::rtl::passes::optimize(&network);
+    let made = dsp::offload(&network, device, &plan, None).unwrap().datapath;
+    assert_eq!(count(&made), 60);
+    made
 }
 
 /// A sample as the words of an AXI4-Stream beat.
@@ -153,9 +174,17 @@ fn random_programs_are_exact() {
     let Some(verilator) = verilator() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut designs = Vec::new();
-    for (seed, clock_ns) in
-        [(11, 1.8), (12, 3.0), (13, 3.0), (14, 6.0), (15, 1000.0), (16, 4.0), (17, 3.0)]
-    {
+    for (seed, clock_ns) in [
+        (11, 1.8),
+        (12, 3.0),
+        (13, 3.0),
+        (14, 6.0),
+        (15, 1000.0),
+        (16, 4.0),
+        (17, 3.0),
+        (18, 4.0),
+        (19, 4.0),
+    ] {
         let mut random = Random(seed);
         let datapath = match seed {
             16 => {
@@ -163,6 +192,19 @@ fn random_programs_are_exact() {
                 crate::rtl::datapath::lower(&graph, Budget::QUICK).datapath
             }
             17 => split_tables(&testing::tables(10, 8), &TableForms::new(6)).unwrap(),
+            18 => {
+                let graph = testing::network(&mut random, &[10, 12, 6, 3], 9);
+                let datapath = crate::rtl::datapath::lower(&graph, Budget::QUICK).datapath;
+                let model = crate::device::find("xcvu9p").unwrap().delay();
+                let datapath = crate::rtl::passes::optimize(&datapath);
+                let fused =
+                    crate::rtl::passes::for_device(datapath, model, None, &TableForms::new(6))
+                        .swap_remove(1);
+                let three = |it: &ValueId| matches!(fused.op(*it), Op::Add3(..));
+                assert!(fused.values().filter(three).count() > 50);
+                fused
+            }
+            19 => blocks(&mut random),
             _ => testing::program(&mut random, 6, 70),
         };
         let name = format!("d{seed}");
@@ -233,6 +275,30 @@ fn other_readers_accept_it() {
     let script = ["-c", READERS, "dut_axis"];
     let said = run(Command::new(python).current_dir(folder.path()).args(script));
     assert!(said.contains("readers: fine"), "{said}");
+}
+
+/// Synthesis is told which products go into DSP blocks and which do not.
+#[test]
+fn products_have_hints() {
+    let mut datapath = testing::program(&mut Random(3), 3, 60);
+    let schedule = |it: &Datapath| schedule(it, &Figures, 3.0).unwrap();
+    let text = |datapath: &Datapath, fixed_blocks: bool| {
+        let (name, part) = ("dut".to_owned(), String::new());
+        let family = Family::Vivado;
+        let options = RtlOptions { name, part, clock_ns: 3.0, family, fixed_blocks };
+        let files = project(datapath, &schedule(datapath), &options).files;
+        let layers = files.into_iter().filter(|it| it.0.extension().is_some_and(|it| it == "sv"));
+        layers.map(|it| it.1).collect::<String>()
+    };
+    let hints = |text: &str| ["`NN_DSP ", "`NN_NO_DSP "].map(|it| text.matches(it).count());
+    assert_eq!(hints(&text(&datapath, false)), [0, 0]);
+    let [none, all] = hints(&text(&datapath, true));
+    assert!(none == 0 && all > 2, "{all}");
+    let device = crate::device::find("xcvu9p").unwrap();
+    let plan = DspPlan { blocks: Blocks::Count(1), ..DspPlan::default() };
+    datapath = dsp::offload(&datapath, device, &plan, None).unwrap().datapath;
+    let [some, rest] = hints(&text(&datapath, true));
+    assert!(some == 1 && rest <= all, "{some} {rest}");
 }
 
 /// What is written, for the shape that people see.

@@ -44,6 +44,16 @@ impl Rewrite<'_> {
         self.new.flat(Term { value: self.get(term.value), ..term })
     }
 
+    /// Builds something of the new program from what became of old values.
+    pub(super) fn with<T>(
+        &mut self,
+        build: impl FnOnce(&mut Datapath, &dyn Fn(ValueId) -> ValueId) -> T,
+    ) -> T {
+        let Rewrite { new, map, .. } = self;
+        let get = |id: ValueId| map[id.index()].expect("what is asked for is live and older");
+        build(new, &get)
+    }
+
     /// The new value of this old one is not the same in all bits.
     pub(super) fn differs(&mut self, id: ValueId) {
         self.inexact[id.index()] = true;
@@ -59,9 +69,17 @@ impl Rewrite<'_> {
                 let (a, b) = (self.term(a), self.term(b));
                 self.new.add(a, b)
             }
+            Op::Add3(a, b, c) => {
+                let [a, b, c] = [a, b, c].map(|it| self.term(it));
+                self.new.add3(a, b, c)
+            }
             Op::Mul(a, b) => {
                 let (a, b) = (get(a), get(b));
                 self.new.mul(a, b)
+            }
+            Op::Dsp(a, b, c) => {
+                let (a, b, c) = (get(a), get(b), self.term(c));
+                self.new.dsp(a, b, c)
             }
             Op::Slice { value, low, width, signed } => {
                 let value = get(value);

@@ -1,9 +1,9 @@
 //! How long operations take.
 
 use crate::device::DelayModel;
-use crate::rtl::carry_bits;
+use crate::rtl::cost::Chain;
 use crate::rtl::datapath::{Datapath, Op, ValueId};
-use crate::rtl::truth;
+use crate::rtl::{dsp, truth};
 
 /// A device's delays, as the scheduler asks for them.
 pub trait Delays {
@@ -14,16 +14,27 @@ pub trait Delays {
     fn register(&self) -> f64;
 }
 
+impl Chain {
+    /// How long it takes.
+    pub fn delay(self, model: &DelayModel) -> f64 {
+        if self.ternary { model.ternary_adder(self.bits) } else { model.adder(self.bits) }
+    }
+}
+
 impl Delays for DelayModel {
     fn delay(&self, datapath: &Datapath, id: ValueId) -> f64 {
         let width = |it: ValueId| datapath.width(it);
         match datapath.op(id) {
             Op::Input(..) | Op::Const(_) | Op::Slice { .. } => 0.0,
-            Op::Add(a, b) => self.adder(carry_bits(datapath, a, b, datapath.interval(id))),
+            Op::Add(..) | Op::Add3(..) => Chain::of(datapath, id).delay(self),
             // Synthesis may take a DSP block or logic: the slower of the two holds for both.
             Op::Mul(a, b) => {
                 let (a, b) = (width(a), width(b));
                 self.logic_multiplier(a, b).max(self.multiplier(a, b))
+            }
+            // Every result of a block passes its adder, whether that adds anything or not.
+            Op::Dsp(a, b, _) => {
+                self.multiplier(dsp::signed_width(datapath, a), dsp::signed_width(datapath, b))
             }
             Op::Compare(_, a, b) => self.compare(width(a).max(width(b))),
             Op::Any { width, .. } => self.lut(width),
