@@ -296,6 +296,9 @@ pub enum FoldError {
     /// Two element types where one is needed.
     #[error("its operands have different element types")]
     Types,
+    /// A quantizer of constants that is not supported; boxed, because it is large and rare.
+    #[error(transparent)]
+    Quantizer(#[from] Box<crate::layers::LayerError>),
     /// A result outside the element type.
     #[error("the result {value} does not fit the element type")]
     Range {

@@ -233,9 +233,16 @@ impl Reader<'_> {
     }
 }
 
-/// The domain by its short name.
+/// The domain by the name that we know it by: QONNX's operators had others before.
 fn standard(domain: String) -> String {
-    if domain == "ai.onnx" { String::new() } else { domain }
+    match domain.as_str() {
+        "ai.onnx" => String::new(),
+        "onnx.brevitas" | "finn.custom_op.general" | "qonnx.custom_op" | "qonnx" => {
+            "qonnx.custom_op.general".to_owned()
+        }
+        "finn.custom_op.channels_last" => "qonnx.custom_op.channels_last".to_owned(),
+        _ => domain,
+    }
 }
 
 /// The batch size if it is fixed, and the shape of one sample.
