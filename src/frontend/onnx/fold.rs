@@ -24,6 +24,7 @@ use crate::source::{Attr, RawInput};
 /// Operators that fold when all their operands are constant; those of [`arith`] do, too.
 const FOLDABLE: &[&str] = &[
     "Cast",
+    "Clip",
     "Concat",
     "Constant",
     "ConstantOfShape",
@@ -50,7 +51,7 @@ pub(super) struct Folder<'a> {
 }
 
 /// Operators that only move elements.
-const MOVES: &[&str] = &["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"];
+const MOVES: &[&str] = &["Clip", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"];
 
 impl<'a> Folder<'a> {
     /// A folder that knows the inputs and constants of a graph.
@@ -99,6 +100,19 @@ impl<'a> Folder<'a> {
         self.known.get(tensor)?.value.as_ref()
     }
 
+    /// The shape of a tensor, with a batch of 1, as far as it is known.
+    pub(super) fn shape(&self, tensor: &str) -> Option<Vec<usize>> {
+        self.known.get(tensor)?.shape.clone().ok()
+    }
+
+    /// A new constant for a node; its name.
+    pub(super) fn insert(&mut self, node: &str, value: Value) -> String {
+        let name = (0..).map(|it| format!("{node}.{it}")).find(|it| !self.known.contains_key(it));
+        let name = name.expect("there are more numbers than tensors");
+        self.known.insert(name.clone(), Known::constant(Rc::new(value)));
+        name
+    }
+
     /// Folds a node, or infers the shapes of its outputs; whether it folded.
     fn step(&mut self, node: &Node) -> Result<bool, FoldError> {
         let call = Call::new(node, &self.known, &self.batches);
@@ -123,7 +137,7 @@ impl<'a> Folder<'a> {
     fn inherit_grid(&mut self, node: &Node) {
         let first = node.inputs.first().and_then(Option::as_ref);
         let moved = MOVES.contains(&&*node.op) && first.is_some_and(|it| self.grids.contains(it));
-        let made = Said::is_quantizer(&node.op) && node.op != "QuantizeLinear";
+        let made = Said::is_quantizer(&node.op);
         if moved || made {
             self.grids.extend(node.outputs.iter().cloned());
         }
@@ -237,6 +251,7 @@ fn compute(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
         "Slice" => slice(call),
         "Concat" => concat(call, shape),
         "Gather" => gather(call, shape),
+        "Clip" => clip(call),
         op if Said::is_quantizer(op) => quantize(call, shape),
         _ => arith::apply(call, shape),
     }
@@ -272,6 +287,18 @@ pub(super) fn constant(call: &Call) -> Result<Value, FoldError> {
         Some(_) => Err(super::error::TensorError::Strings.into()),
         None => Err(missing),
     }
+}
+
+/// `Clip`, which says how narrow the codes of a quantizer are.
+fn clip(call: &Call) -> Result<Value, FoldError> {
+    let from = call.value(0)?;
+    let limit = |at: usize, name: &'static str, open: f64| match call.has(at) {
+        true => Ok(call.value(at)?.data.first().copied().unwrap_or(open)),
+        false => Ok::<f64, FoldError>(call.attrs().float(name, open)?),
+    };
+    let (low, high) = (limit(1, "min", f64::NEG_INFINITY)?, limit(2, "max", f64::INFINITY)?);
+    // Where they cross, the upper one counts.
+    Ok(Value { dtype: from.dtype, data: from.data.mapv(|it| it.max(low).min(high)) })
 }
 
 /// Weights behind a quantizer, or behind a half of one.

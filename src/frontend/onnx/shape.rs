@@ -69,7 +69,7 @@ fn rule(call: &Call) -> Result<Vec<Shape>, FoldError> {
 }
 
 /// Operators whose (first) output is shaped like their first operand.
-const ELEMENTWISE: &[&str] = &[
+pub(super) const ELEMENTWISE: &[&str] = &[
     "Abs",
     "Acos",
     "Acosh",

@@ -6,6 +6,8 @@
 mod activation;
 mod arith;
 mod arrange;
+#[cfg(test)]
+mod backend_tests;
 mod conv;
 mod norm;
 mod pool;
