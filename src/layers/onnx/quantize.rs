@@ -44,7 +44,7 @@ fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
 /// The exponent of a power of two.
 fn exponent(scale: f64) -> Option<i32> {
     let exponent = scale.log2().round();
-    (exponent.abs() < 64.0 && exponent.exp2() == scale).then_some(exponent as i32)
+    (exponent.abs() < 40.0 && exponent.exp2() == scale).then_some(exponent as i32)
 }
 
 /// The format of codes from `low` to `high` with a step of `2^exponent`.
