@@ -4,7 +4,9 @@
 use super::per_sample;
 use crate::fixed::{Format, Overflow, Rounding};
 use crate::layers::fake_quant::{FakeQuant, Law, Nearest, Said};
-use crate::layers::{BatchNorm, BinaryTanh, Import, Imported, LayerError, Operand, Quantizer, Spelling};
+use crate::layers::{
+    BatchNorm, BinaryTanh, Import, Imported, LayerError, Operand, Quantizer, Spelling,
+};
 use crate::source::Tensor;
 
 pub(super) const SPELLINGS: &[Spelling] = &[
