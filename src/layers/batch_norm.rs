@@ -29,9 +29,8 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    pub(super) const SPELLINGS: &[Spelling] = &[
-        Spelling::keras("BatchNormalization", import_keras),
-    ];
+    pub(super) const SPELLINGS: &[Spelling] =
+        &[Spelling::keras("BatchNormalization", import_keras)];
 
     /// Folds the statistics: `scale = gamma / sqrt(variance + epsilon)`, `bias = beta - mean * scale`.
     pub(in crate::layers) fn fold(stats: [Tensor; 4], epsilon: f64) -> BatchNorm {
@@ -84,7 +83,7 @@ impl LayerSpec for BatchNorm {
 
     fn infer(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
         let count = self.scale.len();
-        if count == 1 || count == inputs[0].last() {
+        if !inputs[0].0.is_empty() && (count == 1 || count == inputs[0].last()) {
             return Ok(inputs[0].clone());
         }
         let expected = format!("{count} on the last axis");

@@ -158,13 +158,19 @@ impl Said<'_> {
         )
     }
 
-    fn value(&self, name: &'static str, found: impl ToString, supported: &'static str) -> LayerError {
+    fn value(
+        &self,
+        name: &'static str,
+        found: impl ToString,
+        supported: &'static str,
+    ) -> LayerError {
         LayerError::Value { op: self.op.to_owned(), name, found: found.to_string(), supported }
     }
 
     /// A constant operand; all of it finite, and positive if it is a scale.
     fn operand(&self, index: usize, role: &'static str) -> Result<Tensor, LayerError> {
-        let needed = || LayerError::Operand { op: self.op.to_owned(), index, expected: "a constant" };
+        let needed =
+            || LayerError::Operand { op: self.op.to_owned(), index, expected: "a constant" };
         let value = self.operands.get(index).copied().flatten().ok_or_else(needed)?;
         super::import::finite(role, value)?;
         if role == "scale" && value.iter().any(|it| *it <= 0.0) {

@@ -199,7 +199,6 @@ fn samples_of_onnx() {
 
 #[test]
 fn published_models_of_onnx() {
-    check_shared("models/p03_resnet8_cifar_h5_onnx", "golden_0.npz", &["pretrainedResnet.onnx"]);
     check_shared("models/p11_mnist_onnx_cntk", "golden_0.npz", &["model.onnx"]);
     check_shared("models/p13_mnist_qonnx_tfc_w1a2", "golden_0.npz", &["TFC_1W2A.onnx"]);
     check_shared("models/p14_espcn_qonnx_conv", "golden_0.npz", &["quant_model.onnx"]);

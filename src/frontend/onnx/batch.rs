@@ -18,7 +18,8 @@ use crate::error::{Origin, Problem, Problems, Result as Checked};
 use crate::source::Attr;
 
 /// Operators that work along the axes behind the batch, on constants of their own.
-const BROADCAST: &[&str] = &["Add", "Sub", "Mul", "Div", "Sum", "Max", "Min", "Mean", "PRelu", "Pow"];
+const BROADCAST: &[&str] =
+    &["Add", "Sub", "Mul", "Div", "Sum", "Max", "Min", "Mean", "PRelu", "Pow"];
 
 /// Places of batches that are not the first axis.
 struct Places<'a, 'b> {
@@ -188,7 +189,8 @@ impl Places<'_, '_> {
         let to_place = fits.next().ok_or(FoldError::Batch { axis: place })?;
         let rest = to.iter().enumerate().filter(|it| it.0 != to_place).map(|it| *it.1 as f64);
         let target: Vec<f64> = [1.0].into_iter().chain(rest).collect();
-        let target = Value::new(DataType::Int(64), &[target.len()], target).ok_or(FoldError::NoRule)?;
+        let target =
+            Value::new(DataType::Int(64), &[target.len()], target).ok_or(FoldError::NoRule)?;
         node.op = "Reshape".to_owned();
         node.version = node.version.max(5);
         node.attrs.values.clear();
@@ -207,10 +209,21 @@ impl Places<'_, '_> {
             "MatMul" if place + 1 < rank && constant => {}
             "MatMul" => return Err(FoldError::Batch { axis: place }),
             // Their axes have defaults, which would have to be renumbered.
-            "Softmax" | "LogSoftmax" | "Hardmax" | "LayerNormalization" | "BatchNormalization"
-            | "CumSum" | "QuantizeLinear" | "DequantizeLinear" | "InstanceNormalization"
-            | "GroupNormalization" | "LRN" | "LpNormalization" | "RMSNormalization"
-            | "MeanVarianceNormalization" | "Trilu" => {
+            "Softmax"
+            | "LogSoftmax"
+            | "Hardmax"
+            | "LayerNormalization"
+            | "BatchNormalization"
+            | "CumSum"
+            | "QuantizeLinear"
+            | "DequantizeLinear"
+            | "InstanceNormalization"
+            | "GroupNormalization"
+            | "LRN"
+            | "LpNormalization"
+            | "RMSNormalization"
+            | "MeanVarianceNormalization"
+            | "Trilu" => {
                 return Err(FoldError::Batch { axis: place });
             }
             _ => {}
@@ -242,14 +255,13 @@ impl Places<'_, '_> {
                 .into_iter()
                 .map(|it| renumbered(it).map(|it| it as f64))
                 .collect::<Result<_, _>>()?;
-            let axes = Value::new(DataType::Int(64), &[axes.len()], axes).ok_or(FoldError::NoRule)?;
+            let axes =
+                Value::new(DataType::Int(64), &[axes.len()], axes).ok_or(FoldError::NoRule)?;
             let name = self.folder.insert(&node.name, axes);
             node.inputs.resize(node.inputs.len().max(4), None);
             node.inputs[3] = Some(name);
         } else {
-            if node.op == "Concat"
-                && node.inputs.iter().any(|it| self.of(Some(it)) != place)
-            {
+            if node.op == "Concat" && node.inputs.iter().any(|it| self.of(Some(it)) != place) {
                 return Err(FoldError::Batch { axis: place });
             }
             let axis = match node.attrs.values.get("axis") {

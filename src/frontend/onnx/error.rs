@@ -303,7 +303,9 @@ pub enum FoldError {
     #[error("its operands have different element types")]
     Types,
     /// The batch is not the first axis where it must be.
-    #[error("the batch is axis {axis} here, and only some operators can have it elsewhere than first")]
+    #[error(
+        "the batch is axis {axis} here, and only some operators can have it elsewhere than first"
+    )]
     Batch {
         /// Where it is.
         axis: usize,

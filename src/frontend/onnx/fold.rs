@@ -51,7 +51,8 @@ pub(super) struct Folder<'a> {
 }
 
 /// Operators that only move elements.
-const MOVES: &[&str] = &["Clip", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"];
+const MOVES: &[&str] =
+    &["Clip", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"];
 
 impl<'a> Folder<'a> {
     /// A folder that knows the inputs and constants of a graph.

@@ -10,8 +10,8 @@ use std::rc::Rc;
 
 use super::attr::{self, Attributes};
 use super::dtype::DataType;
-use super::external::Beside;
 use super::error::{InputError, OnnxError, TensorError};
+use super::external::Beside;
 use super::proto;
 use super::tensor::{self, Value};
 use crate::error::{Origin, Problem, Problems, Result};

@@ -161,8 +161,7 @@ fn import_gather(cx: &Import<'_>) -> Result<Imported, LayerError> {
         (0.0..extent as f64).contains(&at).then_some(at as usize)
     };
     let wrong = || cx.value_error("indices", format!("{indices:?}"), "places on the axis");
-    let places: Vec<usize> =
-        indices.iter().map(place).collect::<Option<_>>().ok_or_else(wrong)?;
+    let places: Vec<usize> = indices.iter().map(place).collect::<Option<_>>().ok_or_else(wrong)?;
     let take = Take::along("Gather", axis, places);
     if indices.ndim() == 1 {
         return Ok(Imported::unary(take));
@@ -237,7 +236,8 @@ fn import_expand(cx: &Import<'_>) -> Result<Imported, LayerError> {
 fn import_tile(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let repeats = super::ints(cx, 1, "repeats")?.ok_or(LayerError::Missing { role: "repeats" })?;
     let own = &cx.shape(0)?.0;
-    let wrong = || cx.value_error("repeats", format!("{repeats:?}"), "1 for the batch, and 1 and more");
+    let wrong =
+        || cx.value_error("repeats", format!("{repeats:?}"), "1 for the batch, and 1 and more");
     if repeats.len() != own.len() + 1 || repeats[0] != 1 {
         return Err(wrong());
     }
@@ -258,7 +258,8 @@ fn import_pad(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let pads = super::ints(cx, 1, if cx.node.version < 2 { "paddings" } else { "pads" })?;
     let pads = pads.ok_or(LayerError::Missing { role: "pads" })?;
     let own = cx.shape(0)?.0.clone();
-    let wrong = || cx.value_error("pads", format!("{pads:?}"), "two for each axis, 0 for the batch");
+    let wrong =
+        || cx.value_error("pads", format!("{pads:?}"), "two for each axis, 0 for the batch");
     let axes = match cx.constant(3)? {
         Some(axes) => axes.iter().map(|it| *it as i64).collect(),
         None => (0..=own.len() as i64).collect::<Vec<_>>(),
@@ -299,7 +300,9 @@ fn import_pad(cx: &Import<'_>) -> Result<Imported, LayerError> {
                 "edge" => "replicate",
                 "wrap" => "circular",
                 "reflect" => "reflect",
-                other => return Err(cx.value_error("mode", other, "constant, reflect, edge, wrap")),
+                other => {
+                    return Err(cx.value_error("mode", other, "constant, reflect, edge, wrap"));
+                }
             };
             let mut cut = own.clone();
             kept.iter().for_each(|(axis, it)| cut[*axis] = it.len());

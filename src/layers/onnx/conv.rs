@@ -48,7 +48,9 @@ pub(super) fn padding(cx: &Import<'_>, spatial: usize) -> Result<Padding, LayerE
     let amount = |it: &i64| usize::try_from(*it).ok().filter(|it| *it < 1 << 20);
     let amounts: Vec<usize> = given.iter().map(amount).collect::<Option<_>>().ok_or_else(wrong)?;
     match amounts.len() == 2 * spatial {
-        true => Ok(Padding::Given((0..spatial).map(|it| (amounts[it], amounts[it + spatial])).collect())),
+        true => Ok(Padding::Given(
+            (0..spatial).map(|it| (amounts[it], amounts[it + spatial])).collect(),
+        )),
         false => Err(wrong()),
     }
 }
@@ -120,7 +122,9 @@ fn import_transposed(cx: &Import<'_>) -> Result<Imported, LayerError> {
         return Err(cx.value_error("output_padding", found, "at least 0 for each axis"));
     }
     let wanted = cx.attrs().ints("output_shape")?;
-    if let Some(wanted) = wanted.as_ref().filter(|it| it.len() != spatial || !it.iter().all(sensible)) {
+    if let Some(wanted) =
+        wanted.as_ref().filter(|it| it.len() != spatial || !it.iter().all(sensible))
+    {
         return Err(cx.value_error("output_shape", format!("{wanted:?}"), "the spatial extents"));
     }
     let extents = extents(cx, 0)?;

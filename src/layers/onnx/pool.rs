@@ -36,9 +36,7 @@ pub(super) const REDUCE: &[Spelling] = &[
     Spelling::onnx("ReduceSumSquare", |cx| {
         import_reduce(cx, &[Step::Square], Reduction::Sum, None)
     }),
-    Spelling::onnx("ReduceLogSum", |cx| {
-        import_reduce(cx, &[], Reduction::Sum, Some(Step::Log))
-    }),
+    Spelling::onnx("ReduceLogSum", |cx| import_reduce(cx, &[], Reduction::Sum, Some(Step::Log))),
     Spelling::onnx("ReduceLogSumExp", |cx| {
         import_reduce(cx, &[Step::Exp], Reduction::Sum, Some(Step::Log))
     }),

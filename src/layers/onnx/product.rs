@@ -95,7 +95,8 @@ fn with_constant(cx: &Import<'_>) -> Result<Imported, LayerError> {
     if matrix.shape()[..rank - 2] != shape[..rank - 2] {
         return Err(misfit(cx, "the axes of the constant in front"));
     }
-    let output = made.add("", Einsum { kernel: Some(matrix), ..Einsum::matrices(rank) }, &[input(0)]);
+    let output =
+        made.add("", Einsum { kernel: Some(matrix), ..Einsum::matrices(rank) }, &[input(0)]);
     Ok(made.with_outputs([output]))
 }
 

@@ -4,7 +4,9 @@
 use super::per_sample;
 use crate::fixed::{Format, Overflow, Rounding};
 use crate::layers::fake_quant::{FakeQuant, Law, Nearest, Said};
-use crate::layers::{BatchNorm, BinaryTanh, Import, Imported, LayerError, Operand, Quantizer, Spelling};
+use crate::layers::{
+    BatchNorm, BinaryTanh, Import, Imported, LayerError, Operand, Quantizer, Spelling,
+};
 use crate::source::Tensor;
 
 pub(super) const SPELLINGS: &[Spelling] = &[
@@ -44,7 +46,7 @@ fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
 /// The exponent of a power of two.
 fn exponent(scale: f64) -> Option<i32> {
     let exponent = scale.log2().round();
-    (exponent.abs() < 64.0 && exponent.exp2() == scale).then_some(exponent as i32)
+    (exponent.abs() < 40.0 && exponent.exp2() == scale).then_some(exponent as i32)
 }
 
 /// The format of codes from `low` to `high` with a step of `2^exponent`.

@@ -247,11 +247,16 @@ impl Rnn<'_, '_> {
         };
         let given: Vec<String> = match cx.attrs().get("activations") {
             Some(Attr::List(items)) if !items.is_empty() => {
-                let name = |it: &Attr| if let Attr::Str(name) = it { name.clone() } else { String::new() };
+                let name =
+                    |it: &Attr| if let Attr::Str(name) = it { name.clone() } else { String::new() };
                 items.iter().map(name).collect()
             }
             _ => {
-                let all = if self.cell == Cell::Simple { &["Tanh"][..] } else { &["Sigmoid", "Tanh", "Tanh"] };
+                let all = if self.cell == Cell::Simple {
+                    &["Tanh"][..]
+                } else {
+                    &["Sigmoid", "Tanh", "Tanh"]
+                };
                 let own = all[..count].iter().map(|it| (*it).to_owned());
                 own.cycle().take(count * self.directions).collect()
             }

@@ -76,7 +76,8 @@ fn along(
         Some(axes) => axes,
         None => (0..=shape.len() as i64).collect(),
     };
-    let wrong = || cx.value_error("scales", format!("{given:?}"), "1 for the batch, sensible sizes");
+    let wrong =
+        || cx.value_error("scales", format!("{given:?}"), "1 for the batch, sensible sizes");
     if axes.len() != given.len() {
         return Err(wrong());
     }
@@ -128,7 +129,9 @@ impl Rule<'_> {
         let position = self.position(along, at)?;
         let rounded = match self.nearest {
             "round_prefer_floor" if position.fract() == 0.5 => position.floor(),
-            "round_prefer_floor" | "round_prefer_ceil" if position.fract() != 0.5 => position.round(),
+            "round_prefer_floor" | "round_prefer_ceil" if position.fract() != 0.5 => {
+                position.round()
+            }
             "round_prefer_ceil" | "ceil" => position.ceil(),
             "floor" => position.floor(),
             _ => return None,

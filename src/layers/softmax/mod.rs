@@ -31,8 +31,7 @@ pub struct Softmax {
 }
 
 impl Softmax {
-    pub(super) const SPELLINGS: &[Spelling] =
-        &[Spelling::keras("Softmax", import_keras)];
+    pub(super) const SPELLINGS: &[Spelling] = &[Spelling::keras("Softmax", import_keras)];
 }
 
 fn import_keras(cx: &Import<'_>) -> Result<Imported, LayerError> {

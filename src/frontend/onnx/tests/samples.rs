@@ -171,15 +171,15 @@ fn every_sample_loads() {
     check_outlines(
         &paths,
         &expect![[r#"
-        x[16] -> y; 9 constants, 0 unused; Gemm, BatchNormalization, Relu, MatMul, Tanh, Gemm, Softmax
-        x[16] -> softmax; 5 constants, 0 unused; Gemm, Relu, Gemm, Tanh, Gemm, Softmax
-        x[3, 12, 12] -> y; 17 constants, 0 unused; Conv, Clip, Conv, LeakyRelu, Add, MaxPool, AveragePool, Concat, Slice, ConvTranspose, AveragePool, Flatten, Gemm, Mul, Add, Sigmoid, Clip
-        x[3, 12, 12] -> clamp; 17 constants, 0 unused; Conv, Clip, Conv, LeakyRelu, Add, MaxPool, AveragePool, Concat, Slice, ConvTranspose, AveragePool, Reshape, Gemm, Mul, Add, Sigmoid, Clip
-        img[12, 12, 3] -> dense; 6 constants, 0 unused; Transpose, Conv, Relu, BatchNormalization, MaxPool, Conv, Transpose, Reshape, MatMul, Softmax
-        x.177[16] -> 38; 21 constants, 0 unused; 2 qonnx.custom_op.general::Quant, Gemm, BatchNormalization, Relu, 3 qonnx.custom_op.general::Quant, Gemm, 2 qonnx.custom_op.general::Quant, Transpose, MatMul
-        x.1[16] -> 59; 29 constants, 0 unused; QuantizeLinear, Clip, DequantizeLinear, Clip, DequantizeLinear, Gemm, BatchNormalization, Relu, QuantizeLinear, Clip, DequantizeLinear, Clip, 2 DequantizeLinear, Gemm, QuantizeLinear, Clip, DequantizeLinear, Clip, DequantizeLinear, Transpose, MatMul
-        x.181[2, 10, 10] -> 40; 21 constants, 0 unused; 2 qonnx.custom_op.general::Quant, Conv, BatchNormalization, Relu, qonnx.custom_op.general::Quant, MaxPool, 2 qonnx.custom_op.general::Quant, Conv, Relu, qonnx.custom_op.general::Quant, Flatten, qonnx.custom_op.general::Quant, Gemm
-    "#]],
+            x[16] -> y; 9 constants, 0 unused; Gemm, BatchNormalization, Relu, MatMul, Tanh, Gemm, Softmax
+            x[16] -> softmax; 5 constants, 0 unused; Gemm, Relu, Gemm, Tanh, Gemm, Softmax
+            x[3, 12, 12] -> y; 17 constants, 0 unused; Conv, Clip, Conv, LeakyRelu, Add, MaxPool, AveragePool, Concat, Slice, ConvTranspose, AveragePool, Flatten, Gemm, Mul, Add, Sigmoid, Clip
+            x[3, 12, 12] -> clamp; 17 constants, 0 unused; Conv, Clip, Conv, LeakyRelu, Add, MaxPool, AveragePool, Concat, Slice, ConvTranspose, AveragePool, Reshape, Gemm, Mul, Add, Sigmoid, Clip
+            img[12, 12, 3] -> dense; 6 constants, 0 unused; Transpose, Conv, Relu, BatchNormalization, MaxPool, Conv, Transpose, Reshape, MatMul, Softmax
+            x.177[16] -> 38; 15 constants, 0 unused; qonnx.custom_op.general::Quant, Gemm, BatchNormalization, Relu, qonnx.custom_op.general::Quant, Gemm, qonnx.custom_op.general::Quant, MatMul
+            x.1[16] -> 59; 18 constants, 0 unused; QuantizeLinear, Clip, DequantizeLinear, Gemm, BatchNormalization, Relu, QuantizeLinear, Clip, DequantizeLinear, Gemm, QuantizeLinear, Clip, DequantizeLinear, MatMul
+            x.181[2, 10, 10] -> 40; 15 constants, 0 unused; qonnx.custom_op.general::Quant, Conv, BatchNormalization, Relu, qonnx.custom_op.general::Quant, MaxPool, Conv, Relu, qonnx.custom_op.general::Quant, Flatten, Gemm
+        "#]],
     );
 }
 
@@ -195,12 +195,12 @@ fn every_public_model_loads() {
     check_outlines(
         &paths.map(str::to_owned),
         &expect![[r#"
-        input_1[3, 32, 32] -> Identity; 21 constants, 0 unused; Conv, Relu, Conv, Relu, Conv, Add, Relu, Conv, Relu, 2 Conv, Add, Relu, Conv, Relu, 2 Conv, Add, Relu, AveragePool, Transpose, Reshape, Gemm, Softmax
-        Input3[1, 28, 28] -> Plus214_Output_0; 7 constants, 0 unused; Conv, Add, Relu, MaxPool, Conv, Add, Relu, MaxPool, Reshape, MatMul, Add
-        input_1[32, 32, 3] -> dense; 121 constants, 0 unused; Transpose, 20 DequantizeLinear, QuantizeLinear, DequantizeLinear, Conv, QuantizeLinear, DequantizeLinear, Conv, QuantizeLinear, DequantizeLinear, Conv, QuantizeLinear, DequantizeLinear, Add, QuantizeLinear, DequantizeLinear, 2 Conv, 2 QuantizeLinear, 2 DequantizeLinear, Conv, QuantizeLinear, DequantizeLinear, Add, QuantizeLinear, DequantizeLinear, 2 Conv, 2 QuantizeLinear, 2 DequantizeLinear, Conv, QuantizeLinear, DequantizeLinear, Add, QuantizeLinear, DequantizeLinear, AveragePool, QuantizeLinear, DequantizeLinear, Reshape, Gemm, QuantizeLinear, DequantizeLinear, Softmax
-        0[1, 28, 28] -> 82; 39 constants, 0 unused; Reshape, Mul, Sub, onnx.brevitas::Quant, onnx.brevitas::BipolarQuant, Transpose, MatMul, BatchNormalization, onnx.brevitas::Quant, onnx.brevitas::BipolarQuant, Transpose, MatMul, BatchNormalization, onnx.brevitas::Quant, onnx.brevitas::BipolarQuant, Transpose, MatMul, BatchNormalization, onnx.brevitas::Quant, onnx.brevitas::BipolarQuant, Transpose, MatMul, Sub, Div, Mul, Add
-        x.7[3, 128, 128] -> 79; 43 constants, 0 unused; onnx.brevitas::Quant, Conv, BatchNormalization, Relu, 2 onnx.brevitas::Quant, Conv, BatchNormalization, Relu, 2 onnx.brevitas::Quant, Conv, BatchNormalization, Relu, 2 onnx.brevitas::Quant, Conv, DepthToSpace, Relu, onnx.brevitas::Quant
-    "#]],
+            input_1[3, 32, 32] -> Identity; 21 constants, 0 unused; Conv, Relu, Conv, Relu, Conv, Add, Relu, Conv, Relu, 2 Conv, Add, Relu, Conv, Relu, 2 Conv, Add, Relu, AveragePool, Transpose, Reshape, Gemm, Softmax
+            Input3[1, 28, 28] -> Plus214_Output_0; 7 constants, 0 unused; Conv, Add, Relu, MaxPool, Conv, Add, Relu, MaxPool, Reshape, MatMul, Add
+            input_1[32, 32, 3] -> dense; 81 constants, 0 unused; Transpose, QuantizeLinear, DequantizeLinear, Conv, QuantizeLinear, DequantizeLinear, Conv, QuantizeLinear, DequantizeLinear, Conv, QuantizeLinear, DequantizeLinear, Add, QuantizeLinear, DequantizeLinear, 2 Conv, 2 QuantizeLinear, 2 DequantizeLinear, Conv, QuantizeLinear, DequantizeLinear, Add, QuantizeLinear, DequantizeLinear, 2 Conv, 2 QuantizeLinear, 2 DequantizeLinear, Conv, QuantizeLinear, DequantizeLinear, Add, QuantizeLinear, DequantizeLinear, AveragePool, QuantizeLinear, DequantizeLinear, Reshape, Gemm, QuantizeLinear, DequantizeLinear, Softmax
+            0[1, 28, 28] -> 82; 35 constants, 0 unused; Reshape, Mul, Sub, qonnx.custom_op.general::Quant, MatMul, BatchNormalization, qonnx.custom_op.general::Quant, MatMul, BatchNormalization, qonnx.custom_op.general::Quant, MatMul, BatchNormalization, qonnx.custom_op.general::Quant, MatMul, Sub, Div, Mul, Add
+            x.7[3, 128, 128] -> 79; 31 constants, 0 unused; Conv, BatchNormalization, Relu, qonnx.custom_op.general::Quant, Conv, BatchNormalization, Relu, qonnx.custom_op.general::Quant, Conv, BatchNormalization, Relu, qonnx.custom_op.general::Quant, Conv, DepthToSpace, Relu, qonnx.custom_op.general::Quant
+        "#]],
     );
 }
 
