@@ -16,6 +16,7 @@ mod dense;
 mod elu;
 mod embedding;
 mod functions;
+mod gather;
 mod hard_sigmoid;
 mod hard_tanh;
 mod hgq;
@@ -23,6 +24,7 @@ mod identity;
 mod import;
 mod input;
 mod leaky_relu;
+mod linear;
 mod lookup;
 mod lower;
 mod merge;
@@ -218,6 +220,12 @@ impl Layer {
         match self {
             Layer::Quantizer(_) | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
             Layer::Dense(Dense { quantized: true, .. })
+            | Layer::Conv(Conv { quantized: true, .. })
+            | Layer::Pool(Pool { pooling: Pooling::Max, .. })
+            | Layer::Reduce(Reduce {
+                reduction: Reduction::Max | Reduction::Min | Reduction::Sum,
+                ..
+            })
             | Layer::BatchNorm(BatchNorm { quantized: true, .. })
             | Layer::Relu(Relu { max: None })
             | Layer::Identity(_)
