@@ -80,10 +80,12 @@ impl Groups {
     }
 
     fn result(&self, cx: &Resolve<'_>) -> Typed {
-        if self.kind != Kind::Mean || (cx.compat && !cx.exact) {
+        // hls4ml knows no sums that are not divided.
+        let hls4ml = cx.compat && !cx.exact;
+        if self.kind != Kind::Mean || (hls4ml && !self.divisors.is_empty()) {
             return Typed::new(cx.inputs[0].format, "as its input");
         }
-        if cx.feeds_activation || cx.exact {
+        if hls4ml || cx.feeds_activation || cx.exact {
             return Typed::new(cx.format(Role::Accum), "as the accumulator");
         }
         cx.result(Span::hull(&self.spans(cx)))
