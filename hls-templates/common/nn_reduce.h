@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Reduces groups of consecutive elements: sums with a cast at every step, and maxima.
+// Reduces groups of consecutive elements: sums with a cast at every step, maxima, minima.
 //
 // CONFIG_T: group (elements of a group), n_groups, accum_t (sums).
 
@@ -72,6 +72,24 @@ void maximum_of(const data_T data[CONFIG_T::n_groups * CONFIG_T::group],
     for (unsigned i = 1; i < CONFIG_T::group; i++) {
 #pragma HLS UNROLL
       if (data[g * CONFIG_T::group + i] > best) {
+        best = data[g * CONFIG_T::group + i];
+      }
+    }
+    res[g] = cast<res_T>(best);
+  }
+}
+
+template <class data_T, class res_T, typename CONFIG_T>
+void minimum_of(const data_T data[CONFIG_T::n_groups * CONFIG_T::group],
+                res_T res[CONFIG_T::n_groups]) {
+#pragma HLS PIPELINE II=1
+
+  for (unsigned g = 0; g < CONFIG_T::n_groups; g++) {
+#pragma HLS UNROLL
+    data_T best = data[g * CONFIG_T::group];
+    for (unsigned i = 1; i < CONFIG_T::group; i++) {
+#pragma HLS UNROLL
+      if (data[g * CONFIG_T::group + i] < best) {
         best = data[g * CONFIG_T::group + i];
       }
     }

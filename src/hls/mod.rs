@@ -13,7 +13,7 @@ mod numbers;
 mod options;
 mod reuse;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod view;
 
 use std::path::PathBuf;

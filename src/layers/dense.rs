@@ -2,15 +2,17 @@
 //!
 //! Keras `Dense` (kernel `[in, out]`), ONNX `Gemm` and `MatMul` by a constant. One `mac` unit.
 
+use std::borrow::Cow;
+
 use ndarray::{Array1, Axis};
 
+use super::gather::Gathers;
 use super::import::{expect_shape, finite};
-use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
-use crate::graph::NodeId;
+use super::linear::Linear;
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
-use crate::precision::{Resolve, Role, Span, Typed, auto, dequantized};
+use crate::precision::Role;
 use crate::source::Tensor;
-use crate::units::Mac;
 
 /// A fully connected layer.
 #[derive(Clone, Debug)]
@@ -153,69 +155,20 @@ impl LayerSpec for Dense {
     }
 }
 
-impl Hardware for Dense {
-    fn roles(&self) -> &'static [Role] {
-        &[Role::Weight, Role::Bias, Role::Accum, Role::Result]
-    }
+impl Gathers for Dense {
+    type Gathering<'a> = Linear<'a>;
 
-    fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed {
-        match role {
-            Role::Weight if self.quantized => auto::grid(Some(&self.weights)),
-            Role::Bias if self.quantized => auto::grid(self.bias.as_ref()),
-            Role::Weight => auto::weight(&self.weights, cx),
-            Role::Bias => auto::bias(self.bias.as_ref(), cx),
-            Role::Accum => {
-                let frac = cx.inputs[0].format.frac() + cx.format(Role::Weight).frac();
-                auto::accum(cx, self.n_in(), frac, &self.sums(cx))
-            }
-            _ => auto::sum_result(cx, &self.spans(cx)),
+    fn gathering(&self, input: &Shape) -> Linear<'_> {
+        let mut shape = input.clone();
+        shape.0.pop();
+        shape.0.push(self.n_out());
+        Linear {
+            weights: Cow::Borrowed(&self.weights),
+            bias: self.bias.as_ref(),
+            quantized: self.quantized,
+            groups: 1,
+            reads: (0..input.elements() as u32).map(Some).collect(),
+            shape,
         }
-    }
-
-    fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
-        let accum = cx.format(Role::Accum);
-        self.sums(cx).into_iter().map(|sum| sum.cast(accum)).collect()
-    }
-
-    fn is_activation(&self) -> bool {
-        false
-    }
-
-    fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
-        let biases = match &self.bias {
-            Some(bias) => cx.quantize(bias, Role::Bias),
-            None => vec![0; self.n_out()].into(),
-        };
-        let mac = Mac {
-            n_in: self.n_in(),
-            n_out: self.n_out(),
-            weights: cx.quantize(&self.weights, Role::Weight),
-            weight: cx.format(Role::Weight),
-            biases,
-            bias: cx.format(Role::Bias),
-            accum: cx.format(Role::Accum),
-            result: cx.format(Role::Result),
-        };
-        cx.builder.add("", mac, inputs)
-    }
-}
-
-impl Dense {
-    /// Range of every output, before any cast.
-    fn sums(&self, cx: &Resolve<'_>) -> Vec<Span> {
-        let weights = dequantized(&self.weights, cx.format(Role::Weight), cx.compat);
-        let bias = self.bias.as_ref().map(|it| dequantized(it, cx.format(Role::Bias), cx.compat));
-        let (n_in, n_out) = (self.n_in(), self.n_out());
-        let mut sums = Vec::with_capacity(cx.inputs[0].spans.len() / n_in * n_out);
-        for inputs in cx.inputs[0].spans.chunks(n_in) {
-            let first = sums.len();
-            sums.extend((0..n_out).map(|j| Span::point(bias.as_ref().map_or(0.0, |it| it[j]))));
-            for (input, row) in inputs.iter().zip(weights.chunks(n_out)) {
-                for (sum, weight) in sums[first..].iter_mut().zip(row) {
-                    *sum = sum.add(input.scale(*weight));
-                }
-            }
-        }
-        sums
     }
 }

@@ -17,6 +17,7 @@ mod elu;
 mod embedding;
 pub mod fake_quant;
 mod functions;
+mod gather;
 mod hard_sigmoid;
 mod hard_tanh;
 mod hgq;
@@ -24,6 +25,7 @@ mod identity;
 mod import;
 mod input;
 mod leaky_relu;
+mod linear;
 mod lookup;
 mod lower;
 mod merge;
@@ -229,6 +231,12 @@ impl Layer {
         match self {
             Layer::Quantizer(_) | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
             Layer::Dense(Dense { quantized: true, .. })
+            | Layer::Conv(Conv { quantized: true, .. })
+            | Layer::Pool(Pool { pooling: Pooling::Max, .. })
+            | Layer::Reduce(Reduce {
+                reduction: Reduction::Max | Reduction::Min | Reduction::Sum,
+                ..
+            })
             | Layer::BatchNorm(BatchNorm { quantized: true, .. })
             | Layer::Relu(Relu { max: None })
             | Layer::Identity(_)

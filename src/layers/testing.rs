@@ -103,16 +103,21 @@ impl Bench {
     /// The layer as units, behind an input unit.
     pub(super) fn graph(&self, formats: &LayerFormats) -> fixed::Graph {
         let mut builder = Builder::new();
-        builder.enter(Origin::new("test", "x"));
+        self.add(&mut builder, "", formats);
+        verify(&builder.graph).unwrap();
+        builder.graph
+    }
+
+    /// Adds the layer with an input and an output of its own.
+    pub(super) fn add(&self, builder: &mut Builder, suffix: &str, formats: &LayerFormats) {
+        builder.enter(Origin::new("test", &format!("x{suffix}")));
         let ty = Type::uniform(self.shape.clone(), self.input);
         let input = builder.add("", units::Input { ty }, &[]);
         builder.graph.inputs.push(input);
-        builder.enter(Origin::new("test", "layer"));
-        let mut cx = Lower { builder: &mut builder, formats, compat: self.compat };
+        builder.enter(Origin::new("test", &format!("layer{suffix}")));
+        let mut cx = Lower { builder, formats, compat: self.compat };
         let output = self.layer.hardware().unwrap().lower(&mut cx, &[input]);
         builder.graph.outputs.push(output);
-        verify(&builder.graph).unwrap();
-        builder.graph
     }
 
     /// Float outputs for samples of floats on the input's grid.

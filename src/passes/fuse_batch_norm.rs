@@ -1,28 +1,30 @@
-//! `dense -> batch_norm` becomes `dense` with `W' = W * scale`, `b' = b * scale + bias`.
+//! `dense -> batch_norm` becomes `dense` with `W' = W * scale`, `b' = b * scale + bias`; so do
+//! convolutions.
 //!
 //! Also `dense -> add constant`, which is how ONNX writes a bias. Only where nothing else reads the
-//! dense layer and the user gave neither layer a result type.
+//! layer in front and the user gave neither layer a result type.
 
 use ndarray::Axis;
 
 use super::{Options, Pass};
 use crate::graph::NodeId;
-use crate::layers::{BatchNorm, Dense, Layer};
+use crate::layers::{BatchNorm, Layer};
 use crate::nn::Graph;
+use crate::source::Tensor;
 
-/// Folds scales and offsets into the dense layer in front of them.
+/// Folds scales and offsets into the dense layer or convolution in front of them.
 pub(super) const PASS: Pass = Pass {
     name: "fuse_batch_norm",
-    about: "fold batch normalizations and constant offsets into the dense layer in front",
+    about: "fold batch normalizations and constant offsets into the layer in front",
     run,
 };
 
 fn run(graph: &mut Graph, options: &Options) -> bool {
     let mut changed = false;
     for id in graph.topo() {
-        if let Some((dense, fused)) = fused(graph, options, id) {
-            graph.node_mut(dense).op = fused.into();
-            graph.replace_uses(id, dense);
+        if let Some((before, fused)) = fused(graph, options, id) {
+            graph.node_mut(before).op = fused;
+            graph.replace_uses(id, before);
             graph.remove(id);
             changed = true;
         }
@@ -30,27 +32,34 @@ fn run(graph: &mut Graph, options: &Options) -> bool {
     changed
 }
 
-/// The dense layer in front of a batch normalization, and what it becomes.
-fn fused(graph: &Graph, options: &Options, id: NodeId) -> Option<(NodeId, Dense)> {
+/// The layer in front of a batch normalization, and what it becomes.
+fn fused(graph: &Graph, options: &Options, id: NodeId) -> Option<(NodeId, Layer)> {
     let Layer::BatchNorm(norm) = &graph.node(id).op else { return None };
     let before = graph.operands(id)[0];
-    let Layer::Dense(dense) = &graph.node(before).op else { return None };
+    let mut layer = graph.node(before).op.clone();
+    let (weights, bias, quantized) = match &mut layer {
+        Layer::Dense(it) => (&mut it.weights, &mut it.bias, it.quantized),
+        Layer::Conv(it) => (&mut it.kernel, &mut it.bias, it.quantized),
+        _ => return None,
+    };
     let private = graph.users(before) == [id] && !graph.outputs.contains(&before);
     let free = [before, id].iter().all(|it| !options.pinned.contains(&graph.node(*it).name));
     // Scaled, quantized weights would have more bits than the normalization saves.
-    (private && free && !dense.quantized).then(|| (before, fold(dense, norm)))
+    if !private || !free || quantized {
+        return None;
+    }
+    fold(weights, bias, norm);
+    Some((before, layer))
 }
 
-fn fold(dense: &Dense, norm: &BatchNorm) -> Dense {
-    let n_out = dense.weights.len_of(Axis(1));
-    let along = |it: &ndarray::ArrayD<f64>| {
-        it.broadcast(n_out).expect("infer checked the channels").to_owned()
-    };
+/// Scales output channels, which are on the last axis of all weights.
+fn fold(weights: &mut Tensor, bias: &mut Option<Tensor>, norm: &BatchNorm) {
+    let n_out = weights.len_of(Axis(weights.ndim() - 1));
+    let along = |it: &Tensor| it.broadcast(n_out).expect("infer checked the channels").to_owned();
     let (scale, offset) = (along(&norm.scale), along(&norm.bias));
-    let weights = &dense.weights * &scale;
-    let bias = match &dense.bias {
-        Some(bias) => (bias * &scale + &offset).into_dyn(),
+    *weights *= &scale;
+    *bias = Some(match bias {
+        Some(bias) => (&*bias * &scale + &offset).into_dyn(),
         None => offset.into_dyn(),
-    };
-    Dense { weights, bias: Some(bias), quantized: false }
+    });
 }

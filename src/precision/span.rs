@@ -107,7 +107,11 @@ impl Span {
         let lsb = 2f64.powi(-format.frac());
         let rounded = match format.rounding {
             Rounding::Trn => Span { lo: self.lo - lsb, hi: self.hi },
-            Rounding::TrnZero => self,
+            // Toward zero moves an end inward only if it is on the far side of zero.
+            Rounding::TrnZero => Span {
+                lo: if self.lo > 0.0 { self.lo - lsb } else { self.lo },
+                hi: if self.hi < 0.0 { self.hi + lsb } else { self.hi },
+            },
             _ => Span { lo: self.lo - lsb / 2.0, hi: self.hi + lsb / 2.0 },
         };
         // An end that lies on the grid is not moved by rounding.

@@ -109,7 +109,9 @@ fn graph(recipe: &Recipe) -> crate::fixed::Graph {
             builder.add("", Eltwise { op, read, shape: Shape(vec![n]), result }, &[x, b])
         }
         11 => {
-            let reduction = [Reduction::SumTree, Reduction::SumInOrder, Reduction::Max][m % 3];
+            let reduction =
+                [Reduction::SumTree, Reduction::SumInOrder, Reduction::Max, Reduction::Min];
+            let reduction = reduction[m % 4];
             builder.add("", Reduce { reduction, group: n, accum: formats[2], result }, &[x])
         }
         12 => builder.add("", Argmax { group: n, result }, &[x]),

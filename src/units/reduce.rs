@@ -1,4 +1,4 @@
-//! Reduces groups of consecutive elements: sums (with a cast at every step) and maxima.
+//! Reduces groups of consecutive elements: sums (with a cast at every step), maxima, minima.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ pub enum Reduction {
     SumInOrder,
     /// The largest element; no cast before the result's.
     Max,
+    /// The smallest element; no cast before the result's.
+    Min,
 }
 
 /// A reduction over the last axis.
@@ -63,13 +65,13 @@ impl UnitSpec for Reduce {
     fn working_bits(&self, inputs: &[&Type], _: &Type) -> u32 {
         let input = inputs[0].union();
         let from = match self.reduction {
-            Reduction::Max => input,
+            Reduction::Max | Reduction::Min => input,
             _ => self.accum,
         };
         let leaf = Cast { from_frac: input.frac(), to: self.accum }.working_bits(input.width);
         let result = Cast { from_frac: from.frac(), to: self.result }.working_bits(from.width);
         match self.reduction {
-            Reduction::Max => result.max(input.width + 1),
+            Reduction::Max | Reduction::Min => result.max(input.width + 1),
             _ => leaf.max(result).max(self.accum.width + 2),
         }
     }
@@ -81,9 +83,9 @@ impl Emulate for Reduce {
         for group in 0..run.ty.elements() {
             let first = group * self.group;
             let (value, frac) = match self.reduction {
-                Reduction::Max => {
+                Reduction::Max | Reduction::Min => {
                     let format = self.group_format(run.types[0], group);
-                    (self.max(run, first, format), format.frac())
+                    (self.extreme(run, first, format), format.frac())
                 }
                 Reduction::SumTree => (self.tree(run, first, self.group), self.accum.frac()),
                 Reduction::SumInOrder => (self.in_order(run, first), self.accum.frac()),
@@ -98,14 +100,19 @@ impl Emulate for Reduce {
 }
 
 impl Reduce {
-    fn max<T: Word>(&self, run: &Run<'_, T>, first: usize, format: Format) -> Vec<T> {
+    fn extreme<T: Word>(&self, run: &Run<'_, T>, first: usize, format: Format) -> Vec<T> {
         let aligned = |element: usize| {
             let shift = (format.frac() - run.types[0].format(element).frac()) as u32;
             run.input(0, element).iter().map(move |x| x.shl(shift))
         };
         let mut best: Vec<T> = aligned(first).collect();
         for element in first + 1..first + self.group {
-            best.iter_mut().zip(aligned(element)).for_each(|(best, x)| *best = (*best).max(x));
+            best.iter_mut().zip(aligned(element)).for_each(|(best, x)| {
+                *best = match self.reduction {
+                    Reduction::Min => (*best).min(x),
+                    _ => (*best).max(x),
+                };
+            });
         }
         best
     }
@@ -153,9 +160,9 @@ impl Reduce {
     fn wire(&self, cx: &mut Wiring<'_>, group: usize) -> ValueId {
         let first = group * self.group;
         let (value, frac) = match self.reduction {
-            Reduction::Max => {
+            Reduction::Max | Reduction::Min => {
                 let frac = self.group_format(cx.types[0], group).frac();
-                (self.wire_max(cx, first, self.group, frac), frac)
+                (self.wire_extreme(cx, first, self.group, frac), frac)
             }
             Reduction::SumTree => (self.wire_tree(cx, first, self.group), self.accum.frac()),
             Reduction::SumInOrder => {
@@ -186,15 +193,18 @@ impl Reduce {
         self.wire_step(cx, a, b)
     }
 
-    fn wire_max(&self, cx: &mut Wiring<'_>, first: usize, count: usize, frac: i32) -> ValueId {
+    fn wire_extreme(&self, cx: &mut Wiring<'_>, first: usize, count: usize, frac: i32) -> ValueId {
         if count == 1 {
             let (x, from) = cx.input(0, first);
             return cx.datapath.shl(x, (frac - from) as u32);
         }
         let left = split(count);
-        let a = self.wire_max(cx, first, left, frac);
-        let b = self.wire_max(cx, first + left, count - left, frac);
-        cx.datapath.max(a, b)
+        let a = self.wire_extreme(cx, first, left, frac);
+        let b = self.wire_extreme(cx, first + left, count - left, frac);
+        match self.reduction {
+            Reduction::Min => cx.datapath.min(a, b),
+            _ => cx.datapath.max(a, b),
+        }
     }
 }
 
@@ -204,12 +214,13 @@ impl Hls for Reduce {
             Reduction::SumTree => "sum_tree",
             Reduction::SumInOrder => "sum_in_order",
             Reduction::Max => "maximum_of",
+            Reduction::Min => "minimum_of",
         };
         let call = HlsCall::new("nn_reduce.h", function)
             .count("group", self.group as u64)
             .count("n_groups", ports.n());
         match self.reduction {
-            Reduction::Max => call.into(),
+            Reduction::Max | Reduction::Min => call.into(),
             _ => call.ty("accum", self.accum).into(),
         }
     }
@@ -218,7 +229,7 @@ impl Hls for Reduce {
 impl Estimated for Reduce {
     fn kernel(&self, types: &[&Type], _: Folding) -> Option<HlsKernel> {
         let operation = match self.reduction {
-            Reduction::Max => Operation::Max,
+            Reduction::Max | Reduction::Min => Operation::Max,
             _ => Operation::Add,
         };
         let elements = types[0].elements() as u64;

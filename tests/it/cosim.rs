@@ -184,6 +184,30 @@ fn wiring_and_merges() {
     }
 }
 
+/// Every kind of convolution and pooling that Keras has: strides, dilation, groups, all paddings.
+#[test]
+fn convolutions_and_pooling() {
+    if tools().is_some() {
+        for model in ["layers_conv", "layers_pool"] {
+            let project = Project::build(
+                &own(&format!("tests/models/{model}.keras")),
+                &["--precision", "fixed<8,4>"],
+            );
+            project.cosim(&["--samples", "100"]);
+        }
+    }
+}
+
+/// Small convolutional networks, whole.
+#[test]
+fn convolutional_networks() {
+    let Some(_) = tools() else { return };
+    for model in ["k3_conv1d.keras", "k2_cnn.h5"] {
+        let Some(model) = shared(&format!("samples/{model}")) else { return };
+        Project::build(&model, &["--precision", "fixed<8,4>"]).check(&["--samples", "50"]);
+    }
+}
+
 /// Sums of three terms and work in DSP blocks, as devices of two makers have them.
 #[test]
 fn ternary_adders_and_dsp_blocks() {

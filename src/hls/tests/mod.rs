@@ -15,7 +15,7 @@ use crate::units::{Run, Unit};
 
 /// The compiler, or a loud skip where the set-up script has not fetched the vendor's open headers.
 #[allow(clippy::print_stderr, reason = "a skipped test must say so")]
-fn compiler(test: &str) -> Option<Compiler> {
+pub(crate) fn compiler(test: &str) -> Option<Compiler> {
     let ap_types = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/include/ap_types");
     if ap_types.join("ap_fixed.h").exists() {
         return Some(Compiler::gcc(ap_types));
@@ -135,7 +135,12 @@ fn build(compiler: &Compiler, graph: &Graph, options: &HlsOptions, dir: &Path) -
 }
 
 /// Compiles a graph and runs it with a trace; every value must be what its unit means.
-fn agree(compiler: &Compiler, graph: &Graph, options: &HlsOptions, seed: u64) -> Mantissas {
+pub(crate) fn agree(
+    compiler: &Compiler,
+    graph: &Graph,
+    options: &HlsOptions,
+    seed: u64,
+) -> Mantissas {
     const SAMPLES: usize = 96;
     let dir = tempfile::tempdir().unwrap();
     let csim = build(compiler, graph, options, dir.path());
@@ -195,6 +200,6 @@ fn short(unit: &Unit) -> String {
     text.chars().take(900).collect()
 }
 
-fn vitis(name: &str) -> HlsOptions {
+pub(crate) fn vitis(name: &str) -> HlsOptions {
     HlsOptions::new(Tool::Vitis, name)
 }

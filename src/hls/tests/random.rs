@@ -156,8 +156,12 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             add(builder, name, Eltwise { op, read, shape, result }, &operands)
         }
         8 => {
-            let reduction =
-                random.pick(&[Reduction::SumTree, Reduction::SumInOrder, Reduction::Max]);
+            let reduction = random.pick(&[
+                Reduction::SumTree,
+                Reduction::SumInOrder,
+                Reduction::Max,
+                Reduction::Min,
+            ]);
             let accum = pool.format(random, 100);
             let groups = if n.is_multiple_of(3) { 3 } else { 1 };
             let shape = Shape(vec![groups, n / groups]);

@@ -1,11 +1,16 @@
 //! Convolution over any number of spatial axes: plain, grouped and depthwise.
 //!
 //! Channels come last; output channels of a group read the input channels of that group only. The
-//! float engine gathers windows into a matrix and multiplies once (im2col).
+//! float engine gathers windows into a matrix and multiplies once (im2col); so does the hardware, with a
+//! [`Linear`].
+
+use std::borrow::Cow;
 
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 
-use super::keras;
+use super::{channel_reads, keras};
+use crate::layers::gather::Gathers;
+use crate::layers::linear::Linear;
 use crate::layers::window::Window;
 use crate::layers::{Hardware, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
@@ -23,6 +28,8 @@ pub struct Conv {
     pub groups: usize,
     /// Where it reads; its size is that of the kernel.
     pub window: Window,
+    /// Weights and biases are on a grid of the model's own and must be kept as they are.
+    pub quantized: bool,
 }
 
 impl Conv {
@@ -55,7 +62,7 @@ impl LayerSpec for Conv {
 
     fn infer(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
         let channels = self.group_inputs() * self.groups;
-        let fits = self.groups > 0 && self.outputs().is_multiple_of(self.groups);
+        let fits = channels * self.outputs() > 0 && self.outputs().is_multiple_of(self.groups);
         if let Some((last, extents)) = inputs[0].0.split_last()
             && *last == channels
             && fits
@@ -102,7 +109,28 @@ impl LayerSpec for Conv {
     }
 
     fn hardware(&self) -> Option<&dyn Hardware> {
-        None
+        Some(self)
+    }
+}
+
+impl Gathers for Conv {
+    type Gathering<'a> = Linear<'a>;
+
+    fn gathering(&self, input: &Shape) -> Linear<'_> {
+        let (_, extents) = input.0.split_last().expect("infer has checked the axes");
+        let mut shape = self.window.places(extents).expect("infer has checked the extents");
+        let pixels = self.window.reads(extents, &shape);
+        let taps = self.window.size.iter().product();
+        let reads = channel_reads(&pixels, taps, self.groups, self.group_inputs());
+        shape.push(self.outputs());
+        Linear {
+            weights: Cow::Borrowed(&self.kernel),
+            bias: self.bias.as_ref(),
+            quantized: self.quantized,
+            groups: self.groups,
+            reads,
+            shape: Shape(shape),
+        }
     }
 }
 

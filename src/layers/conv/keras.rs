@@ -60,7 +60,7 @@ fn import(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerError> {
     }
     cx.attrs().ignore(&["lora_alpha"]);
     let bias = bias(cx, filters)?;
-    Ok(Imported::unary(Conv { kernel, bias, groups, window }))
+    Ok(Imported::unary(Conv { kernel, bias, groups, window, quantized: false }))
 }
 
 /// Output channel `c * multiplier + m` reads channel `c` with kernel `[.., c, m]`.
@@ -86,7 +86,13 @@ fn import_depthwise(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerEr
     let bias = bias(cx, kernel.shape()[spatial + 1])?;
     // Attributes of the convolution that it is in Keras' class tree.
     cx.attrs().ignore(&["filters", "groups"]);
-    Ok(Imported::unary(Conv { kernel, bias, groups: cx.shape(0)?.last(), window }))
+    Ok(Imported::unary(Conv {
+        kernel,
+        bias,
+        groups: cx.shape(0)?.last(),
+        window,
+        quantized: false,
+    }))
 }
 
 fn import_separable(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerError> {
@@ -98,10 +104,10 @@ fn import_separable(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerEr
     let bias = bias(cx, filters)?;
     cx.attrs().ignore(&["groups"]);
     let mut made = Imported::default();
-    let depthwise = Conv { kernel, bias: None, groups: channels, window };
+    let depthwise = Conv { kernel, bias: None, groups: channels, window, quantized: false };
     let depthwise = made.add("depthwise", depthwise, &[Operand::Input(0)]);
     let window = Window::of(&vec![1; spatial]);
-    let pointwise = Conv { kernel: pointwise, bias, groups: 1, window };
+    let pointwise = Conv { kernel: pointwise, bias, groups: 1, window, quantized: false };
     let output = made.add("", pointwise, &[depthwise]);
     Ok(made.with_outputs([output]))
 }

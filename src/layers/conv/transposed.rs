@@ -1,7 +1,12 @@
 //! Transposed convolution: every input spreads its weighted taps over the output.
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, Axis, Slice};
 
+use super::channel_reads;
+use crate::layers::gather::Gathers;
+use crate::layers::linear::Linear;
 use crate::layers::{Hardware, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
 use crate::precision::Role;
@@ -150,7 +155,50 @@ impl LayerSpec for ConvTranspose {
     }
 
     fn hardware(&self) -> Option<&dyn Hardware> {
-        None
+        Some(self)
+    }
+}
+
+impl Gathers for ConvTranspose {
+    type Gathering<'a> = Linear<'a>;
+
+    /// For every output what is spread to it: an input for some taps, nothing for the others.
+    fn gathering(&self, input: &Shape) -> Linear<'_> {
+        let shape = self.infer(&[input]).expect("infer has checked the shape");
+        let (channels, extents) = input.0.split_last().expect("infer has checked the axes");
+        let places = &shape.0[..self.spatial()];
+        let taps: usize = self.kernel.shape()[..self.spatial()].iter().product();
+        let mut pixels = vec![None; places.iter().product::<usize>() * taps];
+        for (at, target) in self.targets(extents, places).into_iter().enumerate() {
+            if let Some(to) = target {
+                pixels[to * taps + at % taps] = Some(at / taps);
+            }
+        }
+        let reads = channel_reads(&pixels, taps, self.groups, channels / self.groups);
+        Linear {
+            weights: self.output_columns(taps),
+            bias: self.bias.as_ref(),
+            quantized: false,
+            groups: self.groups,
+            reads,
+            shape,
+        }
+    }
+}
+
+impl ConvTranspose {
+    /// The kernel as `[taps, input channels of a group, output channels]`.
+    fn output_columns(&self, taps: usize) -> Cow<'_, Tensor> {
+        if self.groups == 1 {
+            return Cow::Borrowed(&self.kernel);
+        }
+        let n_in = self.kernel.shape()[self.spatial()] / self.groups;
+        let n_out = self.kernel.shape()[self.spatial() + 1];
+        let kernel = self.kernel.as_standard_layout();
+        let kernel = kernel.to_shape((taps, self.groups, n_in, n_out)).expect("as many elements");
+        let kernel = kernel.permuted_axes([0, 2, 1, 3]).as_standard_layout().into_owned();
+        let kernel = kernel.into_shape_with_order(vec![taps, n_in, self.outputs()]);
+        Cow::Owned(kernel.expect("as many elements"))
     }
 }
 

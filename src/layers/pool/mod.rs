@@ -1,5 +1,6 @@
 //! Layers that make one number of many: pooling over windows, reductions over whole axes.
 
+mod group;
 mod pooling;
 mod reduce;
 

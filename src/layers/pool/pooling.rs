@@ -1,5 +1,7 @@
 //! Pooling over windows of the spatial axes, channels last.
 
+use super::group::{Groups, Kind};
+use crate::layers::gather::Gathers;
 use crate::layers::window::Window;
 use crate::layers::{Hardware, Import, Imported, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
@@ -134,7 +136,37 @@ impl LayerSpec for Pool {
     }
 
     fn hardware(&self) -> Option<&dyn Hardware> {
-        None
+        // Units divide by whole numbers.
+        match &self.pooling {
+            Pooling::Average(Divisor::Fixed(it)) if !(1.0..1e6).contains(it) => None,
+            Pooling::Average(Divisor::Fixed(it)) if it.fract() != 0.0 => None,
+            _ => Some(self),
+        }
+    }
+}
+
+impl Gathers for Pool {
+    type Gathering<'a> = Groups;
+
+    fn gathering(&self, input: &Shape) -> Groups {
+        let (channels, extents) = input.0.split_last().expect("infer has checked the axes");
+        let mut shape = self.window.places(extents).expect("infer has checked the extents");
+        let pixels = self.window.reads(extents, &shape);
+        let divisors = self.divisors(extents, &shape, &pixels);
+        let size = self.window.size.iter().product();
+        let mut reads = Vec::with_capacity(pixels.len() * channels);
+        for pixels in pixels.chunks(size) {
+            for channel in 0..*channels {
+                let element = |it: &Option<usize>| it.map(|it| (it * channels + channel) as u32);
+                reads.extend(pixels.iter().map(element));
+            }
+        }
+        shape.push(*channels);
+        // A window of padding alone has a sum of zero, whatever divides it.
+        let divisors = divisors.into_iter().map(|it| (it as u64).max(1));
+        let divisors = divisors.flat_map(|it| std::iter::repeat_n(it, *channels)).collect();
+        let kind = if self.pooling == Pooling::Max { Kind::Max } else { Kind::Mean };
+        Groups { kind, size, reads, divisors, shape: Shape(shape) }
     }
 }
 

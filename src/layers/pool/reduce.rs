@@ -1,7 +1,9 @@
 //! Reductions over whole axes: Keras' global pooling, `mean`, `sum`, `max` ... of `keras.ops`.
 
-use ndarray::Axis;
+use ndarray::{ArrayD, Axis};
 
+use super::group::{Groups, Kind};
+use crate::layers::gather::Gathers;
 use crate::layers::{Hardware, Import, Imported, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
 use crate::precision::Role;
@@ -110,6 +112,28 @@ impl LayerSpec for Reduce {
     }
 
     fn hardware(&self) -> Option<&dyn Hardware> {
-        None
+        (self.reduction != Reduction::Product).then_some(self)
+    }
+}
+
+impl Gathers for Reduce {
+    type Gathering<'a> = Groups;
+
+    fn gathering(&self, input: &Shape) -> Groups {
+        let kept = (0..input.0.len()).filter(|it| !self.axes.contains(it));
+        let order: Vec<usize> = kept.chain(self.axes.iter().copied()).collect();
+        let elements = (0..input.elements() as u32).map(Some).collect();
+        let elements = ArrayD::from_shape_vec(input.0.as_slice(), elements);
+        let elements = elements.expect("as many as elements").permuted_axes(order);
+        let size = self.axes.iter().map(|it| input.0[*it]).product();
+        let shape = self.infer(&[input]).expect("infer has checked the axes");
+        let (kind, divisor) = match self.reduction {
+            Reduction::Max => (Kind::Max, None),
+            Reduction::Min => (Kind::Min, None),
+            Reduction::Mean => (Kind::Mean, Some(size as u64)),
+            Reduction::Sum | Reduction::Product => (Kind::Mean, None),
+        };
+        let divisors = divisor.map_or(Vec::new(), |it| vec![it; shape.elements()]);
+        Groups { kind, size, reads: elements.iter().copied().collect(), divisors, shape }
     }
 }

@@ -97,7 +97,7 @@ fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
         _ => amounts(cx, "padding", spatial)?.into_iter().map(|it| (it, it)).collect(),
     };
     let bias = bias(cx, outputs)?;
-    on_axis(cx, 0, 0, Conv { kernel, bias, groups, window })
+    on_axis(cx, 0, 0, Conv { kernel, bias, groups, window, quantized: false })
 }
 
 fn import_transposed(cx: &Import<'_>) -> Result<Imported, LayerError> {
