@@ -101,7 +101,11 @@ impl Hardware for Steps {
         &[Role::Result]
     }
     fn resolve(&self, _: Role, cx: &Resolve<'_>) -> Typed {
-        activation::result(Span::hull(&self.spans(cx)), Some(Steps::format(&self.values).frac()), cx)
+        activation::result(
+            Span::hull(&self.spans(cx)),
+            Some(Steps::format(&self.values).frac()),
+            cx,
+        )
     }
     fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
         each(cx, |it| it.rising(|x| self.at(x)))
@@ -119,7 +123,8 @@ impl Hardware for Steps {
         for (at, threshold) in self.thresholds.iter().enumerate() {
             // The least value of the input's grid that is not below the threshold.
             let threshold = (threshold * 2f64.powi(frac)).ceil();
-            let threshold = (threshold as i128).clamp(lowest.saturating_sub(1), highest.saturating_add(1));
+            let threshold =
+                (threshold as i128).clamp(lowest.saturating_sub(1), highest.saturating_add(1));
             let above = fill(cx, &format!("value{at}"), inputs[0], self.values[at + 1]);
             let select = Select {
                 compare: Compare::GreaterEqual,
@@ -131,5 +136,42 @@ impl Hardware for Steps {
             value = cx.builder.add(&name, select, &[inputs[0], above, value]);
         }
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Bench;
+    use super::*;
+
+    #[test]
+    fn hardware_is_the_function_on_every_input() {
+        let steps = Steps {
+            thresholds: vec![-0.7, 0.0, 0.3, 5.0],
+            values: vec![-2.0, -0.125, 0.25, 1.0, 4.0],
+        };
+        for input in [Format::signed(6, 3), Format::unsigned(5, 1), Format::signed(4, 6)] {
+            let bench = Bench::new(steps.clone(), input, &[1]);
+            for mantissa in input.min()..=input.max() {
+                let x = input.value(mantissa);
+                assert_eq!(bench.exact(&[x]), [steps.at(x)], "{x} in {input}");
+            }
+        }
+    }
+
+    #[test]
+    fn steps_without_a_threshold_are_a_constant() {
+        let steps = Steps::of(|_| 0.5);
+        assert_eq!((steps.thresholds.len(), steps.values.clone()), (0, vec![0.5]));
+        let bench = Bench::new(steps, Format::signed(4, 2), &[1]);
+        assert_eq!(bench.exact(&[1.0]), [0.5]);
+    }
+
+    #[test]
+    fn too_many_steps_have_no_hardware() {
+        let fine = Steps::of(|x| (x * 8.0).round().clamp(-32.0, 32.0));
+        assert_eq!(fine.thresholds.len(), 64);
+        assert!(fine.hardware().is_some());
+        assert!(Steps::of(|x| (x * 8.0).round().clamp(-32.0, 33.0)).hardware().is_none());
     }
 }

@@ -35,13 +35,8 @@ const RELU: &[&str] = &[
     "relu_upper_bound",
     "is_quantized_clip",
 ];
-const PO2: &[&str] = &[
-    "bits",
-    "max_value",
-    "use_stochastic_rounding",
-    "quadratic_approximation",
-    "log2_rounding",
-];
+const PO2: &[&str] =
+    &["bits", "max_value", "use_stochastic_rounding", "quadratic_approximation", "log2_rounding"];
 const RELU_PO2: &[&str] = &[
     "bits",
     "max_value",
@@ -81,11 +76,7 @@ pub(in crate::layers) fn is_quantizer(value: &Attr) -> bool {
 }
 
 /// Reads a quantizer; `name` is the attribute that it stands in.
-pub(super) fn read(
-    cx: &Import<'_>,
-    name: &'static str,
-    value: &Attr,
-) -> Result<Call, LayerError> {
+pub(super) fn read(cx: &Import<'_>, name: &'static str, value: &Attr) -> Result<Call, LayerError> {
     let wrong = || cx.value_error(name, told(value), SUPPORTED);
     match value {
         Attr::Str(text) => parse(text).ok_or_else(wrong),

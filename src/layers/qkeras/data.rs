@@ -110,7 +110,8 @@ fn nearest(format: Format) -> Format {
 /// The format of a grid with at least one bit beside the sign.
 fn format(grid: Grid) -> Format {
     let sign = i32::from(grid.signed);
-    let format = Format { signed: grid.signed, ..Format::signed(grid.bits as u32, grid.integer + sign) };
+    let format =
+        Format { signed: grid.signed, ..Format::signed(grid.bits as u32, grid.integer + sign) };
     let symmetric = grid.symmetric && grid.signed;
     format.with(Rounding::RndConv, if symmetric { Overflow::SatSym } else { Overflow::Sat })
 }

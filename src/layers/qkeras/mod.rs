@@ -33,7 +33,9 @@ pub(super) const SPELLINGS: &[Spelling] = &[
     Spelling::keras("QDepthwiseConv2D", |cx| import(cx, &DEPTHWISE)),
     Spelling::keras("QDenseBatchnorm", |cx| import(cx, &Class { folds: true, ..DENSE })),
     Spelling::keras("QConv2DBatchnorm", |cx| import(cx, &Class { folds: true, ..CONV_2D })),
-    Spelling::keras("QDepthwiseConv2DBatchnorm", |cx| import(cx, &Class { folds: true, ..DEPTHWISE })),
+    Spelling::keras("QDepthwiseConv2DBatchnorm", |cx| {
+        import(cx, &Class { folds: true, ..DEPTHWISE })
+    }),
     Spelling::keras("qkeras.QBatchNormalization", norm::import),
 ];
 
@@ -102,8 +104,7 @@ fn plain(cx: &Import<'_>, class: &Class, kernel: Tensor) -> Result<Imported, Lay
     let spelling = super::import::find(&node).ok_or_else(unsupported)?;
     // Errors are about the layer in the file.
     node.op = cx.op();
-    let inner =
-        Import { node: &node, shapes: cx.shapes.clone(), constants: cx.constants.clone() };
+    let inner = Import { node: &node, shapes: cx.shapes.clone(), constants: cx.constants.clone() };
     let made = inner.run(spelling)?;
     // What it has not read has been read here.
     let unread: Vec<&str> = cx.attrs().unread().into_iter().map(|it| it.0).collect();

@@ -39,7 +39,8 @@ impl Statistics {
 
     /// `gamma / sqrt(variance + epsilon)`.
     fn factors(&self) -> Vec<f32> {
-        let factor = |(gamma, variance): (&f32, &f32)| gamma * (1.0 / (variance + self.epsilon).sqrt());
+        let factor =
+            |(gamma, variance): (&f32, &f32)| gamma * (1.0 / (variance + self.epsilon).sqrt());
         self.gamma.iter().zip(&self.variance).map(factor).collect()
     }
 }

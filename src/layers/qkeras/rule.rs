@@ -129,7 +129,8 @@ impl Function {
             }
             Function::Relu { bits, integer, slope } => {
                 let (size, top) = (power(bits - i32::from(slope != 0.0)), power(integer));
-                let positive = ((x * size / top).round_ties_even() / size).clamp(0.0, 1.0 - 1.0 / size);
+                let positive =
+                    ((x * size / top).round_ties_even() / size).clamp(0.0, 1.0 - 1.0 / size);
                 if slope == 0.0 || x >= 0.0 {
                     return top * positive;
                 }
@@ -216,7 +217,11 @@ impl Reader<'_, '_> {
             }
             "quantized_linear" => {
                 let Alpha::Number(factor) = alpha else {
-                    return Err(self.cx.value_error("alpha", "auto", "a number in quantized_linear"));
+                    return Err(self.cx.value_error(
+                        "alpha",
+                        "auto",
+                        "a number in quantized_linear",
+                    ));
                 };
                 let grid = self.grid(true)?;
                 if grid.magnitude() < 1 {
@@ -276,7 +281,13 @@ impl Reader<'_, '_> {
         self.within("bits", 8, 1, MOST_BITS)
     }
 
-    fn within(&self, name: &'static str, default: i64, lo: i64, hi: i64) -> Result<i32, LayerError> {
+    fn within(
+        &self,
+        name: &'static str,
+        default: i64,
+        lo: i64,
+        hi: i64,
+    ) -> Result<i32, LayerError> {
         let value = self.attrs.int(name, default)?;
         match (lo..=hi).contains(&value) {
             true => Ok(value as i32),
