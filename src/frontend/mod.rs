@@ -47,7 +47,7 @@ pub fn load(model: &Path, weights: Option<&Path>) -> Result<RawModel> {
         if weights.is_some() {
             return Err(LoadError::Weights).locate(&at);
         }
-        return onnx::load(&name, &bytes);
+        return onnx::load_beside(&name, &bytes, model.parent());
     }
     if torch::is_torch(&bytes) {
         if weights.is_some() {

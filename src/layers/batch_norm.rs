@@ -7,13 +7,13 @@
 
 use ndarray::{Array1, Zip};
 
-use super::import::{expect_shape, finite};
-use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Merge, Spelling};
+use super::import::finite;
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed, auto, dequantized};
 use crate::source::Tensor;
-use crate::units::{Affine, Binary};
+use crate::units::Affine;
 
 /// A scale and an offset per channel; lists of one serve every channel.
 #[derive(Clone, Debug)]
@@ -31,11 +31,6 @@ pub struct BatchNorm {
 impl BatchNorm {
     pub(super) const SPELLINGS: &[Spelling] = &[
         Spelling::keras("BatchNormalization", import_keras),
-        Spelling::onnx("BatchNormalization", import_onnx),
-        Spelling::onnx("Mul", import_mul),
-        Spelling::onnx("Div", import_div),
-        Spelling::onnx("Add", import_add),
-        Spelling::onnx("Sub", import_sub),
     ];
 
     /// Folds the statistics: `scale = gamma / sqrt(variance + epsilon)`, `bias = beta - mean * scale`.
@@ -80,103 +75,6 @@ fn import_keras(cx: &Import<'_>) -> Result<Imported, LayerError> {
     }
     cx.attrs().ignore(&["momentum", "renorm_clipping", "renorm_momentum", "adjustment"]);
     Ok(Imported::unary(BatchNorm::fold([gamma, beta, mean, variance], epsilon).checked()?))
-}
-
-fn import_onnx(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    let shape = cx.shape(0)?;
-    // ONNX normalizes axis 1: with the batch axis in front that is our first axis.
-    if shape.0.len() != 1 {
-        let found = vec![shape.clone()];
-        return Err(LayerError::Shapes {
-            found,
-            expected: "one axis (channels first is not supported)".into(),
-        });
-    }
-    if cx.attrs().int("training_mode", 0)? != 0 {
-        return Err(cx.value_error("training_mode", 1, "0"));
-    }
-    if cx.attrs().int("spatial", 1)? != 1 {
-        return Err(cx.value_error("spatial", 0, "1"));
-    }
-    cx.attrs().ignore(&["momentum", "is_test", "consumed_inputs"]);
-    let part = |index: usize, role: &'static str| {
-        let value = finite(role, cx.constant(index)?.ok_or(LayerError::Missing { role })?)?;
-        expect_shape(role, value, &[shape.last()])?;
-        Ok::<Tensor, LayerError>(value.clone())
-    };
-    let stats = [part(1, "scale")?, part(2, "B")?, part(3, "mean")?, part(4, "var")?];
-    let epsilon = cx.attrs().float("epsilon", 1e-5)?;
-    Ok(Imported::unary(BatchNorm::fold(stats, epsilon).checked()?))
-}
-
-/// Which operand is data and which a constant; `None` if both are data.
-fn constant_side<'c>(cx: &'c Import<'_>) -> Result<Option<(usize, &'c Tensor)>, LayerError> {
-    cx.attrs().ignore(&["consumed_inputs"]);
-    if cx.attrs().int("broadcast", 0)? != 0 && cx.attrs().get("axis").is_some() {
-        return Err(cx.value_error("axis", "given", "none (opset 7 and later)"));
-    }
-    let (data, constant) = match (cx.shape(0), cx.shape(1)) {
-        (Ok(_), Ok(_)) => return Ok(None),
-        (Ok(_), Err(_)) => (0, cx.constant(1)?),
-        (Err(_), _) => (1, cx.constant(0)?),
-    };
-    let constant = finite("constant", constant.ok_or(LayerError::Missing { role: "constant" })?)?;
-    Ok(Some((data, constant)))
-}
-
-/// A constant that broadcasts along the last axis without enlarging the data.
-fn per_channel(cx: &Import<'_>, data: usize, constant: &Tensor) -> Result<Tensor, LayerError> {
-    let shape = cx.shape(data)?;
-    let extents = constant.shape();
-    let (last, others) = extents.split_last().map_or((1, &[][..]), |(last, rest)| (*last, rest));
-    let fits = others.iter().all(|it| *it == 1)
-        && (last == 1 || last == shape.last())
-        && extents.len() <= shape.0.len() + 1;
-    if fits {
-        return Ok(Array1::from_iter(constant.iter().copied()).into_dyn());
-    }
-    let expected = vec![shape.last()];
-    Err(LayerError::WeightShape { role: "constant", found: extents.to_vec(), expected })
-}
-
-fn import_with(
-    cx: &Import<'_>,
-    scale_bias: impl Fn(usize, f64) -> Option<(f64, f64)>,
-) -> Result<Option<Imported>, LayerError> {
-    let Some((data, constant)) = constant_side(cx)? else { return Ok(None) };
-    let constant = per_channel(cx, data, constant)?;
-    let (mut scale, mut bias) = (constant.clone(), constant.clone());
-    for (at, value) in constant.iter().enumerate() {
-        let unsupported = LayerError::Operand { op: cx.op(), index: 0, expected: "data" };
-        (scale[at], bias[at]) = scale_bias(data, *value).ok_or(unsupported)?;
-    }
-    let layer = BatchNorm { scale, bias, kind: "ApplyAlpha", quantized: false }.checked()?;
-    Ok(Some(Imported::of(layer, [data])))
-}
-
-fn two_tensors(cx: &Import<'_>) -> LayerError {
-    LayerError::Unsupported { op: format!("{} of two tensors", cx.node.op) }
-}
-
-fn import_mul(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    import_with(cx, |_, c| Some((c, 0.0)))?.ok_or_else(|| two_tensors(cx))
-}
-
-/// Division by a constant; a constant divided by data is refused.
-fn import_div(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    import_with(cx, |data, c| (data == 0).then(|| (1.0 / c, 0.0)))?.ok_or_else(|| two_tensors(cx))
-}
-
-fn import_sub(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    import_with(cx, |data, c| Some(if data == 0 { (1.0, -c) } else { (-1.0, c) }))?
-        .ok_or_else(|| two_tensors(cx))
-}
-
-fn import_add(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    match import_with(cx, |_, c| Some((1.0, c)))? {
-        Some(affine) => Ok(affine),
-        None => Ok(Imported::of(Merge { op: Binary::Add }, [0, 1])),
-    }
 }
 
 impl LayerSpec for BatchNorm {

@@ -27,7 +27,7 @@ impl Dense {
     pub(super) const SPELLINGS: &[Spelling] = &[
         Spelling::keras("Dense", import_keras),
         Spelling::onnx("Gemm", import_gemm),
-        Spelling::onnx("MatMul", import_matmul),
+        Spelling::onnx("MatMul", super::onnx::import_matmul),
     ];
 
     fn n_in(&self) -> usize {
@@ -70,11 +70,8 @@ fn import_gemm(cx: &Import<'_>) -> Result<Imported, LayerError> {
             Some(vector(cx, &bias, n_out)?)
         }
     };
-    Ok(Imported::unary(Dense { weights, bias, quantized: false }))
-}
-
-fn import_matmul(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    Ok(Imported::unary(Dense { weights: matrix(cx, false)?, bias: None, quantized: false }))
+    let quantized = cx.attrs().bool("quantized", false)? && alpha == 1.0 && beta == 1.0;
+    Ok(Imported::unary(Dense { weights, bias, quantized }))
 }
 
 /// Operand B as `[inputs, outputs]`.

@@ -190,3 +190,20 @@ fn published_models_of_keras() {
     check_shared("models/p03_resnet8_cifar_h5_onnx", "golden_0.npz", &["pretrainedResnet.h5"]);
     check_shared("models/p04_kws_dscnn_h5", "golden_0.npz", &["kws_model.h5"]);
 }
+
+#[test]
+fn samples_of_onnx() {
+    check_shared("samples", "b_mlp.npz", &["b_mlp_qonnx.onnx", "b_mlp_qcdq.onnx"]);
+    check_shared("samples", "b_cnn.npz", &["b_cnn_qonnx.onnx"]);
+    check_shared("samples", "k2onnx_cnn.npz", &["k2onnx_cnn.onnx"]);
+    check_shared("samples", "t_cnn.npz", &["t_cnn_dynamo.onnx", "t_cnn_legacy.onnx"]);
+    check_shared("samples", "t_mlp.npz", &["t_mlp_dynamo.onnx", "t_mlp_legacy.onnx"]);
+}
+
+#[test]
+fn published_models_of_onnx() {
+    check_shared("models/p03_resnet8_cifar_h5_onnx", "golden_0.npz", &["pretrainedResnet.onnx"]);
+    check_shared("models/p11_mnist_onnx_cntk", "golden_0.npz", &["model.onnx"]);
+    check_shared("models/p13_mnist_qonnx_tfc_w1a2", "golden_0.npz", &["TFC_1W2A.onnx"]);
+    check_shared("models/p14_espcn_qonnx_conv", "golden_0.npz", &["quant_model.onnx"]);
+}

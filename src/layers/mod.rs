@@ -15,6 +15,7 @@ mod conv;
 mod dense;
 mod elu;
 mod embedding;
+pub mod fake_quant;
 mod functions;
 mod hard_sigmoid;
 mod hard_tanh;
@@ -27,6 +28,7 @@ mod lookup;
 mod lower;
 mod merge;
 mod norm;
+mod onnx;
 mod pointwise;
 mod pool;
 mod prelu;
@@ -70,6 +72,7 @@ pub use conv::{Conv, ConvTranspose};
 pub use dense::Dense;
 pub use elu::{Elu, Selu};
 pub use embedding::Embedding;
+pub use fake_quant::FakeQuant;
 pub use hard_sigmoid::HardSigmoid;
 pub use hard_tanh::HardTanh;
 pub use identity::Identity;
@@ -171,15 +174,23 @@ macro_rules! layers {
 /// A name for the README, and spellings that lead to what it names.
 type Row = (&'static str, &'static [Spelling]);
 
-const ROWS: usize = BESIDE.len() + torch::ALL.len();
+/// Spellings of one framework that have a folder of their own.
+const APART: [&[Row]; 2] = [&onnx::ALL, &torch::ALL];
+
+const ROWS: usize = BESIDE.len() + APART[0].len() + APART[1].len();
 
 /// How every layer is spelled in every format, under the name of the layer; names may repeat.
 pub const SPELLINGS: [(&str, &[Spelling]); ROWS] = {
     let mut rows: [Row; ROWS] = [("", &[]); ROWS];
-    let mut at = 0;
+    let all = [BESIDE, APART[0], APART[1]];
+    let (mut at, mut list, mut inner) = (0, 0, 0);
     while at < ROWS {
-        rows[at] = if at < BESIDE.len() { BESIDE[at] } else { torch::ALL[at - BESIDE.len()] };
-        at += 1;
+        if inner == all[list].len() {
+            (list, inner) = (list + 1, 0);
+        } else {
+            rows[at] = all[list][inner];
+            (at, inner) = (at + 1, inner + 1);
+        }
     }
     rows
 };
@@ -191,7 +202,7 @@ layers! {
     BinaryTanh, TernaryTanh, Softmax, Quantizer, Steps,
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, LayerNorm,
-    Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar,
+    Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant,
 }
 
 /// What a layer does to values that the model itself has put on a grid.

@@ -1,6 +1,7 @@
 //! Functions of one number that only the float engine computes: roots, logarithms, the rarer
 //! activations of Keras.
 
+use super::table::erf;
 use super::{Hardware, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
 use crate::precision::Role;
@@ -23,6 +24,14 @@ pub enum ScalarFunction {
     Cos,
     /// `-1`, `0` or `1`.
     Sign,
+    /// The error function.
+    Erf,
+    /// The next integer below.
+    Floor,
+    /// The next integer above.
+    Ceil,
+    /// The nearest integer, the even one of two.
+    Round,
     /// A constant power.
     Power(f64),
     /// Keras' `ReLU` with everything: `x` from the threshold to the ceiling, below on a line of
@@ -95,6 +104,10 @@ impl ScalarFunction {
             ScalarFunction::Cos => x.cos(),
             ScalarFunction::Sign if x == 0.0 => 0.0,
             ScalarFunction::Sign => x.signum(),
+            ScalarFunction::Erf => erf(x),
+            ScalarFunction::Floor => x.floor(),
+            ScalarFunction::Ceil => x.ceil(),
+            ScalarFunction::Round => x.round_ties_even(),
             ScalarFunction::Power(p) => x.powf(p),
             ScalarFunction::Ramp { slope, threshold, .. } if x < threshold => {
                 slope * (x - threshold)

@@ -134,7 +134,7 @@ fn softplus(x: f64) -> f64 {
 }
 
 /// The error function, to about 1e-15: a series without cancellation.
-fn erf(x: f64) -> f64 {
+pub(super) fn erf(x: f64) -> f64 {
     if x.abs() > 6.0 {
         return x.signum();
     }

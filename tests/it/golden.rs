@@ -218,15 +218,11 @@ fn models(folder: &Path) -> Vec<Model> {
 /// What each refused model holds that is not supported, by file name; quantized layers count as
 /// kinds of their own.
 const REFUSED: &[(&str, &[&str])] = &[
-    ("b_cnn_qonnx.onnx", &["Conv", "MaxPool", "qonnx.custom_op.general::Quant"]),
-    ("b_mlp_qcdq.onnx", &["DequantizeLinear", "QuantizeLinear", "Transpose"]),
-    ("b_mlp_qonnx.onnx", &["Transpose", "qonnx.custom_op.general::Quant"]),
     (
         "hgq2_cnn.keras",
         &["QAveragePooling2D", "QConv2D", "QMaxPooling2D", "QSoftmax", "QUnaryFunctionLUT"],
     ),
     ("hgq2_mha.keras", &["QMultiHeadAttention"]),
-    ("k2onnx_cnn.onnx", &["Conv", "MaxPool", "Transpose"]),
     (
         "qk2_cnn.h5",
         &["QActivation", "QConv2DBatchnorm", "QDepthwiseConv2D", "qkeras.QConv2D", "qkeras.QDense"],
@@ -234,25 +230,10 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("qk2_mlp.h5", &["QActivation", "qkeras.QDense"]),
     ("qk2_mlp.json", &["QActivation", "qkeras.QDense"]),
     ("qk3_mlp.keras", &["QActivation", "qkeras.QDense"]),
-    ("t_cnn_dynamo.onnx", T_CNN),
-    ("t_cnn_legacy.onnx", T_CNN),
-    ("p03_resnet8_cifar_h5_onnx/pretrainedResnet.onnx", &["AveragePool", "Conv", "Transpose"]),
     ("p05_ad03_qkeras_ae/model_ToyCar.h5", &["QActivation", "qkeras.QDense"]),
     ("p06_rn06_qkeras_conv/model_best.h5", &["QActivation", "QConv2DBatchnorm", "qkeras.QDense"]),
     ("p10_jet_hgq2_mha8/mha8part.keras", &["QMultiHeadAttention"]),
-    ("p11_mnist_onnx_cntk/model.onnx", &["Conv", "MaxPool"]),
-    (
-        "p12_resnet8_qdq_onnx/resnet.onnx",
-        &["AveragePool", "Conv", "DequantizeLinear", "QuantizeLinear", "Transpose"],
-    ),
-    (
-        "p13_mnist_qonnx_tfc_w1a2/TFC_1W2A.onnx",
-        &["Transpose", "onnx.brevitas::BipolarQuant", "onnx.brevitas::Quant"],
-    ),
-    ("p14_espcn_qonnx_conv/quant_model.onnx", &["Conv", "DepthToSpace", "onnx.brevitas::Quant"]),
 ];
-
-const T_CNN: &[&str] = &["AveragePool", "Concat", "Conv", "ConvTranspose", "MaxPool", "Slice"];
 
 /// A model with layers that have no hardware can be looked at and run in floats, but not built.
 #[test]

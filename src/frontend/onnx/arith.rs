@@ -16,7 +16,9 @@ fn unary(op: &str) -> Option<fn(f64) -> f64> {
     Some(match op {
         "Abs" => f64::abs,
         "Ceil" => f64::ceil,
+        "Exp" => f64::exp,
         "Floor" => f64::floor,
+        "Log" => f64::ln,
         "Neg" => |v| -v,
         "Reciprocal" => f64::recip,
         "Sqrt" => f64::sqrt,

@@ -66,6 +66,11 @@ impl<'a> Call<'a> {
         self.node.version
     }
 
+    /// Number of operands, omitted ones included.
+    pub(super) fn operands(&self) -> usize {
+        self.operands.len()
+    }
+
     /// Number of outputs.
     pub(super) fn outputs(&self) -> usize {
         self.node.outputs.len()

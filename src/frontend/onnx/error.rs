@@ -187,6 +187,12 @@ pub enum TensorError {
         /// The value.
         value: i64,
     },
+    /// A range that is not in the file beside the model.
+    #[error("its data are outside of `{file}`, the file beside the model that should have them")]
+    Beside {
+        /// The file.
+        file: String,
+    },
     /// Data in another file.
     #[error("it is stored outside the model, in the file `{file}`")]
     External {
@@ -296,6 +302,15 @@ pub enum FoldError {
     /// Two element types where one is needed.
     #[error("its operands have different element types")]
     Types,
+    /// The batch is not the first axis where it must be.
+    #[error("the batch is axis {axis} here, and only some operators can have it elsewhere than first")]
+    Batch {
+        /// Where it is.
+        axis: usize,
+    },
+    /// A quantizer of constants that is not supported; boxed, because it is large and rare.
+    #[error(transparent)]
+    Quantizer(#[from] Box<crate::layers::LayerError>),
     /// A result outside the element type.
     #[error("the result {value} does not fit the element type")]
     Range {

@@ -1,8 +1,8 @@
 //! Constant folding: nodes whose result is known become constants.
 //!
 //! That is the plumbing exporters leave in a graph (`Shape`, `Gather`, `Concat` into a `Reshape`),
-//! and weights that are reshaped or transposed before use. Quantizers of weights are no plumbing:
-//! they stay. Folded constants are limited by the size of the file.
+//! and weights that are reshaped, transposed or quantized before use. Folded constants are limited by
+//! the size of the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -18,11 +18,13 @@ use super::layout;
 use super::shape::infer;
 use super::tensor::Value;
 use crate::error::{Origin, Problem, Problems, Result as Checked};
+use crate::layers::fake_quant::Said;
 use crate::source::{Attr, RawInput};
 
 /// Operators that fold when all their operands are constant; those of [`arith`] do, too.
 const FOLDABLE: &[&str] = &[
     "Cast",
+    "Clip",
     "Concat",
     "Constant",
     "ConstantOfShape",
@@ -42,9 +44,14 @@ pub(super) struct Folder<'a> {
     file: &'a str,
     batches: BTreeSet<usize>,
     known: BTreeMap<String, Known>,
+    /// Constants that quantizers have made, and what was only moved of them.
+    grids: BTreeSet<String>,
     /// Elements that folded constants may still have.
     budget: usize,
 }
+
+/// Operators that only move elements.
+const MOVES: &[&str] = &["Clip", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"];
 
 impl<'a> Folder<'a> {
     /// A folder that knows the inputs and constants of a graph.
@@ -63,7 +70,7 @@ impl<'a> Folder<'a> {
         for (name, value) in constants {
             known.insert(name, Known::constant(value));
         }
-        Folder { file, batches, known, budget }
+        Folder { file, batches, known, grids: BTreeSet::new(), budget }
     }
 
     /// Folds nodes in topological order; returns those that stay.
@@ -71,10 +78,11 @@ impl<'a> Folder<'a> {
         let mut problems = Problems::default();
         let mut rest = Vec::new();
         for mut node in nodes {
+            self.output_type(&mut node);
             match self.step(&node) {
-                Ok(true) => {}
+                Ok(true) => self.inherit_grid(&node),
                 Ok(false) => {
-                    self.output_type(&mut node);
+                    self.mark_grid(&mut node);
                     rest.push(node);
                 }
                 Err(error) => {
@@ -90,6 +98,19 @@ impl<'a> Folder<'a> {
     /// The constant of that name.
     pub(super) fn constant(&self, tensor: &str) -> Option<&Rc<Value>> {
         self.known.get(tensor)?.value.as_ref()
+    }
+
+    /// The shape of a tensor, with a batch of 1, as far as it is known.
+    pub(super) fn shape(&self, tensor: &str) -> Option<Vec<usize>> {
+        self.known.get(tensor)?.shape.clone().ok()
+    }
+
+    /// A new constant for a node; its name.
+    pub(super) fn insert(&mut self, node: &str, value: Value) -> String {
+        let name = (0..).map(|it| format!("{node}.{it}")).find(|it| !self.known.contains_key(it));
+        let name = name.expect("there are more numbers than tensors");
+        self.known.insert(name.clone(), Known::constant(Rc::new(value)));
+        name
     }
 
     /// Folds a node, or infers the shapes of its outputs; whether it folded.
@@ -110,6 +131,26 @@ impl<'a> Folder<'a> {
             self.known.insert(output.clone(), Known::shaped(shape));
         }
         Ok(false)
+    }
+
+    /// Notes which constants lie on a grid of the model's own.
+    fn inherit_grid(&mut self, node: &Node) {
+        let first = node.inputs.first().and_then(Option::as_ref);
+        let moved = MOVES.contains(&&*node.op) && first.is_some_and(|it| self.grids.contains(it));
+        let made = Said::is_quantizer(&node.op);
+        if moved || made {
+            self.grids.extend(node.outputs.iter().cloned());
+        }
+    }
+
+    /// Tells products of which all constants lie on such a grid.
+    fn mark_grid(&self, node: &mut Node) {
+        let constants = node.inputs.iter().flatten().filter(|it| self.constant(it).is_some());
+        let constants: Vec<_> = constants.collect();
+        let on_grid = !constants.is_empty() && constants.iter().all(|it| self.grids.contains(*it));
+        if matches!(&*node.op, "Gemm" | "MatMul") && on_grid {
+            node.attrs.values.insert("quantized".to_owned(), Attr::Int(1));
+        }
     }
 
     /// Nothing is known of the outputs of a faulty node.
@@ -150,6 +191,7 @@ fn folds(call: &Call) -> bool {
     match op {
         "Shape" | "Size" => true,
         _ if arith::knows(op) => call.is_constant() && !placed,
+        _ if Said::is_quantizer(op) => call.is_constant(),
         _ => call.is_constant() && FOLDABLE.contains(&op),
     }
 }
@@ -209,6 +251,8 @@ fn compute(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
         "Slice" => slice(call),
         "Concat" => concat(call, shape),
         "Gather" => gather(call, shape),
+        "Clip" => clip(call),
+        op if Said::is_quantizer(op) => quantize(call, shape),
         _ => arith::apply(call, shape),
     }
 }
@@ -243,6 +287,35 @@ pub(super) fn constant(call: &Call) -> Result<Value, FoldError> {
         Some(_) => Err(super::error::TensorError::Strings.into()),
         None => Err(missing),
     }
+}
+
+/// `Clip`, which says how narrow the codes of a quantizer are.
+fn clip(call: &Call) -> Result<Value, FoldError> {
+    let from = call.value(0)?;
+    let limit = |at: usize, name: &'static str, open: f64| match call.has(at) {
+        true => Ok(call.value(at)?.data.first().copied().unwrap_or(open)),
+        false => Ok::<f64, FoldError>(call.attrs().float(name, open)?),
+    };
+    let (low, high) = (limit(1, "min", f64::NEG_INFINITY)?, limit(2, "max", f64::INFINITY)?);
+    // Where they cross, the upper one counts.
+    Ok(Value { dtype: from.dtype, data: from.data.mapv(|it| it.max(low).min(high)) })
+}
+
+/// Weights behind a quantizer, or behind a half of one.
+fn quantize(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
+    let operands = (0..call.operands()).map(|it| call.value(it).ok().map(|it| &it.data)).collect();
+    let said = Said { op: call.op(), attrs: call.attrs(), operands, rank: shape.len() };
+    let layer = said.read().map_err(Box::new)?;
+    if !layer.fits(shape) {
+        let (left, right) = (layer.scale.shape().to_vec(), shape.to_vec());
+        return Err(FoldError::Mismatch { left, right });
+    }
+    let dtype = match call.op() {
+        "QuantizeLinear" => call.attrs().int("output_dtype", 2)?,
+        _ => i64::from(DataType::F32.id()),
+    };
+    let dtype = DataType::from_id(i32::try_from(dtype).unwrap_or_default())?;
+    Ok(Value { dtype, data: layer.apply(&call.value(0)?.data) })
 }
 
 /// Type and value of the elements of `ConstantOfShape`: a single zero unless given.

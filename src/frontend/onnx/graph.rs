@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use super::attr::{self, Attributes};
 use super::dtype::DataType;
+use super::external::Beside;
 use super::error::{InputError, OnnxError, TensorError};
 use super::proto;
 use super::tensor::{self, Value};
@@ -46,11 +47,14 @@ pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     /// Constants.
     pub(super) initializers: BTreeMap<String, Rc<Value>>,
+    /// Bytes that were read from other files.
+    pub(super) external: usize,
 }
 
 /// Reads the graph of a model.
-pub(super) fn read(file: &str, model: proto::Model) -> Result<Graph> {
-    let mut reader = Reader { file, problems: Problems::default(), external: BTreeMap::new() };
+pub(super) fn read(file: &str, model: proto::Model, beside: Beside) -> Result<Graph> {
+    let problems = Problems::default();
+    let mut reader = Reader { file, problems, external: BTreeMap::new(), beside };
     for function in model.functions {
         let proto::Function { name, domain } = function;
         reader.problem("", OnnxError::Function { domain, name });
@@ -73,7 +77,8 @@ pub(super) fn read(file: &str, model: proto::Model) -> Result<Graph> {
     reader.report_external();
     reader.problems.into_result(())?;
     let nodes = sort(file, nodes)?;
-    Ok(Graph { inputs, batches, outputs, nodes, initializers })
+    let external = reader.beside.bytes();
+    Ok(Graph { inputs, batches, outputs, nodes, initializers, external })
 }
 
 /// Collects problems while reading.
@@ -82,6 +87,8 @@ struct Reader<'a> {
     problems: Problems,
     /// Names of the tensors in each file outside of the model.
     external: BTreeMap<String, Vec<String>>,
+    /// Files beside the model.
+    beside: Beside,
 }
 
 impl Reader<'_> {
@@ -118,6 +125,14 @@ impl Reader<'_> {
         let mut values = BTreeMap::new();
         for tensor in tensors {
             self.source(&tensor.name, &tensor.name, sources);
+            let inside = match self.beside.fetch(tensor) {
+                Ok(tensor) => tensor,
+                Err((name, error)) => {
+                    self.problem(&name, error.into());
+                    continue;
+                }
+            };
+            let tensor = inside;
             match tensor::decode(&tensor) {
                 Ok(value) => {
                     values.insert(tensor.name, Rc::new(value));
@@ -233,9 +248,16 @@ impl Reader<'_> {
     }
 }
 
-/// The domain by its short name.
+/// The domain by the name that we know it by: QONNX's operators had others before.
 fn standard(domain: String) -> String {
-    if domain == "ai.onnx" { String::new() } else { domain }
+    match domain.as_str() {
+        "ai.onnx" => String::new(),
+        "onnx.brevitas" | "finn.custom_op.general" | "qonnx.custom_op" | "qonnx" => {
+            "qonnx.custom_op.general".to_owned()
+        }
+        "finn.custom_op.channels_last" => "qonnx.custom_op.channels_last".to_owned(),
+        _ => domain,
+    }
 }
 
 /// The batch size if it is fixed, and the shape of one sample.

@@ -18,13 +18,16 @@
 //! * `Constant`, `Shape`, `Size` and, on constants, `Identity`, `Gather`, `Unsqueeze`, `Squeeze`,
 //!   `Concat`, `Reshape`, `Flatten`, `Cast`, `Slice`, `Transpose`, `Expand`, `ConstantOfShape`,
 //!   `Where` and arithmetic have become [`RawModel::constants`], rounded to their element type.
-//!   Nothing else is folded: quantizers of weights stay nodes. `Identity`, `Dropout` and `Cast` of
-//!   activations stay nodes.
+//!   Quantizers of weights are folded, too; a `Gemm` or `MatMul` of which all constants come from
+//!   quantizers has the attribute `quantized` = 1. `Identity`, `Dropout` and `Cast` of activations
+//!   stay nodes.
+//! * Where the batch is not the first axis (between the transpositions around an LSTM), tensors are
+//!   handed on with the batch first, and axes are renumbered; `layout` of recurrent operators is 1.
 //! * The element type of a constant is gone, with one exception: `QuantizeLinear` always has the
 //!   attribute `output_dtype` (2 uint8, 3 int8, 4 uint16, 5 int16, 21 uint4, 22 int4), taken from
 //!   the zero point if the file has no such attribute.
 //! * Refused, all at once: control flow, model-local functions, sparse, string and complex tensors,
-//!   weights in other files, dynamic axes other than the batch.
+//!   weights in files that are not beside the model, dynamic axes other than the batch.
 //!
 //! # What the operators mean
 //!
@@ -64,16 +67,18 @@
 //! | DequantizeLinear | X, scale, zero (optional: 0) | as above without `saturate` | `(x - zero) · scale` |
 //! | Dropout, Identity | X, (ratio, training) | `ratio` = 0.5, `seed`; < 7: `is_test` | the identity |
 //!
-//! Quantizers of QONNX (`qonnx.custom_op.general::Quant` and its forerunners `onnx.brevitas`,
-//! `finn.custom_op.general`): operands X, scale, zero point, bit width (all but X constant, any
+//! Quantizers of QONNX (`qonnx.custom_op.general::Quant`, also for the domains of its forerunners,
+//! `onnx.brevitas` and `finn.custom_op.general`): operands X, scale, zero point, bit width (all but X constant, any
 //! shape that broadcasts); attributes `signed` = 1, `narrow` = 0, `rounding_mode` = "ROUND" (ties to
 //! even; any case). `BipolarQuant`: X, scale; `x >= 0 ? scale : -scale`.
 
 mod arith;
 mod attr;
+mod batch;
 mod call;
 mod dtype;
 pub mod error;
+mod external;
 mod fold;
 mod graph;
 mod layout;
@@ -86,6 +91,7 @@ mod tests;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use prost::Message;
 
@@ -108,18 +114,26 @@ const BUDGET_PER_BYTE: usize = 4;
 
 /// Reads a model; `file` is its name in messages.
 pub fn load(file: &str, bytes: &[u8]) -> Result<RawModel> {
+    load_beside(file, bytes, None)
+}
+
+/// Reads a model whose weights may be in files of its folder.
+pub fn load_beside(file: &str, bytes: &[u8], folder: Option<&Path>) -> Result<RawModel> {
     let at = Origin::new(file, "");
     check_size(bytes.len()).locate(&at)?;
     let model = proto::Model::decode(bytes).map_err(OnnxError::from).locate(&at)?;
-    let Graph { inputs, batches, outputs, nodes, initializers } = graph::read(file, model)?;
+    let beside = external::Beside::new(folder);
+    let Graph { inputs, batches, outputs, nodes, initializers, external } =
+        graph::read(file, model, beside)?;
 
     let nodes = live(nodes, &outputs);
     let read = tensors_read(&nodes, &outputs);
     let unused = initializers.keys().filter(|it| !read.contains(*it)).cloned().collect();
 
-    let budget = LEAST_BUDGET + BUDGET_PER_BYTE * bytes.len();
+    let budget = LEAST_BUDGET + BUDGET_PER_BYTE * (bytes.len() + external);
     let mut folder = Folder::new(file, &inputs, batches, initializers, budget);
-    let nodes = live(folder.run(nodes)?, &outputs);
+    let mut nodes = live(folder.run(nodes)?, &outputs);
+    batch::to_front(file, &mut nodes, &mut folder, &outputs)?;
     let read = tensors_read(&nodes, &outputs);
     let constants: BTreeMap<_, _> = read
         .iter()
@@ -140,6 +154,27 @@ pub fn load(file: &str, bytes: &[u8]) -> Result<RawModel> {
 fn check_size(bytes: usize) -> std::result::Result<(), OnnxError> {
     let limit = MAX_BYTES;
     if bytes > limit { Err(OnnxError::TooLarge { bytes, limit }) } else { Ok(()) }
+}
+
+/// A tensor in a file of its own, as the operator tests of ONNX have them, and its element type.
+#[cfg(test)]
+pub(crate) fn read_tensor(bytes: &[u8]) -> Option<(i32, crate::source::Tensor)> {
+    let tensor = proto::Tensor::decode(bytes).ok()?;
+    Some((tensor.data_type, tensor::decode(&tensor).ok()?.data))
+}
+
+/// The model with a value for each of the inputs named: they become constants.
+#[cfg(test)]
+pub(crate) fn with_constants(bytes: &[u8], from: usize, tensors: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let mut model = proto::Model::decode(bytes).ok()?;
+    let graph = model.graph.as_mut()?;
+    let names: Vec<String> = graph.input.iter().map(|it| it.name.clone()).collect();
+    for (name, bytes) in names.iter().zip(tensors).skip(from) {
+        let mut tensor = proto::Tensor::decode(&bytes[..]).ok()?;
+        tensor.name.clone_from(name);
+        graph.initializer.push(tensor);
+    }
+    Some(model.encode_to_vec())
 }
 
 /// The nodes some output depends on; they are in topological order and stay in it.

@@ -32,7 +32,7 @@ pub struct Softmax {
 
 impl Softmax {
     pub(super) const SPELLINGS: &[Spelling] =
-        &[Spelling::keras("Softmax", import_keras), Spelling::onnx("Softmax", import_onnx)];
+        &[Spelling::keras("Softmax", import_keras)];
 }
 
 fn import_keras(cx: &Import<'_>) -> Result<Imported, LayerError> {
@@ -55,17 +55,6 @@ pub(super) fn along(axis: usize, shape: &Shape, operand: usize) -> Imported {
     let softmax = made.add("softmax", Softmax { group }, &[turned]);
     let output = made.add("", back, &[softmax]);
     made.with_outputs([output])
-}
-
-/// Before opset 13 all axes from `axis` (1) on count as one; since then `axis` (-1) is one axis.
-fn import_onnx(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    let shape = cx.shape(0)?;
-    let last = shape.0.len() as i64;
-    let axis = cx.attrs().int("axis", if cx.node.version < 13 { 1 } else { -1 })?;
-    if axis != -1 && axis != last {
-        return Err(cx.value_error("axis", axis, "the last axis"));
-    }
-    Ok(Imported::unary(Softmax { group: shape.last() }))
 }
 
 /// hls4ml's default for all types of a softmax.

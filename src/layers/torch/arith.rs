@@ -137,7 +137,7 @@ fn extreme(cx: &Import<'_>, op: Binary) -> Result<Imported, LayerError> {
 }
 
 /// Scale and offset of every element, by the constant that meets it.
-fn each(
+pub(in crate::layers) fn each(
     cx: &Import<'_>,
     data: usize,
     value: &Tensor,

@@ -194,8 +194,18 @@ fn import_pad(cx: &Import<'_>) -> Result<Imported, LayerError> {
         "constant" => return Err(cx.value_error("value", value, "0")),
         _ => {}
     }
+    let take = repeated(&own, &amounts, mode).ok_or_else(wrong)?;
+    Ok(Imported::unary(take))
+}
+
+/// Padding with elements of the tensor itself; `None` if there are not enough of them.
+pub(in crate::layers) fn repeated(
+    own: &[usize],
+    amounts: &[(usize, usize)],
+    mode: &str,
+) -> Option<Take> {
     let mut places = Vec::new();
-    for (axis, (before, behind)) in amounts.into_iter().enumerate() {
+    for (axis, (before, behind)) in amounts.iter().copied().enumerate() {
         let extent = own[axis] as i64;
         let range = -(before as i64)..extent + behind as i64;
         let inside = |at: i64| match mode {
@@ -208,8 +218,8 @@ fn import_pad(cx: &Import<'_>) -> Result<Imported, LayerError> {
         };
         let place = |at| inside(at).filter(|it| (0..extent).contains(it)).map(|it| it as usize);
         if before + behind > 0 {
-            places.push((axis, range.map(place).collect::<Option<_>>().ok_or_else(wrong)?));
+            places.push((axis, range.map(place).collect::<Option<_>>()?));
         }
     }
-    Ok(Imported::unary(Take { kind: "Pad", places }))
+    Some(Take { kind: "Pad", places })
 }

@@ -33,7 +33,7 @@ fn import_any(cx: &Import<'_>) -> Result<Imported, LayerError> {
 }
 
 /// The weights with the taps first, then the axes `order`, and the number of spatial axes.
-fn kernel(cx: &Import<'_>, order: [usize; 2]) -> Result<(Tensor, usize), LayerError> {
+pub(in crate::layers) fn kernel(cx: &Import<'_>, order: [usize; 2]) -> Result<(Tensor, usize), LayerError> {
     let weight = constant(cx, 1, "weight")?;
     let spatial = cx.shape(0)?.0.len().saturating_sub(1);
     if spatial == 0 || weight.ndim() != spatial + 2 || weight.is_empty() {
@@ -63,7 +63,7 @@ fn groups(cx: &Import<'_>, channels: usize) -> Result<usize, LayerError> {
     usize::try_from(groups).ok().filter(divides).ok_or_else(wrong)
 }
 
-fn bias(cx: &Import<'_>, outputs: usize) -> Result<Option<Tensor>, LayerError> {
+pub(in crate::layers) fn bias(cx: &Import<'_>, outputs: usize) -> Result<Option<Tensor>, LayerError> {
     let bias = optional(cx, 2, "bias")?;
     if let Some(bias) = &bias {
         expect_shape("bias", bias, &[outputs])?;

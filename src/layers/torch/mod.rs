@@ -5,12 +5,12 @@
 //! permutations, which pass `cancel_permutes` takes out again where they meet.
 
 mod activation;
-mod arith;
-mod arrange;
+pub(super) mod arith;
+pub(super) mod arrange;
 mod attention;
-mod conv;
+pub(super) mod conv;
 mod dense;
-mod norm;
+pub(super) mod norm;
 mod pool;
 mod recurrent;
 
@@ -54,7 +54,7 @@ pub(super) const ALL: [(&str, &[Spelling]); 27] = [
 ];
 
 /// A layer that has channels last, on an operand that has them on `axis`.
-fn with_last(
+pub(super) fn with_last(
     made: &mut Imported,
     operand: Operand,
     rank: usize,
@@ -72,7 +72,7 @@ fn with_last(
 }
 
 /// The same as a whole import.
-fn on_axis(
+pub(super) fn on_axis(
     cx: &Import<'_>,
     data: usize,
     axis: usize,
@@ -85,7 +85,7 @@ fn on_axis(
 }
 
 /// A constant operand that must be there, all of it finite.
-fn constant<'c>(
+pub(super) fn constant<'c>(
     cx: &'c Import<'_>,
     index: usize,
     role: &'static str,
@@ -94,7 +94,7 @@ fn constant<'c>(
 }
 
 /// A constant operand that may be omitted.
-fn optional(
+pub(super) fn optional(
     cx: &Import<'_>,
     index: usize,
     role: &'static str,

@@ -60,33 +60,45 @@ fn import_rms(cx: &Import<'_>) -> Result<Imported, LayerError> {
 }
 
 fn import_group(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    groups(cx, cx.attrs().int("num_groups", 1)?)
+    own_groups(cx, cx.attrs().int("num_groups", 1)?)
 }
 
 /// Each channel is a group, unless running statistics are to be used.
 fn import_instance(cx: &Import<'_>) -> Result<Imported, LayerError> {
     match cx.attrs().bool("use_input_stats", true)? {
-        true => groups(cx, cx.shape(0)?.0.first().map_or(1, |it| *it as i64)),
+        true => own_groups(cx, cx.shape(0)?.0.first().map_or(1, |it| *it as i64)),
         false => super::arith::import_batch_norm(cx),
     }
 }
 
-/// Groups of neighbouring channels, the first axis, over all other axes too.
-fn groups(cx: &Import<'_>, count: i64) -> Result<Imported, LayerError> {
+/// Groups with parameters per channel.
+fn own_groups(cx: &Import<'_>, count: i64) -> Result<Imported, LayerError> {
+    let channels = cx.shape(0)?.0.first().copied().unwrap_or(0);
+    let epsilon = cx.attrs().float("eps", 1e-5)?;
+    let scale = parameter(cx, 1, "weight", &[channels])?;
+    let bias = parameter(cx, 2, "bias", &[channels])?;
+    groups(cx, count, epsilon, [scale, bias])
+}
+
+/// Groups of neighbouring channels, the first axis, over all other axes too; factors and offsets
+/// are per channel.
+pub(in crate::layers) fn groups(
+    cx: &Import<'_>,
+    count: i64,
+    epsilon: f64,
+    [scale, bias]: [Option<Tensor>; 2],
+) -> Result<Imported, LayerError> {
     let shape = cx.shape(0)?.clone();
     let channels = shape.0.first().copied().unwrap_or(0);
     let wrong = || cx.value_error("num_groups", count, "a divisor of the number of channels");
     let groups = usize::try_from(count).ok().filter(|it| *it > 0 && channels.is_multiple_of(*it));
     let groups = groups.filter(|_| shape.elements() > 0).ok_or_else(wrong)?;
-    let epsilon = cx.attrs().float("eps", 1e-5)?;
     let grouped = Shape(vec![groups, shape.elements() / groups]);
     let (axes, statistic) = (vec![1], Statistic::Deviation);
     let norm = LayerNorm { axes, statistic, epsilon, scale: None, bias: None };
     let mut made = Imported::default();
     let inner = made.add("groups", Reshape { shape: grouped }, &[Operand::Input(0)]);
     let normal = made.add("normalized", norm, &[inner]);
-    let scale = parameter(cx, 1, "weight", &[channels])?;
-    let bias = parameter(cx, 2, "bias", &[channels])?;
     if scale.is_none() && bias.is_none() {
         let output = made.add("", Reshape { shape }, &[normal]);
         return Ok(made.with_outputs([output]));

@@ -18,8 +18,25 @@ const USEFUL_DEPTH: u32 = 4;
 /// Looser limits are this one: sums of `2^depth` are held in 64 bits, and nothing useful is deeper.
 const DEEPEST: u32 = 56;
 
-/// Trees of fewer terms are about as good as they can be.
-const FEWEST_TO_IMPROVE: usize = 12;
+/// Which trees of the best plan are improved by exchanges, and for how long.
+#[derive(Clone, Copy)]
+struct Exchanges {
+    /// Terms of the smallest trees; smaller ones gain a bit or two and are many.
+    fewest: usize,
+    rounds: u32,
+}
+
+impl Exchanges {
+    const NONE: Exchanges = Exchanges { fewest: usize::MAX, rounds: 0 };
+
+    fn of(effort: Effort) -> Exchanges {
+        match effort {
+            Effort::Fast => Exchanges::NONE,
+            Effort::Normal => Exchanges { fewest: 40, rounds: 6 },
+            Effort::Max => Exchanges { fewest: 4, rounds: 30 },
+        }
+    }
+}
 
 /// One way to solve a problem.
 #[derive(Clone, Copy, Debug)]
@@ -68,13 +85,13 @@ impl Candidate {
 }
 
 impl Draft {
-    /// Builds everything; the trees of open columns are improved for some rounds.
-    fn finish(&self, problem: &Problem<'_>, rounds: u32) -> Candidate {
-        let improved = |it: &Open| rounds > 0 && it.tail.terms().len() >= FEWEST_TO_IMPROVE;
+    /// Builds everything; the trees of open columns are improved first.
+    fn finish(&self, problem: &Problem<'_>, exchanges: Exchanges) -> Candidate {
+        let improved = |it: &Open| it.tail.terms().len() >= exchanges.fewest;
         let tree = |it: &Open| {
             let mut tree = it.tail.tree(&self.pool, it.depth);
             if improved(it) {
-                tree.improve(it.depth, rounds);
+                tree.improve(it.depth, exchanges.rounds);
             }
             tree
         };
@@ -115,7 +132,7 @@ pub(super) fn search(problem: &Problem<'_>) -> AdderGraph {
     };
     let draft = |plan: &Plan| {
         let draft = attempt(plan);
-        (draft.finish(problem, 0).price(problem), draft)
+        (draft.finish(problem, Exchanges::NONE).price(problem), draft)
     };
     // Threads cost more than a small problem does.
     let drafts: Vec<(u64, Draft)> = match work < 2000 {
@@ -123,8 +140,10 @@ pub(super) fn search(problem: &Problem<'_>) -> AdderGraph {
         false => plans.par_iter().map(draft).collect(),
     };
     let best = drafts.into_iter().min_by_key(|it| it.0);
-    let best =
-        best.expect("there is always the plain plan").1.finish(problem, rounds(problem.effort));
+    let best = best
+        .expect("there is always the plain plan")
+        .1
+        .finish(problem, Exchanges::of(problem.effort));
     if problem.n_in * problem.n_out == 1 {
         let chain = constant::chain(problem).map(|graph| Candidate::new(graph, problem));
         let most = limits.map_or(u32::MAX, |it| it[0].saturating_sub(depths[0]));
@@ -134,15 +153,6 @@ pub(super) fn search(problem: &Problem<'_>) -> AdderGraph {
         }
     }
     best.graph
-}
-
-/// Rounds of exchanges in the trees of the best plan.
-fn rounds(effort: Effort) -> u32 {
-    match effort {
-        Effort::Fast => 0,
-        Effort::Normal => 6,
-        Effort::Max => 30,
-    }
 }
 
 fn digit_count(column: &[i128]) -> usize {
@@ -164,7 +174,7 @@ fn plans(problem: &Problem<'_>, work: usize) -> Vec<Plan> {
             _ if problem.n_out < 12 => (&[5], 0),
             _ => (&[8], 0),
         },
-        Effort::Normal => (&[], (20_000_000 / work.max(1)).min(2)),
+        Effort::Normal => (&[], (20_000_000 / work.max(1)).min(1)),
         Effort::Max => (&[5, 8, 12, 16], (200_000_000 / work.max(1)).min(200)),
     };
     plans.extend(margins.iter().map(|it| Plan { margin: Some(*it), ..bits }));

@@ -53,6 +53,8 @@ impl Node {
 #[derive(Clone, Debug)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
+    /// What the last exchange has changed, as it was.
+    before: Vec<(u32, Node)>,
 }
 
 impl Tree {
@@ -68,7 +70,7 @@ impl Tree {
             depth: pool.depth(term.value),
             terms: 1,
         };
-        Tree { nodes: terms.iter().map(leaf).collect() }
+        Tree { nodes: terms.iter().map(leaf).collect(), before: Vec::new() }
     }
 
     /// Joins two nodes that have no parent.
@@ -103,11 +105,14 @@ impl Tree {
             // Downhill in even rounds, over the plain in odd ones.
             let most = if round % 2 == 0 { -1 } else { 0 };
             for x in 0..self.nodes.len() as u32 {
+                if self.nodes[x as usize].terms > LARGEST_PART {
+                    continue;
+                }
                 for y in x + 1..self.nodes.len() as u32 {
                     if self.is_worth_a_try(x, y) {
                         let change = self.exchange(x, y);
                         if change > most || self.nodes[self.nodes.len() - 1].depth > limit {
-                            self.exchange(x, y);
+                            self.take_back();
                         }
                     }
                 }
@@ -120,6 +125,7 @@ impl Tree {
         a.terms <= LARGEST_PART
             && b.terms <= LARGEST_PART
             && (a.shift - b.shift).abs() <= MOST_APART
+            && (a.shift, a.negate, a.interval) != (b.shift, b.negate, b.interval)
             && a.parent != b.parent
             && a.parent != NONE
             && b.parent != NONE
@@ -141,9 +147,17 @@ impl Tree {
     /// Exchanges two parts; by how much the cost grows.
     fn exchange(&mut self, x: u32, y: u32) -> i32 {
         let (above_x, above_y) = (self.nodes[x as usize].parent, self.nodes[y as usize].parent);
+        self.before.clear();
+        self.before.extend([x, y, above_x, above_y].map(|it| (it, self.nodes[it as usize])));
         self.put(y, above_x, x);
         self.put(x, above_y, y);
         self.renew(above_x) + self.renew(above_y)
+    }
+
+    fn take_back(&mut self) {
+        for (at, node) in self.before.drain(..).rev() {
+            self.nodes[at as usize] = node;
+        }
     }
 
     fn put(&mut self, part: u32, parent: u32, instead: u32) {
@@ -165,6 +179,7 @@ impl Tree {
                 break;
             }
             growth += new.cost - old.cost;
+            self.before.push((at, old));
             self.nodes[at as usize] = new;
             at = old.parent;
         }
