@@ -5,24 +5,28 @@
 use super::table::Function;
 use super::{
     BinaryTanh, Elu, HardSigmoid, HardTanh, Identity, Import, Imported, Layer, LayerError,
-    LeakyRelu, Relu, Scalar, ScalarFunction, Selu, Softmax, Spelling, Table, TernaryTanh,
+    LeakyRelu, Relu, Scalar, ScalarFunction, Selu, Softmax, Spelling, Table, TernaryTanh, qkeras,
 };
 use crate::source::{Attr, Dialect};
 
 /// How activations are spelled as layers of their own.
-pub(super) const SPELLINGS: &[Spelling] = &[Spelling::keras("Activation", import)];
+pub(super) const SPELLINGS: &[Spelling] =
+    &[Spelling::keras("Activation", import), Spelling::keras("QActivation", import)];
 
 /// Everything [`by_name`] knows.
 const SUPPORTED: &str = "linear, relu, relu6, leaky_relu, elu, selu, sigmoid, hard_sigmoid, tanh, \
      hard_tanh, softmax, softplus, softsign, exponential, gelu, silu, swish, mish, binary_tanh, \
      ternary_tanh, celu, log_sigmoid, squareplus, hard_silu, hard_swish, hard_shrink, soft_shrink, \
-     tanh_shrink, sparse_plus, sparse_sigmoid";
+     tanh_shrink, sparse_plus, sparse_sigmoid, and the quantizers of QKeras";
 
 fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let name = match cx.attrs().get("activation") {
         None => "linear",
+        Some(quantizer) if qkeras::is_quantizer(quantizer) => {
+            return qkeras::activation(cx, "activation");
+        }
         Some(Attr::Str(name)) => name,
-        // An object is a class with a configuration: a quantizer or the user's own code.
+        // Any other object is a class with a configuration: the user's own code.
         Some(Attr::Map(object)) => {
             let class = match object.get("class_name") {
                 Some(Attr::Str(class)) => class.clone(),

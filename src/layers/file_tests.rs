@@ -13,7 +13,10 @@ use crate::source::Tensor;
 use crate::{frontend, nn};
 
 /// An array of an `.npz`, in float64; `None` if it is not there.
-fn array(archive: &mut NpzArchive<BufReader<File>>, name: &str) -> Option<(Vec<usize>, Vec<f64>)> {
+pub(super) fn array(
+    archive: &mut NpzArchive<BufReader<File>>,
+    name: &str,
+) -> Option<(Vec<usize>, Vec<f64>)> {
     let npy = archive.by_name(name).unwrap()?;
     let shape = npy.shape().iter().map(|it| *it as usize).collect();
     let values = match npy.dtype().descr().trim_matches('\'') {

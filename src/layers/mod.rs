@@ -34,6 +34,7 @@ mod onnx;
 mod pointwise;
 mod pool;
 mod prelu;
+mod qkeras;
 mod quantizer;
 mod recurrent;
 mod relu;
@@ -41,6 +42,7 @@ mod reshape;
 mod scalar;
 mod shape;
 mod softmax;
+mod steps;
 mod table;
 mod ternary_tanh;
 mod thresholded_relu;
@@ -91,6 +93,7 @@ pub use reshape::Reshape;
 pub use scalar::{Scalar, ScalarFunction};
 pub use shape::{Concatenate, Pad, Permute, Take};
 pub use softmax::Softmax;
+pub use steps::Steps;
 pub use table::{Function, Table};
 pub use ternary_tanh::TernaryTanh;
 pub use thresholded_relu::ThresholdedRelu;
@@ -161,6 +164,7 @@ macro_rules! layers {
             $((stringify!($layer), $layer::SPELLINGS)),+,
             ("Activation", activation::SPELLINGS),
             ("Dense of HGQ2", hgq::SPELLINGS),
+            ("QKeras", qkeras::SPELLINGS),
             ("Arithmetic", functions::ARITHMETIC),
             ("Activation function", functions::ACTIVATIONS),
             ("Shape function", functions::SHAPES),
@@ -197,7 +201,7 @@ pub const SPELLINGS: [(&str, &[Spelling]); ROWS] = {
 layers! {
     Input, Dense, BatchNorm, Identity, Reshape, Merge,
     Relu, LeakyRelu, ThresholdedRelu, PRelu, Clip, Elu, Selu, HardSigmoid, HardTanh, Table,
-    BinaryTanh, TernaryTanh, Softmax, Quantizer,
+    BinaryTanh, TernaryTanh, Softmax, Quantizer, Steps,
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, LayerNorm,
     Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant,
@@ -239,6 +243,7 @@ impl Layer {
             })
             | Layer::BatchNorm(BatchNorm { quantized: true, .. })
             | Layer::Relu(Relu { max: None })
+            | Layer::Steps(_)
             | Layer::Identity(_)
             | Layer::Reshape(_)
             | Layer::Merge(_)
@@ -246,7 +251,14 @@ impl Layer {
             | Layer::Concatenate(_)
             | Layer::Take(_)
             | Layer::Pad(_) => Exactness::Kept,
+            Layer::LeakyRelu(LeakyRelu { alpha, max: None }) if is_short(*alpha) => Exactness::Kept,
+            Layer::Clip(Clip { min, max }) if is_short(*min) && is_short(*max) => Exactness::Kept,
             _ => Exactness::Lost,
         }
     }
+}
+
+/// Whether a constant has few bits, so that every type for constants holds it.
+fn is_short(value: f64) -> bool {
+    value.abs() <= 64.0 && (value * 64.0).fract() == 0.0
 }

@@ -8,5 +8,6 @@ mod engines;
 mod errors;
 mod golden;
 mod hgq;
+mod qkeras;
 mod support;
 mod tidy;
