@@ -4,6 +4,7 @@ use ndarray::Array1;
 
 use super::super::import::expect_shape;
 use super::super::{BatchNorm, Import, Imported, LayerError};
+use super::is_short;
 use super::rule::Rule;
 use crate::source::Tensor;
 
@@ -108,6 +109,6 @@ pub(super) fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let offset = |at: usize| statistics.beta[at] - statistics.mean[at] * factors[at];
     let bias = vector((0..factors.len()).map(offset));
     let scale = vector(factors.iter().copied());
-    let kind = "BatchNormalization";
-    Ok(Imported::unary(BatchNorm { scale, bias, kind, quantized: all }.checked()?))
+    let (kind, quantized) = ("BatchNormalization", all && is_short(&scale) && is_short(&bias));
+    Ok(Imported::unary(BatchNorm { scale, bias, kind, quantized }.checked()?))
 }
