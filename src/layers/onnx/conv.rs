@@ -104,7 +104,7 @@ fn import(cx: &Import<'_>, channels: usize) -> Result<Imported, LayerError> {
     };
     let window = padded(cx, window, &extents(cx, channels)?)?;
     let bias = bias(cx, outputs)?;
-    on_axis(cx, 0, channels, Conv { kernel, bias, groups, window })
+    on_axis(cx, 0, channels, Conv { kernel, bias, groups, window, quantized: false })
 }
 
 fn import_transposed(cx: &Import<'_>) -> Result<Imported, LayerError> {
