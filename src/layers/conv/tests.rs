@@ -143,7 +143,7 @@ fn floats(bench: &Bench, seed: u64) -> Vec<Vec<f64>> {
 
 #[test]
 fn convolutions_round_once() {
-    for seed in 0..80 {
+    for seed in 0..40 {
         let bench = bench(&mut Dice(Noise::new(seed)), Dice::conv);
         let result = bench.formats().format(Role::Result);
         let error = bench.error(&floats(&bench, seed));
@@ -155,14 +155,14 @@ fn convolutions_round_once() {
 
 #[test]
 fn narrow_convolutions_are_the_same_everywhere() {
-    for seed in 0..80 {
+    for seed in 0..40 {
         check_engines(&narrow(&mut Dice(Noise::new(seed)), Dice::conv), seed);
     }
 }
 
 #[test]
 fn pooling_is_exact_or_truncates_once() {
-    for seed in 0..120 {
+    for seed in 0..50 {
         let bench = bench(&mut Dice(Noise::new(seed)), Dice::pool);
         // Padding alone has no maximum and no mean in floats.
         let zero = vec![0.0; bench.shape.elements()];

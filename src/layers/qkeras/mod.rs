@@ -132,7 +132,10 @@ fn finish(
             dense.quantized = is_quantized;
             (&mut dense.bias, dense.weights.shape().last().copied())
         }
-        Layer::Conv(conv) => (&mut conv.bias, conv.kernel.shape().last().copied()),
+        Layer::Conv(conv) => {
+            conv.quantized = is_quantized;
+            (&mut conv.bias, conv.kernel.shape().last().copied())
+        }
         _ => return Ok(()),
     };
     let count = count.unwrap_or(0);
