@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::Layer;
-use crate::source::Tensor;
+pub use crate::source::Tensor;
 
 /// The float graph.
 pub type Graph = crate::graph::Graph<Layer, Shape>;

@@ -9,8 +9,7 @@ use ndarray::Axis;
 use super::{Options, Pass};
 use crate::graph::NodeId;
 use crate::layers::{BatchNorm, Layer};
-use crate::nn::Graph;
-use crate::source::Tensor;
+use crate::nn::{Graph, Tensor};
 
 /// Folds scales and offsets into the dense layer or convolution in front of them.
 pub(super) const PASS: Pass = Pass {

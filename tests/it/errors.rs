@@ -87,8 +87,8 @@ fn not_a_model() {
         &dir,
         "build text.h5 -o p",
         &expect![[r#"
-        error: text.h5: not a model file (supported: .onnx, .keras, .h5, and .json with --weights)
-    "#]],
+            error: text.h5: not a model file (supported: .onnx, .keras, .h5, .pt2, and .json with --weights)
+        "#]],
     );
     names(&dir, "build empty.onnx -o p", &["empty.onnx", "supported: .onnx, .keras, .h5"]);
     names(&dir, "build folder -o p", &["folder", "directory"]);
@@ -184,7 +184,18 @@ fn layers_without_hardware_are_named_all_at_once() {
     let Some(model) = shared("samples/k3_rnn.keras") else { return };
     let dir = bench();
     std::fs::copy(model, dir.path().join("rnn.keras")).unwrap();
-    check(&dir, "build rnn.keras -o p", &expect![[r#""#]]);
+    check(
+        &dir,
+        "build rnn.keras -o p",
+        &expect![[r#"
+        error: rnn.keras:lstm: LSTM lstm cannot be built: no unit computes it yet, only the float engine
+        error: rnn.keras:bidirectional_forward: GRU bidirectional_forward cannot be built: no unit computes it yet, only the float engine
+        error: rnn.keras:bidirectional_backward: GRU bidirectional_backward cannot be built: no unit computes it yet, only the float engine
+        error: rnn.keras:gru_1: GRU gru_1 cannot be built: no unit computes it yet, only the float engine
+        error: rnn.keras:simple_rnn: SimpleRNN simple_rnn cannot be built: no unit computes it yet, only the float engine
+          help: inspect, config and predict --engine float work with it
+    "#]],
+    );
     assert!(!dir.path().join("p").exists());
 }
 

@@ -223,15 +223,6 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["QAveragePooling2D", "QConv2D", "QMaxPooling2D", "QSoftmax", "QUnaryFunctionLUT"],
     ),
     ("hgq2_mha.keras", &["QMultiHeadAttention"]),
-    (
-        "qk2_cnn.h5",
-        &["QActivation", "QConv2DBatchnorm", "QDepthwiseConv2D", "qkeras.QConv2D", "qkeras.QDense"],
-    ),
-    ("qk2_mlp.h5", &["QActivation", "qkeras.QDense"]),
-    ("qk2_mlp.json", &["QActivation", "qkeras.QDense"]),
-    ("qk3_mlp.keras", &["QActivation", "qkeras.QDense"]),
-    ("p05_ad03_qkeras_ae/model_ToyCar.h5", &["QActivation", "qkeras.QDense"]),
-    ("p06_rn06_qkeras_conv/model_best.h5", &["QActivation", "QConv2DBatchnorm", "qkeras.QDense"]),
     ("p10_jet_hgq2_mha8/mha8part.keras", &["QMultiHeadAttention"]),
 ];
 
