@@ -40,6 +40,7 @@ fn program(contents: Arc<[i128]>) -> Datapath {
 
 fn write(datapath: &Datapath, device: &Device, dir: &Path) -> Result<u64, Failure> {
     let options = RtlOptions {
+        fixed_blocks: false,
         name: "table".to_owned(),
         part: device.part.clone(),
         clock_ns: CLOCK_NS,

@@ -63,6 +63,7 @@ impl Nearest {
 
 /// What is computed of `c = x / scale + zero`, the code of an element.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one a layer")]
 pub enum Law {
     /// `(round(clamp(c)) - zero) * scale`.
     Integer {

@@ -110,11 +110,11 @@ impl Bench {
 
     /// Adds the layer with an input and an output of its own.
     pub(super) fn add(&self, builder: &mut Builder, suffix: &str, formats: &LayerFormats) {
-        builder.enter(Origin::new("test", &format!("x{suffix}")));
+        builder.enter(Origin::new("test", format!("x{suffix}")));
         let ty = Type::uniform(self.shape.clone(), self.input);
         let input = builder.add("", units::Input { ty }, &[]);
         builder.graph.inputs.push(input);
-        builder.enter(Origin::new("test", &format!("layer{suffix}")));
+        builder.enter(Origin::new("test", format!("layer{suffix}")));
         let mut cx = Lower { builder, formats, compat: self.compat };
         let output = self.layer.hardware().unwrap().lower(&mut cx, &[input]);
         builder.graph.outputs.push(output);

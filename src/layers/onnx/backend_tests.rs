@@ -72,7 +72,7 @@ fn run(model: &[u8], inputs: &[Vec<u8>], wanted: &[Tensor], data: usize) -> Outc
             }
             let far = |(a, b): (&f64, &f64)| {
                 let same = a == b || (a.is_nan() && b.is_nan());
-                !same && !((a - b).abs() <= 1e-5 + 1e-4 * b.abs())
+                !same && ((a - b).is_nan() || (a - b).abs() > 1e-5 + 1e-4 * b.abs())
             };
             if let Some((a, b)) = ours.iter().zip(&theirs).find(|it| far(*it)) {
                 return Outcome::Wrong(format!("{a}, not {b}"));

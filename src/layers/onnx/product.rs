@@ -40,7 +40,7 @@ pub(in crate::layers) fn import_matmul(cx: &Import<'_>) -> Result<Imported, Laye
                     Ok(made.with_outputs([output]))
                 }
                 // Axes of 1 in front change nothing where the data has as many.
-                rank if matrix.len() > 0
+                rank if !matrix.is_empty()
                     && rank <= data.0.len() + 1
                     && matrix.shape()[..rank - 2].iter().all(|it| *it == 1) =>
                 {
