@@ -102,14 +102,3 @@ impl Chain {
         adder_luts(self.bits)
     }
 }
-
-/// Length of the carry chain of `low + (high << shift)`, where `high` has its sign already; `negate`
-/// says that it is subtracted. Nothing is added where the two lie apart.
-#[inline]
-pub fn chain_bits(low: Interval, high: Interval, shift: u32, negate: bool) -> u32 {
-    if low.lo >= 0 && low.bits() <= shift && !negate {
-        return 0;
-    }
-    let (lo, hi) = (low.lo + (high.lo << shift), low.hi + (high.hi << shift));
-    bits_of(lo, hi).saturating_sub(shift)
-}

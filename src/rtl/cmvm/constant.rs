@@ -7,6 +7,7 @@
 //! three or four additions are searched, by effort; four are enough for every constant of twelve bits.
 
 use super::pool::{Pool, Term};
+use super::span::Span;
 use super::{AdderGraph, Effort, Problem, graph};
 use crate::rtl::datapath::csd;
 
@@ -124,8 +125,8 @@ struct Made {
 }
 
 fn build(problem: &Problem<'_>, steps: &[Step], weight: i64) -> AdderGraph {
-    let mut pool = Pool::default();
-    let input = pool.give(problem.inputs[0].interval, problem.inputs[0].depth);
+    let mut pool = Pool::<i128>::default();
+    let input = pool.give(Span::of(problem.inputs[0].interval), problem.inputs[0].depth);
     let term = Term { value: input, shift: 0, negate: false };
     let mut chain = vec![Made { multiple: 1, term, zeros: 0 }];
     for step in steps {

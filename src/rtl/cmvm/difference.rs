@@ -48,7 +48,7 @@ struct Search<'a> {
 }
 
 /// Shifts at which columns are compared.
-const SHIFTS: u16 = 3;
+pub(super) const SHIFTS: u16 = 3;
 
 /// No differences at all.
 pub(super) fn plain(columns: &[Vec<i128>], limits: Option<&[u32]>) -> Differences {

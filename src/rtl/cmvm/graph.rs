@@ -1,14 +1,15 @@
 //! From the pool of values to a program: what is needed, in order, references replaced.
 
 use super::pool::{Pool, Term};
+use super::span::Whole;
 use super::{Add, AdderGraph, Output};
 
 /// A value of the pool in terms of the program.
 type Known = Option<Output>;
 
 /// The program that computes the outputs; `given[j]` stands for output `j` wherever it is read.
-pub(super) fn finish(
-    pool: &Pool,
+pub(super) fn finish<W: Whole>(
+    pool: &Pool<W>,
     inputs: &[u32],
     given: &[u32],
     outputs: &[Option<Term>],

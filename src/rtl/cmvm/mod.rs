@@ -13,10 +13,13 @@ mod constant;
 mod difference;
 mod digits;
 mod graph;
+mod intervals;
 mod pack;
+mod patterns;
 mod pool;
 mod search;
 mod share;
+mod span;
 mod tail;
 mod tree;
 
@@ -25,8 +28,8 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::cost::chain_bits;
 use super::datapath::Interval;
+use span::Span;
 
 /// How long to search.
 #[derive(
@@ -222,14 +225,14 @@ impl AdderGraph {
 
     /// Full adders: the bits of all carry chains.
     pub fn carry_bits(&self, problem: &Problem<'_>) -> u64 {
-        let mut intervals: Vec<Interval> = problem.inputs.iter().map(|it| it.interval).collect();
-        intervals.extend(self.tables.iter().map(Table::interval));
+        let inputs = problem.inputs.iter().map(|it| it.interval);
+        let tables = self.tables.iter().map(Table::interval);
+        let mut spans: Vec<Span<i128>> = inputs.chain(tables).map(Span::of).collect();
         let mut bits = 0;
         for add in &self.adds {
-            let (low, high) = (intervals[add.a], pool::negated_if(intervals[add.b], add.negate_b));
-            bits += u64::from(chain_bits(low, high, add.shift_b, add.negate_b));
-            let (lo, hi) = (high.lo << add.shift_b, high.hi << add.shift_b);
-            intervals.push(Interval::new(low.lo + lo, low.hi + hi));
+            let (low, high) = (spans[add.a], spans[add.b].negated_if(add.negate_b));
+            bits += u64::from(low.chain(high, add.shift_b, add.negate_b));
+            spans.push(low.plus(high, add.shift_b));
         }
         bits
     }

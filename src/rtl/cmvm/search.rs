@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::difference::{self, Differences};
 use super::pool::{Pool, Term};
 use super::share::{Score, Sharing};
+use super::span::{Span, Whole};
 use super::tail::{Tail, least_depth, price};
 use super::{AdderGraph, Effort, Problem, constant, digits, graph};
 
@@ -17,6 +18,9 @@ const USEFUL_DEPTH: u32 = 4;
 
 /// Looser limits are this one: sums of `2^depth` are held in 64 bits, and nothing useful is deeper.
 const DEEPEST: u32 = 56;
+
+/// Up to so many pairs of digits a problem is solved by one thread.
+const MOST_WORK_ALONE: usize = 10_000;
 
 /// Which trees of the best plan are improved by exchanges, and for how long.
 #[derive(Clone, Copy)]
@@ -48,8 +52,8 @@ struct Plan {
 }
 
 /// A plan carried out, but for the order in which the last terms are added up.
-struct Draft {
-    pool: Pool,
+struct Draft<W> {
+    pool: Pool<W>,
     inputs: Vec<u32>,
     /// Stand for outputs that others refer to.
     given: Vec<u32>,
@@ -66,27 +70,30 @@ struct Open {
     depth: u32,
 }
 
-/// A result and what it costs.
-struct Candidate {
-    graph: AdderGraph,
-    bits: u32,
-    depth: u32,
+/// The columns of a plan, before anything is shared: the same for all plans with equal references.
+struct Start<W> {
+    sharing: Sharing<W>,
+    parts: Differences,
+    inputs: Vec<u32>,
+    given: Vec<u32>,
+    limited: bool,
 }
 
-impl Candidate {
-    fn new(graph: AdderGraph, problem: &Problem<'_>) -> Candidate {
-        let (bits, depth) = (graph.carry_bits(problem) as u32, graph.depth());
-        Candidate { graph, bits, depth }
+impl<W: Whole> Draft<W> {
+    /// Full adders and levels, as [`price`] weighs them. Every value of the pool is needed.
+    fn price(&self) -> u64 {
+        let (mut bits, mut deepest) = (self.pool.bits(), 0);
+        for open in &self.open {
+            let (more, depth) = open.tail.outcome(&self.pool, open.depth);
+            bits += more;
+            deepest = deepest.max(depth);
+        }
+        let done = self.outputs.iter().flatten().map(|it| self.pool.depth(it.value));
+        price(bits, done.fold(deepest, u32::max), self.outputs.len())
     }
 
-    fn price(&self, problem: &Problem<'_>) -> u64 {
-        price(self.bits, self.depth, problem.n_out)
-    }
-}
-
-impl Draft {
     /// Builds everything; the trees of open columns are improved first.
-    fn finish(&self, problem: &Problem<'_>, exchanges: Exchanges) -> Candidate {
+    fn finish(mut self, exchanges: Exchanges) -> AdderGraph {
         let improved = |it: &Open| it.tail.terms().len() >= exchanges.fewest;
         let tree = |it: &Open| {
             let mut tree = it.tail.tree(&self.pool, it.depth);
@@ -99,60 +106,84 @@ impl Draft {
             false => self.open.iter().map(tree).collect(),
             true => self.open.par_iter().map(tree).collect(),
         };
-        let mut pool = self.pool.clone();
-        let mut outputs = self.outputs.clone();
         for (open, tree) in self.open.iter().zip(trees) {
-            outputs[open.column] = tree.build(&mut pool, open.tail.terms());
+            self.outputs[open.column] = tree.build(&mut self.pool, open.tail.terms());
         }
-        Candidate::new(graph::finish(&pool, &self.inputs, &self.given, &outputs), problem)
+        graph::finish(&self.pool, &self.inputs, &self.given, &self.outputs)
     }
 }
 
 /// Tries what the effort allows.
 pub(super) fn search(problem: &Problem<'_>) -> AdderGraph {
     let columns: Vec<Vec<i128>> = (0..problem.n_out).map(|j| problem.column(j)).collect();
+    // Of digits and references alike, no sum is more than the absolute values of all digits, which are
+    // less than twice the weights, with all shifts that references are tried with.
+    let largest = problem
+        .inputs
+        .iter()
+        .map(|it| it.interval.lo.unsigned_abs().max(it.interval.hi.unsigned_abs()));
+    let largest = largest.max().unwrap_or(0).saturating_mul(2 << difference::SHIFTS);
+    let sum =
+        |it: &Vec<i128>| it.iter().fold(0, |sum: u128, it| sum.saturating_add(it.unsigned_abs()));
+    let most = columns.iter().map(sum).fold(0, u128::saturating_add).saturating_mul(largest);
+    match most < 1 << 60 {
+        true => search_in::<i64>(problem, &columns),
+        false => search_in::<i128>(problem, &columns),
+    }
+}
+
+/// The same in words that hold every sum.
+pub(super) fn search_in<W: Whole>(problem: &Problem<'_>, columns: &[Vec<i128>]) -> AdderGraph {
     let depths: Vec<u32> = problem.inputs.iter().map(|it| it.depth).collect();
+    let mut pool = Pool::<W>::default();
+    let inputs = give_inputs(&mut pool, problem);
     let limits = problem.limit.map(|extra| {
         let limit = |column: &Vec<i128>| {
-            let mut pool = Pool::default();
-            let values = give_inputs(&mut pool, problem);
-            let least = least_depth(&pool, &digits::terms(column, &values));
+            let least = least_depth(&pool, &digits::terms(column, &inputs));
             least.saturating_add(extra).min(DEEPEST.max(least))
         };
         columns.iter().map(limit).collect::<Vec<u32>>()
     });
     let work: usize = columns.iter().map(|it| digit_count(it).pow(2)).sum();
     let plans = plans(problem, work);
-    let attempt = |plan: &Plan| {
-        let parts = match plan.margin {
-            None => difference::plain(&columns, limits.as_deref()),
-            Some(margin) => difference::differences(&columns, margin, &depths, limits.as_deref()),
+    // Threads cost more than a small problem does.
+    let alone = work < MOST_WORK_ALONE;
+    let start = |margin: &Option<i64>| {
+        let parts = match margin {
+            None => difference::plain(columns, limits.as_deref()),
+            Some(margin) => difference::differences(columns, *margin, &depths, limits.as_deref()),
         };
-        attempt(problem, *plan, &parts, limits.is_some())
+        Start::<W>::new(problem, parts, limits.is_some())
+    };
+    let mut margins: Vec<Option<i64>> = plans.iter().map(|it| it.margin).collect();
+    margins.dedup();
+    margins.sort_unstable();
+    margins.dedup();
+    let starts: Vec<Start<W>> = match alone {
+        true => margins.iter().map(start).collect(),
+        false => margins.par_iter().map(start).collect(),
     };
     let draft = |plan: &Plan| {
-        let draft = attempt(plan);
-        (draft.finish(problem, Exchanges::NONE).price(problem), draft)
+        let at = margins.binary_search(&plan.margin).unwrap_or(0);
+        let draft = starts[at].draft(plan);
+        (draft.price(), draft)
     };
-    // Threads cost more than a small problem does.
-    let drafts: Vec<(u64, Draft)> = match work < 2000 {
+    let drafts: Vec<(u64, Draft<W>)> = match alone {
         true => plans.iter().map(draft).collect(),
         false => plans.par_iter().map(draft).collect(),
     };
     let best = drafts.into_iter().min_by_key(|it| it.0);
-    let best = best
-        .expect("there is always the plain plan")
-        .1
-        .finish(problem, Exchanges::of(problem.effort));
+    let (_, best) = best.expect("there is always the plain plan");
+    let best = best.finish(Exchanges::of(problem.effort));
     if problem.n_in * problem.n_out == 1 {
-        let chain = constant::chain(problem).map(|graph| Candidate::new(graph, problem));
         let most = limits.map_or(u32::MAX, |it| it[0].saturating_sub(depths[0]));
-        let chain = chain.filter(|it| it.depth <= most);
-        if let Some(chain) = chain.filter(|it| it.price(problem) < best.price(problem)) {
-            return chain.graph;
+        let chain = constant::chain(problem).filter(|it| it.depth() <= most);
+        let cost = |it: &AdderGraph| price(it.carry_bits(problem) as u32, it.depth(), 1);
+        if let Some(chain) = chain.filter(|it| cost(it) < cost(&best)) {
+            return chain;
         }
     }
-    best.graph
+    best
 }
 
 fn digit_count(column: &[i128]) -> usize {
@@ -164,13 +195,16 @@ fn plans(problem: &Problem<'_>, work: usize) -> Vec<Plan> {
     let plain = Plan { margin: None, score: Score::Count, seed: 0 };
     let bits = Plan { score: Score::Bits, ..plain };
     let mut plans = vec![plain, bits];
+    let zeros = problem.matrix.iter().filter(|it| **it == 0).count();
     // Comparing all columns is cubic.
     let compared = problem.n_out.saturating_pow(2).saturating_mul(problem.n_in);
     let (margins, seeds): (&[i64], _) = match problem.effort {
         Effort::Fast => return plans,
-        // Where no level is to be lost, no output can wait for another.
+        // Where no level is to be lost, no output can wait for another, and columns that are mostly
+        // zeros have their digits in different places.
         Effort::Normal if compared < 100_000 => match problem.limit {
             Some(0) => (&[], 0),
+            _ if zeros > problem.matrix.len() / 2 => (&[], 0),
             _ if problem.n_out < 12 => (&[5], 0),
             _ => (&[8], 0),
         },
@@ -188,19 +222,19 @@ fn plans(problem: &Problem<'_>, work: usize) -> Vec<Plan> {
 }
 
 /// One input value each, as given.
-fn give_inputs(pool: &mut Pool, problem: &Problem<'_>) -> Vec<u32> {
-    problem.inputs.iter().map(|it| pool.give(it.interval, it.depth)).collect()
+fn give_inputs<W: Whole>(pool: &mut Pool<W>, problem: &Problem<'_>) -> Vec<u32> {
+    problem.inputs.iter().map(|it| pool.give(Span::of(it.interval), it.depth)).collect()
 }
 
-fn attempt(problem: &Problem<'_>, plan: Plan, parts: &Differences, limited: bool) -> Draft {
-    let mut pool = Pool::default();
-    let inputs = give_inputs(&mut pool, problem);
-    // Outputs that others refer to: what they can be is known before how they are made.
-    let given: Vec<u32> = (0..problem.n_out)
-        .map(|j| pool.give(problem.output(j), if limited { parts.budgets[j] } else { 0 }))
-        .collect();
-    let mut columns: Vec<Vec<Term>> = (0..problem.n_out)
-        .map(|j| {
+impl<W: Whole> Start<W> {
+    fn new(problem: &Problem<'_>, parts: Differences, limited: bool) -> Start<W> {
+        let mut pool = Pool::default();
+        let inputs = give_inputs(&mut pool, problem);
+        // Outputs that others refer to: what they can be is known before how they are made.
+        let give =
+            |j| pool.give(Span::of(problem.output(j)), if limited { parts.budgets[j] } else { 0 });
+        let given: Vec<u32> = (0..problem.n_out).map(give).collect();
+        let column = |j: usize| {
             let mut terms = digits::terms(&parts.columns[j], &inputs);
             terms.extend(parts.references[j].iter().map(|it| Term {
                 value: given[it.column],
@@ -208,25 +242,32 @@ fn attempt(problem: &Problem<'_>, plan: Plan, parts: &Differences, limited: bool
                 negate: it.negate,
             }));
             terms
-        })
-        .collect();
-    let room = limited.then(|| {
-        let room = |(terms, budget): (&Vec<Term>, &u32)| {
-            let kraft: u64 = terms.iter().map(|it| 1 << pool.depth(it.value)).sum();
-            (1u64 << budget).saturating_sub(kraft)
         };
-        columns.iter().zip(&parts.budgets).map(room).collect()
-    });
-    let (score, seed) = (plan.score, plan.seed);
-    Sharing { pool: &mut pool, columns: &mut columns, room, score, seed }.run();
-    let (outputs, open) = tails(&mut pool, columns, parts, &given, limited);
-    Draft { pool, inputs, given, outputs, open }
+        let columns: Vec<Vec<Term>> = (0..problem.n_out).map(column).collect();
+        let room = limited.then(|| {
+            let room = |(terms, budget): (&Vec<Term>, &u32)| {
+                let kraft: u64 = terms.iter().map(|it| 1 << pool.depth(it.value)).sum();
+                (1u64 << budget).saturating_sub(kraft)
+            };
+            columns.iter().zip(&parts.budgets).map(room).collect()
+        });
+        let sharing = Sharing::new(pool, columns, room);
+        Start { sharing, parts, inputs, given, limited }
+    }
+
+    /// Carries out a plan.
+    fn draft(&self, plan: &Plan) -> Draft<W> {
+        let (mut pool, columns) = self.sharing.clone().run(plan.score, plan.seed);
+        let (inputs, given) = (self.inputs.clone(), self.given.clone());
+        let (outputs, open) = tails(&mut pool, columns, &self.parts, &given, self.limited);
+        Draft { pool, inputs, given, outputs, open }
+    }
 }
 
 /// Adds up the columns that others wait for, as well as each can be done alone; the others shall be
 /// done as well as they can within the depth of the whole.
-fn tails(
-    pool: &mut Pool,
+fn tails<W: Whole>(
+    pool: &mut Pool<W>,
     mut columns: Vec<Vec<Term>>,
     parts: &Differences,
     given: &[u32],

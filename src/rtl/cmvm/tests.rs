@@ -38,6 +38,31 @@ fn product(problem: &Problem<'_>, x: &[i128]) -> Vec<i128> {
 
 proptest! {
     #[test]
+    fn words_of_64_bits_give_what_those_of_128_give(
+        n_in in 1usize..7,
+        n_out in 1usize..7,
+        weights in prop::collection::vec(-300i128..300, 36),
+        limit in prop::option::of(0u32..3),
+    ) {
+        let matrix = &weights[..n_in * n_out];
+        let inputs = sources(n_in, -130, 125);
+        let problem = Problem { limit, ..problem(matrix, n_out, &inputs) };
+        let columns: Vec<Vec<i128>> = (0..n_out).map(|j| problem.column(j)).collect();
+        let (short, long) = (search::search_in::<i64>, search::search_in::<i128>);
+        prop_assert_eq!(short(&problem, &columns), long(&problem, &columns));
+    }
+
+    #[test]
+    fn wide_sums_are_exact(
+        weights in prop::collection::vec(-(1i128 << 52)..1 << 52, 6),
+        x in prop::collection::vec(-(1i128 << 40)..1 << 40, 3),
+    ) {
+        let inputs = sources(3, -(1 << 40), 1 << 40);
+        let problem = problem(&weights, 2, &inputs);
+        prop_assert_eq!(solve(&problem).apply(&x), product(&problem, &x));
+    }
+
+    #[test]
     fn multiplies_exactly_within_its_limit(
         n_in in 1usize..7,
         n_out in 1usize..7,

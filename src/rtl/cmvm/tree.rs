@@ -4,9 +4,8 @@
 //! shift often saves another bit: first downhill, then over the plain that is left, in turns, for a
 //! fixed number of rounds. The depth never grows beyond the limit.
 
-use super::pool::{Pool, Term, negated_if};
-use crate::rtl::cost::chain_bits;
-use crate::rtl::datapath::Interval;
+use super::pool::{Pool, Term};
+use super::span::{Span, Whole};
 
 /// Parts of more terms than this stay where they are: exchanging them hardly ever helps.
 const LARGEST_PART: u32 = 4;
@@ -18,30 +17,29 @@ const NONE: u32 = u32::MAX;
 
 /// A term or a sum, as [`Pool::add`] would build it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Node {
+struct Node<W> {
     operands: Option<[u32; 2]>,
     parent: u32,
     shift: i32,
     negate: bool,
-    interval: Interval,
+    span: Span<W>,
     /// Carry chain.
     cost: i32,
     depth: u32,
     terms: u32,
 }
 
-impl Node {
+impl<W: Whole> Node<W> {
     /// The sum of two nodes.
-    fn join(x: &Node, y: &Node) -> Node {
+    fn join(x: &Node<W>, y: &Node<W>) -> Node<W> {
         let (low, high) = if x.shift <= y.shift { (x, y) } else { (y, x) };
         let (shift, negate) = (high.shift - low.shift, high.negate != low.negate);
-        let upper = negated_if(high.interval, negate);
-        let (lo, hi) = (upper.lo << shift, upper.hi << shift);
+        let (upper, shift) = (high.span.negated_if(negate), shift as u32);
         Node {
             operands: None,
             parent: NONE,
-            interval: Interval::new(low.interval.lo + lo, low.interval.hi + hi),
-            cost: chain_bits(low.interval, upper, shift as u32, negate) as i32,
+            span: low.span.plus(upper, shift),
+            cost: low.span.chain(upper, shift, negate) as i32,
             depth: x.depth.max(y.depth) + 1,
             terms: x.terms + y.terms,
             ..*low
@@ -51,21 +49,21 @@ impl Node {
 
 /// The last node is the root until parts are exchanged; it stays where it is.
 #[derive(Clone, Debug)]
-pub(super) struct Tree {
-    nodes: Vec<Node>,
+pub(super) struct Tree<W> {
+    nodes: Vec<Node<W>>,
     /// What the last exchange has changed, as it was.
-    before: Vec<(u32, Node)>,
+    before: Vec<(u32, Node<W>)>,
 }
 
-impl Tree {
+impl<W: Whole> Tree<W> {
     /// Terms, not joined yet: nodes `0 .. n`.
-    pub(super) fn new(pool: &Pool, terms: &[Term]) -> Tree {
+    pub(super) fn new(pool: &Pool<W>, terms: &[Term]) -> Tree<W> {
         let leaf = |term: &Term| Node {
             operands: None,
             parent: NONE,
             shift: i32::from(term.shift),
             negate: term.negate,
-            interval: pool.interval(term.value),
+            span: pool.span(term.value),
             cost: 0,
             depth: pool.depth(term.value),
             terms: 1,
@@ -120,12 +118,18 @@ impl Tree {
         }
     }
 
+    /// Full adders, and additions on the longest path.
+    pub(super) fn cost(&self) -> (u32, u32) {
+        let bits = self.nodes.iter().map(|it| it.cost as u32).sum();
+        (bits, self.nodes.last().map_or(0, |it| it.depth))
+    }
+
     fn is_worth_a_try(&self, x: u32, y: u32) -> bool {
         let (a, b) = (&self.nodes[x as usize], &self.nodes[y as usize]);
         a.terms <= LARGEST_PART
             && b.terms <= LARGEST_PART
             && (a.shift - b.shift).abs() <= MOST_APART
-            && (a.shift, a.negate, a.interval) != (b.shift, b.negate, b.interval)
+            && (a.shift, a.negate, a.span) != (b.shift, b.negate, b.span)
             && a.parent != b.parent
             && a.parent != NONE
             && b.parent != NONE
@@ -187,7 +191,7 @@ impl Tree {
     }
 
     /// Builds the sums of the terms that the tree was made of; `None` for none.
-    pub(super) fn build(&self, pool: &mut Pool, terms: &[Term]) -> Option<Term> {
+    pub(super) fn build(&self, pool: &mut Pool<W>, terms: &[Term]) -> Option<Term> {
         // Post-order over an explicit stack: what is open, then what is done.
         let mut open = vec![(self.nodes.len().checked_sub(1)? as u32, false)];
         let mut done: Vec<Term> = Vec::new();
