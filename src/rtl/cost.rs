@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use super::datapath::{Datapath, Interval, Op, Term, ValueId};
 use crate::device::{Resources, adder_luts, compare_luts, multiplier_luts, mux_luts};
-use crate::fixed::bits_of;
 use crate::rtl::truth;
 
 /// Lookup tables of every layer's live operations, by scope.
