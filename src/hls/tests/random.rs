@@ -172,6 +172,16 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             let groups = if n.is_multiple_of(2) { 2 } else { 1 };
             add(builder, name, Argmax { group: n / groups, result }, &[x])
         }
+        10 => {
+            let [batch, rows, columns] = [0, 1, 2].map(|_| random.range(1, 2) as usize);
+            let a = operand(builder, random, "a", batch * rows * n, 60, true);
+            let b = operand(builder, random, "b", batch * columns * n, 60, true);
+            let (Some(a), Some(b)) = (a, b) else { return false };
+            let (products, accum) = (random.below(2) == 0, pool.format(random, 100));
+            let shape = Shape(vec![batch, rows, columns]);
+            let unit = Matmul { batch, rows, columns, sum: n, products, accum, result, shape };
+            add(builder, name, unit, &[a, b])
+        }
         _ => {
             let Some(b) = operand(builder, random, "b", 3, 128, true) else { return false };
             let count = random.range(1, 6) as usize;
@@ -242,7 +252,7 @@ fn lut(
     add(builder, name, Lut { index, table, entry, result }, &[x])
 }
 
-const KINDS: usize = 11;
+const KINDS: usize = 12;
 
 #[test]
 fn every_unit_means_in_cpp_what_it_means() {
