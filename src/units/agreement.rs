@@ -153,9 +153,13 @@ fn mac(formats: &[Format], raw: &[i64], n_in: usize, n_out: usize) -> Mac {
 
 fn lut(formats: &[Format], raw: &[i64], m: usize) -> Lut {
     let input = formats[0];
-    let (index, len) = match raw[0].rem_euclid(3) {
+    let (index, len) = match raw[0].rem_euclid(4) {
         0 => (Index::Raw, 1usize << input.width.min(8)),
         1 => (Index::TopBits, 1 << input.width.min(m as u32)),
+        3 => {
+            let largest = u128::MAX >> (128 - input.width);
+            (Index::Float { bits: m as u32 }, float_code(largest, m as u32) + 1)
+        }
         _ => {
             let negative = raw[1] % 2 == 0;
             (

@@ -32,7 +32,7 @@ pub use clamp::Clamp;
 pub use constant::Constant;
 pub use eltwise::{Binary, Eltwise, Read};
 pub use input::Input;
-pub use lut::{Index, Lut};
+pub use lut::{Index, Lut, float_code};
 pub use mac::Mac;
 pub use matmul::Matmul;
 pub use rectify::Rectify;

@@ -236,13 +236,17 @@ fn lut(
     let ty = builder.ty(x).clone();
     let widths = || (0..ty.elements()).map(|it| ty.format(it).width);
     let (narrowest, widest) = (widths().min().unwrap_or(1), widths().max().unwrap_or(1));
-    let (index, entries) = match random.below(3) {
+    let (index, entries) = match random.below(4) {
         0 => {
             let entries = random.pick(&[16, 64, 100, 1]);
             let log2_range = random.range(0, 6) as u32;
             let offset = random.pick(&[0, 8, entries as i64 / 2, -3, 1000]);
             let negative = random.below(2) == 0;
             (Index::Range { log2_range, offset, negative }, entries)
+        }
+        2 if narrowest == widest => {
+            let bits = random.below(4) as u32;
+            (Index::Float { bits }, float_code(u128::MAX >> (128 - widest), bits) + 1)
         }
         1 => (Index::TopBits, 1 << random.below(narrowest.min(7) as usize + 1)),
         _ if widest <= 8 => (Index::Raw, 1 << widest),

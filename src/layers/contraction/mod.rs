@@ -1,6 +1,7 @@
 //! Sums of products over shared axes: einsums of two tensors, matrix products, attention.
 
 mod attention;
+mod build;
 mod einsum;
 mod keras;
 

@@ -7,7 +7,7 @@ use crate::layers::testing::{Bench, Noise, check_datapath, run};
 const INPUT: Format = Format::signed(16, 6);
 
 fn bench(group: usize, kind: SoftmaxKind) -> Bench {
-    let mut bench = Bench::new(Softmax { group }, INPUT, &[group]);
+    let mut bench = Bench::new(Softmax::new(group), INPUT, &[group]);
     bench.settings.softmax = kind;
     bench
 }
@@ -81,7 +81,7 @@ fn a_sum_saturates_in_hls4ml_only() {
 #[test]
 fn every_row_is_a_softmax_of_its_own() {
     for kind in [SoftmaxKind::Stable, SoftmaxKind::Legacy, SoftmaxKind::Argmax] {
-        let mut rows = Bench::new(Softmax { group: 3 }, INPUT, &[4, 3]);
+        let mut rows = Bench::new(Softmax::new(3), INPUT, &[4, 3]);
         rows.settings.softmax = kind;
         let sample = Noise::new(5).samples(1, 12, 3.0, INPUT).remove(0);
         let all = rows.floats(std::slice::from_ref(&sample)).remove(0);
