@@ -11,6 +11,9 @@ use crate::graph::NodeId;
 use crate::precision::Span;
 use crate::units::{Index, Lut, Requantize, float_code};
 
+/// Bits to which powers of inputs have to be precise, relative to their size.
+const RELATIVE_BITS: i32 = 11;
+
 /// Most address bits of a table.
 const MAX_BITS: u32 = 20;
 
@@ -112,9 +115,15 @@ impl Lookup {
         self.address
     }
 
-    /// All values, unrounded.
-    pub(super) fn all(&self) -> &[f64] {
-        &self.values
+    /// The format that holds even the smallest value to some bits, or nearly that.
+    pub(super) fn relative(&self) -> Format {
+        let span = self.values();
+        let sizes = self.values.iter().map(|it| it.abs()).filter(|it| *it > 0.0);
+        let least = sizes.fold(f64::INFINITY, f64::min).clamp(1e-30, 1e30);
+        let frac = RELATIVE_BITS - least.log2().floor() as i32;
+        let int_bits = span.int_bits();
+        let width = (int_bits + frac).clamp(2, 40);
+        Format { signed: span.lo < 0.0, ..Format::signed(width as u32, int_bits) }.rounded()
     }
 
     /// The range of all values, unrounded.

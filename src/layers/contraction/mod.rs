@@ -4,5 +4,7 @@ mod attention;
 mod build;
 mod einsum;
 mod keras;
+#[cfg(test)]
+mod tests;
 
 pub use einsum::Einsum;

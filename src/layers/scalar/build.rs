@@ -112,20 +112,6 @@ impl Scalar {
     }
 }
 
-/// Bits to which powers have to be precise, relative to their size.
-const PRECISE: i32 = 11;
-
-/// The format that holds the smallest of positive values to some bits, or nearly that.
-fn relative(values: &[f64]) -> Format {
-    let span = Span::around(values.iter().copied());
-    let sizes = values.iter().map(|it| it.abs()).filter(|it| *it > 0.0);
-    let least = sizes.fold(f64::INFINITY, f64::min).max(1e-30).min(1e30);
-    let frac = PRECISE - least.log2().floor() as i32;
-    let int_bits = span.int_bits();
-    let width = (int_bits + frac).clamp(2, 40);
-    Format { signed: span.lo < 0.0, ..Format::signed(width as u32, int_bits) }.rounded()
-}
-
 impl Pointwise for Scalar {
     fn kind(&self) -> &'static str {
         "Activation"
@@ -143,8 +129,7 @@ impl Pointwise for Scalar {
         match (role, plan) {
             (Role::Table, Plan::Exact) => Typed::new(Format::unsigned(1, 1), "not used"),
             (Role::Table, Plan::Float { table, .. }) if powers => {
-                let format = relative(table.all());
-                Typed::new(format, "powers of inputs of all sizes")
+                Typed::new(table.relative(), "powers of inputs of all sizes")
             }
             (
                 Role::Table,

@@ -140,3 +140,21 @@ fn default_types_are_as_small_as_their_values() {
         .map(|it| it.replace("accum fixed", "accum ufixed<22,5>"))
     );
 }
+
+#[test]
+fn hidden_elements_get_nothing() {
+    let hidden = [false, true, true, false, false, true, true, true, true];
+    let softmax = Softmax::masked(3, hidden.into_iter());
+    // A group of nothing but hidden elements hides none.
+    let kept = softmax.hidden.clone().unwrap();
+    assert_eq!(kept[..], [false, true, true, false, false, true, false, false, false]);
+    for kind in [SoftmaxKind::Stable, SoftmaxKind::Legacy, SoftmaxKind::Argmax] {
+        let mut bench = Bench::new(softmax.clone(), INPUT, &[2, 3, 3]);
+        bench.settings.softmax = kind;
+        let samples = Noise::new(4).samples(50, 18, 20.0, INPUT);
+        assert!(bench.checked_error(&samples) < 0.005, "{kind:?}");
+        for found in bench.floats(&samples) {
+            assert!(found.iter().enumerate().all(|(at, it)| !kept[at % 9] || *it == 0.0));
+        }
+    }
+}
