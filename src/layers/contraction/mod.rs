@@ -1,7 +1,10 @@
 //! Sums of products over shared axes: einsums of two tensors, matrix products, attention.
 
 mod attention;
+mod build;
 mod einsum;
 mod keras;
+#[cfg(test)]
+mod tests;
 
 pub use einsum::Einsum;
