@@ -1,8 +1,6 @@
 //! Model files: bytes in, [`RawModel`] out. The only place that knows file formats.
 
 pub mod keras;
-#[cfg(test)]
-mod mutation;
 mod number;
 pub mod onnx;
 pub mod torch;

@@ -7,7 +7,7 @@ use zip::read::{ArchiveOffset, Config};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::{Random, damage, damage_structure, json};
+use super::{Random, damage, damage_structure, json, torch};
 
 /// The members of an archive, in its order.
 pub(super) struct Members(Vec<Member>);
@@ -47,7 +47,10 @@ impl Members {
         };
         let chosen = &self.0[at];
         let changed = match &chosen.json {
-            Some(value) if random.below(8) > 0 => json::mutated(value, random).to_string().into(),
+            Some(value) if random.below(8) > 0 => {
+                let graph = if random.below(3) == 0 { torch::rewired(value, random) } else { None };
+                graph.unwrap_or_else(|| json::mutated(value, random)).to_string().into()
+            }
             _ if chosen.name.ends_with(".h5") => damage_structure(random, &chosen.bytes),
             _ => damage(random, &chosen.bytes),
         };

@@ -6,6 +6,7 @@
 
 mod archive;
 mod json;
+mod torch;
 mod wire;
 
 use std::path::PathBuf;
