@@ -19,6 +19,10 @@ const MAX_OBJECTS: usize = 100_000;
 const MAX_TEXT: usize = 64 << 20;
 /// Elements of all weights together, shared ones counted at each use.
 const MAX_ELEMENTS: u64 = 32 << 20;
+/// Elements that the weights of any file may have, and on top of that per byte: packed chunks hold
+/// more than the file does, chunks that are not there hold anything.
+const LEAST_ELEMENTS: u64 = 1 << 20;
+const ELEMENTS_PER_BYTE: u64 = 16;
 /// Groups of training state at the root; they hold nothing that is needed.
 const TRAINING: [&str; 3] = ["optimizer_weights", "optimizer", "metrics"];
 /// The attributes Keras uses; long lists are split into `weight_names0`, `weight_names1` ...
@@ -33,6 +37,7 @@ pub(super) struct H5 {
     /// Paths only: an open dataset takes a kilobyte.
     datasets: BTreeSet<String>,
     elements: Cell<u64>,
+    limit: u64,
 }
 
 /// Whether the bytes are an HDF5 file; its signature may follow a user block of 512 * 2^n bytes.
@@ -46,14 +51,16 @@ pub(super) fn is_hdf5(bytes: &[u8]) -> bool {
 impl H5 {
     /// Lists a file; no weights are read yet.
     pub(super) fn open(bytes: Vec<u8>) -> Result<H5, KerasError> {
+        let size = bytes.len() as u64;
+        let limit = (LEAST_ELEMENTS + ELEMENTS_PER_BYTE * size).min(MAX_ELEMENTS);
         let options = OpenOptions::default()
             .with_max_chunk_bytes(64 << 20)
-            .with_max_read_bytes(512 << 20)
+            .with_max_read_bytes(8 * limit as usize)
             .with_max_object_header_bytes(16 << 20);
         let file = Hdf5File::from_vec_with_options(bytes, options).map_err(damaged)?;
         let root = file.root_group().map_err(damaged)?;
         let elements = Cell::new(0);
-        let mut h5 = H5 { groups: BTreeMap::new(), datasets: BTreeSet::new(), elements };
+        let mut h5 = H5 { groups: BTreeMap::new(), datasets: BTreeSet::new(), elements, limit };
         h5.list(root, String::new(), 0, &mut 0)?;
         Ok(h5)
     }
@@ -141,9 +148,9 @@ impl H5 {
         let dataset = &dataset.map_err(damaged)?;
         let count = dataset.num_elements().map_err(damaged)?;
         let total = self.elements.get().saturating_add(count);
-        if total > MAX_ELEMENTS {
+        if total > self.limit {
             let what = "the sum of all weights";
-            return Err(KerasError::TooLarge { what, limit: MAX_ELEMENTS, unit: "elements" });
+            return Err(KerasError::TooLarge { what, limit: self.limit, unit: "elements" });
         }
         self.elements.set(total);
         match numbers(dataset) {

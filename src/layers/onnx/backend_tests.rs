@@ -9,7 +9,7 @@
 
 #![allow(clippy::print_stderr, reason = "a test that skips must say so")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -154,10 +154,6 @@ fn unclaimed(model: &[u8]) -> Vec<String> {
     ops.filter(|it| !claimed.contains(&**it)).collect()
 }
 
-/// Counts of a folder: right, refused for an operator, refused for how it is used, apart.
-#[derive(Default)]
-struct Counts([usize; 4]);
-
 /// What is refused, in one line: the problem of each node without its name.
 fn brief(text: &str) -> String {
     let problems = text.lines().filter(|it| !it.starts_with(' '));
@@ -178,62 +174,62 @@ fn suite() -> Option<PathBuf> {
     None
 }
 
+/// All cases of a folder, in order.
+fn outcomes(folder: &Path) -> Vec<(String, Outcome, Vec<String>)> {
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|it| panic!("{}: {it}", folder.display()));
+    let mut folders: Vec<PathBuf> = entries.flatten().map(|it| it.path()).collect();
+    folders.sort();
+    let outcome = |folder: &PathBuf| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match Case::read(folder) {
+            Ok(case) => (name, case.outcome(), unclaimed(&case.model)),
+            Err(apart) => (name, apart, Vec::new()),
+        }
+    };
+    folders.par_iter().map(outcome).collect()
+}
+
 #[test]
 fn operator_tests_of_onnx() {
     let Some(root) = suite() else { return };
     let mut table =
-        "| folder | right | operator refused | its use refused | no batch or no numbers |\n\
+        "| folder | right | operator refused | its use refused | no batch or numbers |\n\
                      |---|---:|---:|---:|---:|\n"
             .to_owned();
-    let (mut refused, mut faults) = (String::new(), Vec::new());
+    let (mut refused, mut faults) = (BTreeMap::<String, Vec<String>>::new(), Vec::new());
+    let list = std::env::var_os("NN2RTL_ONNX_LIST").is_some();
     for kind in FOLDERS {
-        let entries = std::fs::read_dir(root.join(kind)).unwrap();
-        let mut folders: Vec<PathBuf> = entries.flatten().map(|it| it.path()).collect();
-        folders.sort();
-        let outcome = |folder: &PathBuf| match Case::read(folder) {
-            Ok(case) => (case.outcome(), unclaimed(&case.model)),
-            Err(apart) => (apart, Vec::new()),
-        };
-        let outcomes: Vec<_> = folders.par_iter().map(outcome).collect();
-        let mut counts = Counts::default();
-        for (folder, (outcome, unclaimed)) in folders.iter().zip(outcomes) {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let mut counts = [0; 4];
+        for (name, outcome, unclaimed) in outcomes(&root.join(kind)) {
+            let name = format!("{kind}/{name}");
             let at = match outcome {
                 Outcome::Right => 0,
-                Outcome::Wrong(text) => {
-                    faults.push(format!("{kind}/{name}: {text}"));
-                    continue;
-                }
-                Outcome::Refused(text) if !unclaimed.is_empty() => {
-                    // By its name, or for what makes it out of reach for a network.
-                    if !unclaimed.iter().any(|it| text.contains(&**it)) {
-                        writeln!(
-                            refused,
-                            "{kind}/{name} [{}]: {}",
-                            unclaimed.join(" "),
-                            brief(&text)
-                        )
-                        .unwrap();
-                    }
-                    1
-                }
+                // By the name of the operator.
+                Outcome::Refused(text) if unclaimed.iter().any(|it| text.contains(&**it)) => 1,
                 Outcome::Refused(text) => {
-                    writeln!(refused, "{kind}/{name}: {}", brief(&text)).unwrap();
+                    refused.entry(brief(&text)).or_default().push(name);
                     2
                 }
                 Outcome::Apart(why) => {
-                    if std::env::var_os("NN2RTL_ONNX_LIST").is_some() && unclaimed.is_empty() {
-                        eprintln!("apart {kind}/{name}: {why}");
+                    if list && unclaimed.is_empty() {
+                        eprintln!("apart {name}: {why}");
                     }
                     3
                 }
+                Outcome::Wrong(text) => {
+                    faults.push(format!("{name}: {text}"));
+                    continue;
+                }
             };
-            counts.0[at] += 1;
+            counts[at] += 1;
         }
-        let Counts([right, operator, r#use, apart]) = counts;
-        writeln!(table, "| {kind} | {right} | {operator} | {} | {apart} |", r#use).unwrap();
+        let [right, operator, its_use, apart] = counts;
+        writeln!(table, "| {kind} | {right} | {operator} | {its_use} | {apart} |").unwrap();
     }
     eprintln!("{table}");
     assert!(faults.is_empty(), "{} wrong\n{}", faults.len(), faults.join("\n"));
+    let line = |(why, names): (&String, &Vec<String>)| format!("{why}: {}\n", names.join(" "));
+    let refused: String = refused.iter().map(line).collect();
     expect_file!["../../../tests/golden/onnx-tests.txt"].assert_eq(&format!("{table}\n{refused}"));
 }

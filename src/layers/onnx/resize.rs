@@ -179,8 +179,8 @@ fn resize(
             Ok(Imported::unary(Take { kind: "UpSampling2D", places }))
         }
         "linear" | "bilinear" => {
-            if axes.iter().any(|it| it.extent * it.length > 1 << 24) {
-                return Err(cx.value_error("sizes", "a long axis", "2^24 pairs of elements"));
+            if axes.iter().any(|it| it.extent * it.length > 1 << 22) {
+                return Err(cx.value_error("sizes", "a long axis", "2^22 pairs of elements"));
             }
             let rank = cx.shape(0)?.0.len();
             let mut made = Imported::default();

@@ -12,7 +12,7 @@ use crate::source::Tensor;
 /// Places of one axis are listed one by one: a bound on how many.
 pub(in crate::layers) const MAX_PLACES: usize = 1 << 20;
 /// A bound on the entries of the matrix that interpolates along an axis.
-const MAX_ENTRIES: usize = 1 << 24;
+const MAX_ENTRIES: usize = 1 << 22;
 
 /// Elements at given places of given axes; one place may be read often.
 #[derive(Clone, Debug, PartialEq)]
