@@ -81,6 +81,7 @@ pub mod error;
 mod external;
 mod fold;
 mod graph;
+mod integers;
 mod layout;
 mod proto;
 mod shape;
