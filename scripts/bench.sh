@@ -3,7 +3,8 @@
 # out/bench/*.md (and the numbers to *.json). Fetches the peers into .tools/peers first.
 #
 #   scripts/bench.sh                   all of them: hours on two cores
-#   BENCH="cmvm models" scripts/bench.sh   some of: cmvm models fmax calibrate datapath tables_logic
+#   BENCH="cmvm models" scripts/bench.sh   some of: cmvm models fmax calibrate datapath
+#                                      tables_logic import fuzz
 #
 #   NN2RTL      the binary; default: target/release/nn2rtl
 #   BENCH_ARGS  given to every Python script as well, such as "--seeds 1"
@@ -22,7 +23,7 @@ python() { KERAS_BACKEND=jax "$tools/peers/bin/python" "$@"; }
 say() { printf 'bench: %s\n' "$*"; }
 
 failed=0
-for bench in ${BENCH:-cmvm models fmax calibrate datapath tables_logic}; do
+for bench in ${BENCH:-cmvm models fmax calibrate datapath tables_logic import fuzz}; do
   say "$bench -> $out/$bench.md"
   # shellcheck disable=SC2086 # BENCH_ARGS holds several words
   case $bench in
@@ -48,6 +49,9 @@ for bench in ${BENCH:-cmvm models fmax calibrate datapath tables_logic}; do
       else
         say "no such bench in this version"
       fi
+      ;;
+    import | fuzz)
+      cargo bench --bench "$bench" | tee "$out/$bench.md"
       ;;
     *)
       say "no bench $bench"

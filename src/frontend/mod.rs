@@ -1,8 +1,6 @@
 //! Model files: bytes in, [`RawModel`] out. The only place that knows file formats.
 
 pub mod keras;
-#[cfg(test)]
-mod mutation;
 mod number;
 pub mod onnx;
 pub mod torch;
@@ -41,29 +39,34 @@ pub enum LoadError {
 /// Files that cannot be read or are damaged, and everything in them that is not supported.
 pub fn load(model: &Path, weights: Option<&Path>) -> Result<RawModel> {
     let name = model.display().to_string();
-    let at = Origin::new(&name, "");
     let bytes = read(model)?;
-    if onnx::is_onnx(&bytes) {
-        if weights.is_some() {
-            return Err(LoadError::Weights).locate(&at);
-        }
-        return onnx::load_beside(&name, &bytes, model.parent());
-    }
-    if torch::is_torch(&bytes) {
-        if weights.is_some() {
-            return Err(LoadError::Weights).locate(&at);
-        }
-        return torch::load(&name, &bytes);
+    let Some(weights) = weights else { return decode(&name, bytes, None, model.parent()) };
+    let file = weights.display().to_string();
+    decode(&name, bytes, Some((&file, read(weights)?)), model.parent())
+}
+
+/// Reads a model that is in memory, with the name of each file for messages; `folder` is where an
+/// ONNX model may have weights outside of itself.
+///
+/// # Errors
+/// As [`load`].
+pub fn decode(
+    name: &str,
+    bytes: Vec<u8>,
+    weights: Option<(&str, Vec<u8>)>,
+    folder: Option<&Path>,
+) -> Result<RawModel> {
+    let at = Origin::new(name, "");
+    let onnx = onnx::is_onnx(&bytes);
+    if onnx || torch::is_torch(&bytes) {
+        return match (onnx, weights) {
+            (_, Some(_)) => Err(LoadError::Weights).locate(&at),
+            (true, None) => onnx::load_beside(name, bytes, folder),
+            (false, None) => torch::load(name, &bytes),
+        };
     }
     if keras::is_keras(&bytes) {
-        let weights = weights
-            .map(|it| Ok::<_, crate::error::Problems>((it.display().to_string(), read(it)?)));
-        let weights = weights.transpose()?;
-        return keras::load(
-            &name,
-            &bytes,
-            weights.as_ref().map(|it| (it.0.as_str(), it.1.as_slice())),
-        );
+        return keras::load_owned(name, bytes, weights);
     }
     Err(Problem::at(&at, LoadError::Unknown).into())
 }

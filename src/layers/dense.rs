@@ -60,6 +60,10 @@ fn import_gemm(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let alpha = cx.attrs().float("alpha", 1.0)?;
     let beta = cx.attrs().float("beta", 1.0)?;
     // Operand A is data [1, K]: with the batch axis it cannot be transposed.
+    if cx.node.version < 7 {
+        // The bias broadcasts or fits as it is: its shape decides.
+        cx.attrs().ignore(&["broadcast"]);
+    }
     if cx.attrs().int("transA", 0)? != 0 {
         return Err(cx.value_error("transA", 1, "0"));
     }

@@ -63,6 +63,13 @@ fn import_onnx(cx: &Import<'_>) -> Result<Imported, LayerError> {
         Some(1) if found.len() == shape.len() + 1 => {
             slope.index_axis(ndarray::Axis(0), 0).to_owned()
         }
+        // One for each channel, the first axis of a sample; since opset 7 it broadcasts from behind.
+        Some(channels) if cx.node.version < 7 && found.len() == 1 && *channels > 1 => {
+            let mut along = vec![1; shape.len().max(1)];
+            along[0] = *channels;
+            let along = slope.to_shape(along).map(|it| it.to_owned());
+            along.unwrap_or_else(|_| slope.clone())
+        }
         _ => slope.clone(),
     };
     let layer = PRelu::broadcast(slope, &shape);

@@ -8,6 +8,10 @@ mod engines;
 mod errors;
 mod golden;
 mod hgq;
+#[allow(dead_code, reason = "shared with the tests of the frontends")]
+#[path = "../frontends/models.rs"]
+mod models;
 mod qkeras;
+mod shared;
 mod support;
 mod tidy;

@@ -379,5 +379,8 @@ fn readme_block(name: &str, want: &str, required: bool) {
 fn readme_is_current() {
     readme_block("layers", &layer_table(), true);
     readme_block("formats", &format_list(), true);
+    // The test of the operators keeps the file, this one the table at its top.
+    let operators = std::fs::read_to_string(own("tests/golden/onnx-tests.txt")).unwrap();
+    readme_block("onnx-tests", operators.split("\n\n").next().unwrap_or_default(), true);
     readme_block("devices", &device_table(), false);
 }

@@ -13,6 +13,13 @@ use super::json;
 /// Largest weights file; a model for an FPGA is far below.
 const MAX_WEIGHTS: u64 = 512 << 20;
 
+/// What a file of any size may unpack to: its JSON, its weights.
+const LEAST_JSON: u64 = 1 << 20;
+const LEAST_WEIGHTS: u64 = 16 << 20;
+
+/// What it may unpack to on top of that, per byte: a bomb has a thousand, no model has thirty.
+const PER_BYTE: u64 = 64;
+
 /// The members of a `.keras` file.
 pub(super) struct Members {
     /// `metadata.json`, if there.
@@ -36,9 +43,12 @@ pub(super) fn is_zip(bytes: &[u8]) -> bool {
 /// Unpacks a `.keras` file.
 pub(super) fn unpack(bytes: &[u8]) -> Result<Members, KerasError> {
     let mut zip = open(bytes)?;
-    let config = member(&mut zip, "config.json", json::MAX_JSON as u64)?;
-    let metadata = member(&mut zip, "metadata.json", json::MAX_JSON as u64)?;
-    let weights = member(&mut zip, "model.weights.h5", MAX_WEIGHTS)?;
+    let budget = PER_BYTE * bytes.len() as u64;
+    let json = (LEAST_JSON + budget).min(json::MAX_JSON as u64);
+    let config = member(&mut zip, "config.json", json)?;
+    let metadata = member(&mut zip, "metadata.json", json)?;
+    let limit = (LEAST_WEIGHTS + budget).min(MAX_WEIGHTS);
+    let weights = member(&mut zip, "model.weights.h5", limit)?;
     match (config, weights) {
         (None, _) => Err(KerasError::NoMember { member: "config.json" }),
         (_, None) if zip.index_for_name("model.weights.json").is_some() => Err(KerasError::Sharded),

@@ -4,7 +4,7 @@
 //! leave the file are not followed (the reader has no resolver).
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
@@ -19,6 +19,10 @@ const MAX_OBJECTS: usize = 100_000;
 const MAX_TEXT: usize = 64 << 20;
 /// Elements of all weights together, shared ones counted at each use.
 const MAX_ELEMENTS: u64 = 32 << 20;
+/// Elements that the weights of any file may have, and on top of that per byte: packed chunks hold
+/// more than the file does, chunks that are not there hold anything.
+const LEAST_ELEMENTS: u64 = 1 << 20;
+const ELEMENTS_PER_BYTE: u64 = 16;
 /// Groups of training state at the root; they hold nothing that is needed.
 const TRAINING: [&str; 3] = ["optimizer_weights", "optimizer", "metrics"];
 /// The attributes Keras uses; long lists are split into `weight_names0`, `weight_names1` ...
@@ -29,9 +33,11 @@ type Texts = BTreeMap<String, Vec<String>>;
 
 /// The content of an HDF5 file; paths have no leading slash.
 pub(super) struct H5 {
-    groups: BTreeMap<String, Texts>,
-    datasets: BTreeMap<String, Dataset>,
+    groups: BTreeMap<String, (Group, Texts)>,
+    /// Paths only: an open dataset takes a kilobyte.
+    datasets: BTreeSet<String>,
     elements: Cell<u64>,
+    limit: u64,
 }
 
 /// Whether the bytes are an HDF5 file; its signature may follow a user block of 512 * 2^n bytes.
@@ -44,29 +50,31 @@ pub(super) fn is_hdf5(bytes: &[u8]) -> bool {
 
 impl H5 {
     /// Lists a file; no weights are read yet.
-    pub(super) fn open(bytes: &[u8]) -> Result<H5, KerasError> {
+    pub(super) fn open(bytes: Vec<u8>) -> Result<H5, KerasError> {
+        let size = bytes.len() as u64;
+        let limit = (LEAST_ELEMENTS + ELEMENTS_PER_BYTE * size).min(MAX_ELEMENTS);
         let options = OpenOptions::default()
             .with_max_chunk_bytes(64 << 20)
-            .with_max_read_bytes(512 << 20)
+            .with_max_read_bytes(8 * limit as usize)
             .with_max_object_header_bytes(16 << 20);
-        let file = Hdf5File::from_bytes_with_options(bytes, options).map_err(damaged)?;
+        let file = Hdf5File::from_vec_with_options(bytes, options).map_err(damaged)?;
         let root = file.root_group().map_err(damaged)?;
         let elements = Cell::new(0);
-        let mut h5 = H5 { groups: BTreeMap::new(), datasets: BTreeMap::new(), elements };
-        h5.list(&root, String::new(), 0, &mut 0)?;
+        let mut h5 = H5 { groups: BTreeMap::new(), datasets: BTreeSet::new(), elements, limit };
+        h5.list(root, String::new(), 0, &mut 0)?;
         Ok(h5)
     }
 
     fn list(
         &mut self,
-        group: &Group,
+        group: Group,
         path: String,
         depth: usize,
         text: &mut usize,
     ) -> Result<(), KerasError> {
         let (groups, datasets) = group.members().map_err(damaged)?;
         for dataset in datasets {
-            self.datasets.insert(join(&path, dataset.name()), dataset);
+            self.datasets.insert(join(&path, dataset.name()));
         }
         let limit = MAX_DEPTH as u64;
         for child in groups {
@@ -76,9 +84,11 @@ impl H5 {
             if depth == MAX_DEPTH {
                 return Err(KerasError::TooLarge { what: "HDF5 tree", limit, unit: "levels" });
             }
-            self.list(&child, join(&path, child.name()), depth + 1, text)?;
+            let path = join(&path, child.name());
+            self.list(child, path, depth + 1, text)?;
         }
-        self.groups.insert(path, texts(group, text)?);
+        let texts = texts(&group, text)?;
+        self.groups.insert(path, (group, texts));
         if self.groups.len() + self.datasets.len() > MAX_OBJECTS {
             let limit = MAX_OBJECTS as u64;
             return Err(KerasError::TooLarge { what: "HDF5 tree", limit, unit: "objects" });
@@ -93,12 +103,12 @@ impl H5 {
 
     /// A text attribute of a group.
     pub(super) fn text(&self, group: &str, name: &str) -> Option<&str> {
-        self.groups.get(group)?.get(name)?.first().map(String::as_str)
+        self.groups.get(group)?.1.get(name)?.first().map(String::as_str)
     }
 
     /// A list attribute of a group, put together again if it was split.
     pub(super) fn texts(&self, group: &str, name: &str) -> Option<Vec<&str>> {
-        let attributes = self.groups.get(group)?;
+        let (_, attributes) = self.groups.get(group)?;
         if let Some(all) = attributes.get(name) {
             return Some(all.iter().map(String::as_str).collect());
         }
@@ -110,32 +120,37 @@ impl H5 {
 
     /// Paths of all datasets, in order of their text.
     pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
-        self.datasets.keys().map(String::as_str)
+        self.datasets.iter().map(String::as_str)
     }
 
     /// Paths of the datasets below a group, relative to it.
     pub(super) fn below(&self, group: &str) -> Vec<&str> {
         let from = format!("{group}/");
-        self.datasets
-            .range(from.clone()..)
-            .map_while(|(path, _)| path.strip_prefix(&from))
-            .collect()
+        self.datasets.range(from.clone()..).map_while(|path| path.strip_prefix(&from)).collect()
+    }
+
+    /// The dataset of a path, opened anew; `None` if there is none.
+    fn find(&self, path: &str) -> Option<Result<Dataset, Error>> {
+        self.datasets.get(path)?;
+        let (group, name) = path.rsplit_once('/').unwrap_or(("", path));
+        Some(self.groups.get(group)?.0.dataset(name))
     }
 
     /// The dataset of a path.
-    pub(super) fn dataset(&self, path: &str) -> Option<&Dataset> {
-        self.datasets.get(path)
+    pub(super) fn dataset(&self, path: &str) -> Option<Dataset> {
+        self.find(path)?.ok()
     }
 
     /// Reads a weight; `None` if there is no such dataset.
     pub(super) fn read(&self, path: &str) -> Result<Option<Tensor>, KerasError> {
-        let Some(dataset) = self.datasets.get(path) else { return Ok(None) };
+        let Some(dataset) = self.find(path) else { return Ok(None) };
         let damaged = |it| KerasError::Dataset { path: path.to_owned(), source: cause(it) };
+        let dataset = &dataset.map_err(damaged)?;
         let count = dataset.num_elements().map_err(damaged)?;
         let total = self.elements.get().saturating_add(count);
-        if total > MAX_ELEMENTS {
+        if total > self.limit {
             let what = "the sum of all weights";
-            return Err(KerasError::TooLarge { what, limit: MAX_ELEMENTS, unit: "elements" });
+            return Err(KerasError::TooLarge { what, limit: self.limit, unit: "elements" });
         }
         self.elements.set(total);
         match numbers(dataset) {

@@ -55,8 +55,17 @@ pub fn is_keras(bytes: &[u8]) -> bool {
 
 /// Reads a Keras model; `weights` is the separate weights file (name and content) of a JSON model.
 pub fn load(file: &str, bytes: &[u8], weights: Option<(&str, &[u8])>) -> Result<RawModel> {
+    load_owned(file, bytes.to_vec(), weights.map(|it| (it.0, it.1.to_vec())))
+}
+
+/// [`load`] without a copy of the file.
+pub(super) fn load_owned(
+    file: &str,
+    bytes: Vec<u8>,
+    weights: Option<(&str, Vec<u8>)>,
+) -> Result<RawModel> {
     let Parts { version, formats, config, weights } = open(file, bytes, weights)?;
-    let model = model::read(file, version, &config)?;
+    let model = model::read(file, version, config)?;
     let mut graph = Graph::new(file, version, weights.as_ref(), &model);
     let outputs = graph.outermost(&model);
     let Graph { inputs, nodes, problems, .. } = graph;
@@ -72,14 +81,14 @@ pub fn load(file: &str, bytes: &[u8], weights: Option<(&str, &[u8])>) -> Result<
 }
 
 /// Tells the containers apart.
-fn open(file: &str, bytes: &[u8], weights: Option<(&str, &[u8])>) -> Result<Parts> {
+fn open(file: &str, bytes: Vec<u8>, weights: Option<(&str, Vec<u8>)>) -> Result<Parts> {
     let at = |what| problem(file, "", what);
-    let parts = if archive::is_zip(bytes) {
+    let parts = if archive::is_zip(&bytes) {
         open_archive(bytes)
-    } else if h5::is_hdf5(bytes) {
+    } else if h5::is_hdf5(&bytes) {
         open_hdf5(bytes)
-    } else if is_json(bytes) {
-        return open_json(file, bytes, weights);
+    } else if is_json(&bytes) {
+        return open_json(file, &bytes, weights);
     } else {
         Err(KerasError::UnknownContainer)
     };
@@ -91,18 +100,19 @@ fn open(file: &str, bytes: &[u8], weights: Option<(&str, &[u8])>) -> Result<Part
     }
 }
 
-fn open_archive(bytes: &[u8]) -> std::result::Result<Parts, KerasError> {
-    let members = archive::unpack(bytes)?;
+fn open_archive(bytes: Vec<u8>) -> std::result::Result<Parts, KerasError> {
+    let members = archive::unpack(&bytes)?;
+    drop(bytes);
     let config = json::parse(&members.config)?;
     let metadata = members.metadata.map(|it| json::parse(&it)).transpose()?;
     let given = metadata.as_ref().and_then(|it| it.get("keras_version")).and_then(Value::as_str);
     let version = version(given, &config)?;
-    let weights = Weights::new(H5::open(&members.weights)?, true)?;
+    let weights = Weights::new(H5::open(members.weights)?, true)?;
     let formats = ["Keras 2 archive (.keras)", "Keras 3 archive (.keras)"];
     Ok(Parts { version, formats, config, weights: Some(weights) })
 }
 
-fn open_hdf5(bytes: &[u8]) -> std::result::Result<Parts, KerasError> {
+fn open_hdf5(bytes: Vec<u8>) -> std::result::Result<Parts, KerasError> {
     let h5 = H5::open(bytes)?;
     let text = h5.text("", "model_config").ok_or(KerasError::WeightsOnly)?;
     let config = json::parse(text.as_bytes())?;
@@ -112,7 +122,7 @@ fn open_hdf5(bytes: &[u8]) -> std::result::Result<Parts, KerasError> {
     Ok(Parts { version, formats, config, weights: Some(weights) })
 }
 
-fn open_json(file: &str, bytes: &[u8], weights: Option<(&str, &[u8])>) -> Result<Parts> {
+fn open_json(file: &str, bytes: &[u8], weights: Option<(&str, Vec<u8>)>) -> Result<Parts> {
     let at = Origin::new(file, "");
     let config = json::parse(bytes).locate(&at)?;
     let given = config.get("keras_version").and_then(Value::as_str);
@@ -120,7 +130,7 @@ fn open_json(file: &str, bytes: &[u8], weights: Option<(&str, &[u8])>) -> Result
     let Some((weights_file, bytes)) = weights else {
         return Err(problem(file, "", KerasError::NoWeights).into());
     };
-    let open = || match h5::is_hdf5(bytes) {
+    let open = || match h5::is_hdf5(&bytes) {
         true => Weights::new(H5::open(bytes)?, false),
         false => Err(KerasError::NotWeights),
     };

@@ -85,9 +85,9 @@ impl Model {
 }
 
 /// Reads the top of a configuration, `{"class_name": ..., "config": ...}`.
-pub(super) fn read(file: &str, version: i64, value: &Value) -> Result<Model> {
+pub(super) fn read(file: &str, version: i64, mut value: Value) -> Result<Model> {
     let mut reader = Reader { file, version, problems: Problems::default() };
-    let model = reader.top(value);
+    let model = reader.top(&mut value);
     match (model, reader.problems) {
         (Some(model), problems) => problems.into_result(model),
         (None, problems) => Err(problems),
@@ -105,16 +105,14 @@ impl Reader<'_> {
         result.map_err(|what| self.problems.push(problem(self.file, layer, what))).ok()
     }
 
-    fn top(&mut self, value: &Value) -> Option<Model> {
-        let map = value.as_object().ok_or_else(|| json::wrong("model", "an object", Some(value)));
-        let map = self.note("", map)?;
-        let class = self.note("", json::string(map, "class_name"))?;
-        match is_model(class) {
-            true => self.model("", class, map.get("config"), 0),
-            false => {
-                let class = class.to_owned();
-                self.note("", Err(KerasError::ModelClass { class }))
-            }
+    fn top(&mut self, value: &mut Value) -> Option<Model> {
+        let Value::Object(map) = value else {
+            return self.note("", Err(json::wrong("model", "an object", Some(value))));
+        };
+        let class = self.note("", json::string(map, "class_name"))?.to_owned();
+        match is_model(&class) {
+            true => self.model("", &class, map.get_mut("config"), 0),
+            false => self.note("", Err(KerasError::ModelClass { class })),
         }
     }
 
@@ -122,24 +120,29 @@ impl Reader<'_> {
         &mut self,
         name: &str,
         class: &str,
-        config: Option<&Value>,
+        mut config: Option<&mut Value>,
         depth: usize,
     ) -> Option<Model> {
         if depth > MAX_NESTING {
             return self.note(name, Err(KerasError::TooDeep { limit: MAX_NESTING }));
         }
         // Very old Sequential models are a plain list.
-        let entries = match config {
+        let entries = match config.as_deref_mut() {
             Some(Value::Array(entries)) => Some(entries),
-            other => other.and_then(|it| it.get("layers")).and_then(Value::as_array),
+            Some(Value::Object(map)) => map.get_mut("layers").and_then(Value::as_array_mut),
+            _ => None,
         };
-        let wrong = || json::wrong("layers", "a list", config.and_then(|it| it.get("layers")));
-        let entries = self.note(name, entries.ok_or_else(wrong))?;
+        let Some(entries) = entries else {
+            let found = config.as_deref().and_then(|it| it.get("layers"));
+            return self.note(name, Err(json::wrong("layers", "a list", found)));
+        };
         // All layers are read before the first fault ends it, to report every fault.
-        let layers: Vec<_> = entries.iter().map(|entry| self.layer(name, entry, depth)).collect();
+        let layers = entries.iter_mut().map(|entry| self.layer(name, entry, depth));
+        let layers: Vec<_> = layers.collect();
         let layers: Vec<_> = layers.into_iter().collect::<Option<_>>()?;
+        let config = config.as_deref();
         let mut model = match bare(class) == "Sequential" {
-            true => sequential(layers, entries, config),
+            true => sequential(layers, config),
             false => self.functional(name, layers, config)?,
         };
         if model.layers.is_empty() {
@@ -176,9 +179,11 @@ impl Reader<'_> {
         Some(Model { layers, inputs: inputs?, outputs: outputs?, index: BTreeMap::new() })
     }
 
-    fn layer(&mut self, model: &str, entry: &Value, depth: usize) -> Option<Layer> {
-        let map = entry.as_object().ok_or_else(|| json::wrong("layer", "an object", Some(entry)));
-        let map = self.note(model, map)?;
+    /// Reads a layer and takes its configuration out of the tree: trees are large.
+    fn layer(&mut self, model: &str, entry: &mut Value, depth: usize) -> Option<Layer> {
+        let Value::Object(map) = entry else {
+            return self.note(model, Err(json::wrong("layer", "an object", Some(entry))));
+        };
         let class = self.note(model, json::string(map, "class_name"))?;
         let config = map.get("config");
         let inner = config.and_then(|it| it.get("name")).and_then(Value::as_str);
@@ -195,10 +200,15 @@ impl Reader<'_> {
         let layer =
             Layer { name, op, auto, config: Map::new(), calls, nested: None, first_node: 0 };
         if is_model(class) {
-            let nested = self.model(&layer.name, class, config, depth + 1)?;
+            let class = class.to_owned();
+            let nested = self.model(&layer.name, &class, map.get_mut("config"), depth + 1)?;
             return Some(Layer { nested: Some(nested), ..layer });
         }
-        let config = self.note(&layer.name, json::object(map, "config"))?.clone();
+        self.note(&layer.name, json::object(map, "config"))?;
+        let config = match map.get_mut("config") {
+            Some(Value::Object(config)) => std::mem::take(config),
+            _ => Map::new(),
+        };
         Some(Layer { config, ..layer })
     }
 
@@ -302,13 +312,17 @@ fn name_groups(layers: &mut [Layer]) {
 }
 
 /// Links the layers of a Sequential model, with an input layer first.
-fn sequential(mut layers: Vec<Layer>, entries: &[Value], config: Option<&Value>) -> Model {
+fn sequential(mut layers: Vec<Layer>, config: Option<&Value>) -> Model {
     let reference = |layer: &str| Reference { layer: layer.to_owned(), node: 0, tensor: 0 };
     if let Some(first) = layers.first().filter(|it| !it.is_input()) {
-        let build = |it: &Value| it.get("build_config")?.get("input_shape").cloned();
+        let entry = || match config? {
+            Value::Array(entries) => entries.first(),
+            other => other.get("layers")?.get(0),
+        };
+        let build = || entry()?.get("build_config")?.get("input_shape").cloned();
         let shape = input_shape(first)
             .or_else(|| config?.get("build_input_shape").cloned())
-            .or_else(|| build(entries.first()?))
+            .or_else(build)
             .unwrap_or_default();
         let taken = |name: &String| layers.iter().any(|it| it.name == *name);
         let mut name = format!("{}_input", first.name);

@@ -2,7 +2,6 @@
 
 mod errors;
 mod files;
-mod fuzz;
 mod networks;
 
 use std::path::{Path, PathBuf};

@@ -44,6 +44,12 @@ pub enum OnnxError {
         /// Name of the function.
         name: String,
     },
+    /// Arithmetic on integer activations.
+    #[error("{op} of integers is not supported; Cast or DequantizeLinear makes them floats")]
+    Integers {
+        /// The operator.
+        op: String,
+    },
     /// A sparse weight.
     #[error("a sparse initializer; only dense ones are supported")]
     Sparse,

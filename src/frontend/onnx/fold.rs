@@ -75,13 +75,20 @@ impl<'a> Folder<'a> {
     }
 
     /// Folds nodes in topological order; returns those that stay.
-    pub(super) fn run(&mut self, nodes: Vec<Node>) -> Checked<Vec<Node>> {
+    pub(super) fn run(&mut self, nodes: Vec<Node>, outputs: &[String]) -> Checked<Vec<Node>> {
         let mut problems = Problems::default();
+        let mut reads: BTreeMap<String, usize> = BTreeMap::new();
+        for name in nodes.iter().flat_map(|it| it.inputs.iter().flatten()).chain(outputs) {
+            *reads.entry(name.clone()).or_default() += 1;
+        }
         let mut rest = Vec::new();
         for mut node in nodes {
             self.output_type(&mut node);
             match self.step(&node) {
-                Ok(true) => self.inherit_grid(&node),
+                Ok(true) => {
+                    self.inherit_grid(&node);
+                    self.release(&node, &mut reads);
+                }
                 Ok(false) => {
                     self.mark_grid(&mut node);
                     rest.push(node);
@@ -94,6 +101,23 @@ impl<'a> Folder<'a> {
             }
         }
         problems.into_result(rest)
+    }
+
+    /// Drops the constants that a folded node was the last to read: they may be all the weights.
+    fn release(&mut self, node: &Node, reads: &mut BTreeMap<String, usize>) {
+        for name in node.inputs.iter().flatten() {
+            let left = reads.entry(name.clone()).or_default();
+            *left = left.saturating_sub(1);
+            if let (0, Some(known)) = (*left, self.known.get_mut(name)) {
+                known.value = None;
+            }
+        }
+    }
+
+    /// The constant of that name, taken out if nothing else holds it.
+    pub(super) fn take(&mut self, tensor: &str) -> Option<ArrayD<f64>> {
+        let value = self.known.get_mut(tensor)?.value.take()?;
+        Some(Rc::try_unwrap(value).map_or_else(|it| it.data.clone(), |it| it.data))
     }
 
     /// The constant of that name.

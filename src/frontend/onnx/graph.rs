@@ -12,8 +12,8 @@ use super::attr::{self, Attributes};
 use super::dtype::DataType;
 use super::error::{InputError, OnnxError, TensorError};
 use super::external::Beside;
-use super::proto;
 use super::tensor::{self, Value};
+use super::{integers, proto};
 use crate::error::{Origin, Problem, Problems, Result};
 use crate::source::RawInput;
 
@@ -70,13 +70,19 @@ pub(super) fn read(file: &str, model: proto::Model, beside: Beside) -> Result<Gr
     }
     let mut sources = BTreeSet::new();
     let initializers = reader.initializers(graph.initializer, &mut sources);
+    let mut integers = integers::inputs(&graph.input);
+    integers.retain(|it| !sources.contains(it));
     let (inputs, batches) = reader.inputs(graph.input, &mut sources);
     let nodes = reader.nodes(graph.node, opsets, &mut sources);
     let outputs: Vec<String> = graph.output.into_iter().map(|it| it.name).collect();
     reader.check_links(&nodes, &outputs, &sources);
     reader.report_external();
-    reader.problems.into_result(())?;
+    std::mem::take(&mut reader.problems).into_result(())?;
     let nodes = sort(file, nodes)?;
+    for node in integers::computed(&nodes, integers) {
+        reader.problem(&node.name, OnnxError::Integers { op: node.op.clone() });
+    }
+    std::mem::take(&mut reader.problems).into_result(())?;
     let external = reader.beside.bytes();
     Ok(Graph { inputs, batches, outputs, nodes, initializers, external })
 }

@@ -81,6 +81,7 @@ pub mod error;
 mod external;
 mod fold;
 mod graph;
+mod integers;
 mod layout;
 mod proto;
 mod shape;
@@ -114,14 +115,16 @@ const BUDGET_PER_BYTE: usize = 4;
 
 /// Reads a model; `file` is its name in messages.
 pub fn load(file: &str, bytes: &[u8]) -> Result<RawModel> {
-    load_beside(file, bytes, None)
+    load_beside(file, bytes.to_vec(), None)
 }
 
 /// Reads a model whose weights may be in files of its folder.
-pub fn load_beside(file: &str, bytes: &[u8], folder: Option<&Path>) -> Result<RawModel> {
+pub fn load_beside(file: &str, bytes: Vec<u8>, folder: Option<&Path>) -> Result<RawModel> {
     let at = Origin::new(file, "");
     check_size(bytes.len()).locate(&at)?;
-    let model = proto::Model::decode(bytes).map_err(OnnxError::from).locate(&at)?;
+    let model = proto::Model::decode(&bytes[..]).map_err(OnnxError::from).locate(&at)?;
+    let size = bytes.len();
+    drop(bytes);
     let beside = external::Beside::new(folder);
     let Graph { inputs, batches, outputs, nodes, initializers, external } =
         graph::read(file, model, beside)?;
@@ -130,15 +133,13 @@ pub fn load_beside(file: &str, bytes: &[u8], folder: Option<&Path>) -> Result<Ra
     let read = tensors_read(&nodes, &outputs);
     let unused = initializers.keys().filter(|it| !read.contains(*it)).cloned().collect();
 
-    let budget = LEAST_BUDGET + BUDGET_PER_BYTE * (bytes.len() + external);
+    let budget = LEAST_BUDGET + BUDGET_PER_BYTE * (size + external);
     let mut folder = Folder::new(file, &inputs, batches, initializers, budget);
-    let mut nodes = live(folder.run(nodes)?, &outputs);
+    let mut nodes = live(folder.run(nodes, &outputs)?, &outputs);
     batch::to_front(file, &mut nodes, &mut folder, &outputs)?;
     let read = tensors_read(&nodes, &outputs);
-    let constants: BTreeMap<_, _> = read
-        .iter()
-        .filter_map(|it| Some((it.clone(), folder.constant(it)?.data.clone())))
-        .collect();
+    let constants: BTreeMap<_, _> =
+        read.iter().filter_map(|it| Some((it.clone(), folder.take(it)?))).collect();
     let nodes = nodes.into_iter().map(|it| raw_node(it, &read)).collect();
     Ok(RawModel {
         file: file.to_owned(),
@@ -161,6 +162,18 @@ fn check_size(bytes: usize) -> std::result::Result<(), OnnxError> {
 pub(crate) fn read_tensor(bytes: &[u8]) -> Option<(i32, crate::source::Tensor)> {
     let tensor = proto::Tensor::decode(bytes).ok()?;
     Some((tensor.data_type, tensor::decode(&tensor).ok()?.data))
+}
+
+/// The operators of a model, each once, with the domain unless it is the standard one.
+#[cfg(test)]
+pub(crate) fn operators(bytes: &[u8]) -> BTreeSet<String> {
+    let Ok(model) = proto::Model::decode(bytes) else { return BTreeSet::new() };
+    let nodes = model.graph.into_iter().flat_map(|it| it.node);
+    let name = |it: proto::Node| match &*it.domain {
+        "" | "ai.onnx" => it.op_type,
+        domain => format!("{domain}::{}", it.op_type),
+    };
+    nodes.map(name).collect()
 }
 
 /// The model with a value for each of the inputs named: they become constants.

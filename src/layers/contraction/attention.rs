@@ -145,7 +145,7 @@ const HEADS: &str = "heads";
 
 /// A causal mask has an entry for each query and key: a bound on how many.
 fn check_mask(cx: &Import<'_>, causal: bool, steps: [usize; 2]) -> Result<(), LayerError> {
-    match causal && steps[0].saturating_mul(steps[1]) > 1 << 24 {
+    match causal && steps[0].saturating_mul(steps[1]) > 1 << 22 {
         true => Err(cx.value_error("use_causal_mask", true, "false for so many steps")),
         false => Ok(()),
     }

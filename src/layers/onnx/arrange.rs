@@ -5,9 +5,10 @@ use crate::layers::axes::sample_axis;
 use crate::layers::import::Operand;
 use crate::layers::torch::arrange::repeated;
 use crate::layers::{
-    Concatenate, Import, Imported, LayerError, Pad, Permute, Reshape, Spelling, Take,
+    Concatenate, Constant, Identity, Import, Imported, LayerError, Pad, Permute, Reshape, Spelling,
+    Take,
 };
-use crate::nn::Shape;
+use crate::nn::{Shape, Tensor};
 
 pub(super) const PERMUTE: &[Spelling] = &[
     Spelling::onnx("Transpose", import_transpose),
@@ -245,7 +246,7 @@ fn import_tile(cx: &Import<'_>) -> Result<Imported, LayerError> {
     for (axis, count) in repeats[1..].iter().enumerate() {
         let extent = own[axis];
         let count = usize::try_from(*count).ok().filter(|it| (1..1 << 16).contains(it));
-        let total = count.and_then(|it| it.checked_mul(extent)).filter(|it| *it < 1 << 24);
+        let total = count.and_then(|it| it.checked_mul(extent)).filter(|it| *it < 1 << 22);
         if count != Some(1) {
             places.push((axis, (0..total.ok_or_else(wrong)?).map(|it| it % extent).collect()));
         }
@@ -253,7 +254,32 @@ fn import_tile(cx: &Import<'_>) -> Result<Imported, LayerError> {
     Ok(Imported::unary(Take { kind: "Tile", places }))
 }
 
-/// Zeros, or elements of the tensor; where negative, elements go.
+/// A value around a tensor of that shape: constants joined to it, axis by axis.
+fn surrounded(
+    mut shape: Vec<usize>,
+    amounts: &[(usize, usize)],
+    value: f64,
+    made: &mut Imported,
+    mut x: Operand,
+) -> Operand {
+    for (axis, (before, behind)) in amounts.iter().enumerate() {
+        let mut side = |extent: usize| {
+            let mut shape = shape.clone();
+            shape[axis] = extent;
+            let value = Tensor::from_elem(shape, value);
+            (extent > 0).then(|| made.add("constant", Constant { value }, &[]))
+        };
+        let (first, last) = (side(*before), side(*behind));
+        let operands: Vec<Operand> = first.into_iter().chain([x]).chain(last).collect();
+        if operands.len() > 1 {
+            x = made.add("joined", Concatenate { axis }, &operands);
+            shape[axis] += before + behind;
+        }
+    }
+    x
+}
+
+/// One value, or elements of the tensor; where negative, elements go.
 fn import_pad(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let pads = super::ints(cx, 1, if cx.node.version < 2 { "paddings" } else { "pads" })?;
     let pads = pads.ok_or(LayerError::Missing { role: "pads" })?;
@@ -292,9 +318,26 @@ fn import_pad(cx: &Import<'_>) -> Result<Imported, LayerError> {
         }
     }
     let mode = cx.attrs().str("mode", "constant")?;
+    let mut cut = own.clone();
+    kept.iter().for_each(|(axis, it)| cut[*axis] = it.len());
+    let all = cut.iter().zip(&amounts).try_fold(1usize, |all, (extent, (a, b))| {
+        all.checked_mul(extent + a + b).filter(|it| *it < 1 << 20)
+    });
+    let mut made = Imported::default();
+    let mut x = Operand::Input(0);
     let layer = match mode {
         "constant" if value == 0.0 => Pad { amounts }.into(),
-        "constant" => return Err(cx.value_error("value", value, "0")),
+        "constant" if !value.is_finite() || all.is_none() => {
+            return Err(cx.value_error("value", value, "a number, in less than 2^20 elements"));
+        }
+        "constant" => {
+            if !kept.is_empty() {
+                x = made.add("cut", Take { kind: "Slice", places: kept }, &[x]);
+            }
+            x = surrounded(cut, &amounts, value, &mut made, x);
+            let output = made.add("", Identity, &[x]);
+            return Ok(made.with_outputs([output]));
+        }
         _ => {
             let name = match mode {
                 "edge" => "replicate",
@@ -304,13 +347,9 @@ fn import_pad(cx: &Import<'_>) -> Result<Imported, LayerError> {
                     return Err(cx.value_error("mode", other, "constant, reflect, edge, wrap"));
                 }
             };
-            let mut cut = own.clone();
-            kept.iter().for_each(|(axis, it)| cut[*axis] = it.len());
             crate::layers::Layer::from(repeated(&cut, &amounts, name).ok_or_else(wrong)?)
         }
     };
-    let mut made = Imported::default();
-    let mut x = Operand::Input(0);
     if !kept.is_empty() {
         x = made.add("cut", Take { kind: "Slice", places: kept }, &[x]);
     }

@@ -108,17 +108,19 @@ impl Rule<'_> {
     fn position(&self, along: &Along, at: usize) -> Option<f64> {
         let (at, scale) = (at as f64, along.scale);
         let (extent, length) = (along.extent as f64, along.length as f64);
+        // The reference counts with the length before it is cut to an integer.
+        let exact = scale * extent;
         Some(match self.coordinates {
             "half_pixel" => (at + 0.5) / scale - 0.5,
             "half_pixel_symmetric" => {
                 // The extent is cut to an integer; the centre stays where it was.
-                let share = length / (scale * extent);
+                let share = length / exact;
                 extent / 2.0 * (1.0 - share) + (at + 0.5) / scale - 0.5
             }
             "pytorch_half_pixel" if along.length == 1 => 0.0,
             "pytorch_half_pixel" => (at + 0.5) / scale - 0.5,
             "align_corners" if along.length == 1 => 0.0,
-            "align_corners" => at * (extent - 1.0) / (length - 1.0),
+            "align_corners" => at * (extent - 1.0) / (exact - 1.0),
             "asymmetric" => at / scale,
             _ => return None,
         })
@@ -177,8 +179,8 @@ fn resize(
             Ok(Imported::unary(Take { kind: "UpSampling2D", places }))
         }
         "linear" | "bilinear" => {
-            if axes.iter().any(|it| it.extent * it.length > 1 << 24) {
-                return Err(cx.value_error("sizes", "a long axis", "2^24 pairs of elements"));
+            if axes.iter().any(|it| it.extent * it.length > 1 << 22) {
+                return Err(cx.value_error("sizes", "a long axis", "2^22 pairs of elements"));
             }
             let rank = cx.shape(0)?.0.len();
             let mut made = Imported::default();

@@ -12,7 +12,7 @@ use crate::source::Tensor;
 /// Places of one axis are listed one by one: a bound on how many.
 pub(in crate::layers) const MAX_PLACES: usize = 1 << 20;
 /// A bound on the entries of the matrix that interpolates along an axis.
-const MAX_ENTRIES: usize = 1 << 24;
+const MAX_ENTRIES: usize = 1 << 22;
 
 /// Elements at given places of given axes; one place may be read often.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,8 +142,9 @@ impl Rewire for Take {
         for (axis, places) in &self.places {
             let extent = inputs[0].0.get(*axis).copied().unwrap_or(0);
             if places.is_empty() || places.iter().any(|it| *it >= extent) {
-                let expected =
-                    format!("at least {:?} elements in axis {}", places.iter().max(), axis + 1);
+                let least = places.iter().max().map_or(1, |it| it.saturating_add(1));
+                let part = if places.is_empty() { "a part of " } else { "" };
+                let expected = format!("{part}at least {least} elements in axis {}", axis + 1);
                 return Err(LayerError::Shapes { found: vec![inputs[0].clone()], expected });
             }
             shape.0[*axis] = places.len();

@@ -13,7 +13,7 @@ use crate::source::Tensor;
 use crate::units::Binary;
 
 /// Elements of a constant that meets every element of an activation with a value of its own.
-const MAX_SPREAD: usize = 1 << 24;
+const MAX_SPREAD: usize = 1 << 22;
 
 pub(super) const AFFINE: &[Spelling] = &[
     Spelling::torch("batch_norm", import_batch_norm),

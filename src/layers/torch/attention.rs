@@ -54,7 +54,7 @@ fn import_attention(cx: &Import<'_>) -> Result<Imported, LayerError> {
 fn masks(cx: &Import<'_>, queries: usize, keys: usize) -> Result<Vec<Tensor>, LayerError> {
     let mut masks = Vec::new();
     if cx.attrs().bool("is_causal", false)? {
-        let cells = queries.checked_mul(keys).filter(|it| *it <= 1 << 24);
+        let cells = queries.checked_mul(keys).filter(|it| *it <= 1 << 22);
         let cells = cells.ok_or_else(|| cx.value_error("is_causal", true, "shorter sequences"))?;
         let hidden = |at: usize| if at % keys > at / keys { HIDDEN } else { 0.0 };
         let values = (0..cells).map(hidden).collect();

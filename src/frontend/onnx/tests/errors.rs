@@ -406,3 +406,23 @@ fn constant_expressions() {
 fn text(value: &str) -> Attribute {
     Attribute { s: Some(value.as_bytes().to_vec()), kind: 3, ..Default::default() }
 }
+
+/// Moved integers are integers still; what is cast or dequantized is not.
+#[test]
+fn integers_are_not_computed_with() {
+    let load = |op: &str, from: &str| {
+        let nodes = vec![
+            node("Transpose", &["x"], &["t"]).ints("perm", &[0, 2, 1]),
+            node("Cast", &["t"], &["f"]).int("to", 1),
+            node(op, &[from, from], &["y"]),
+        ];
+        let mut model = model(nodes, vec![], &["y"]);
+        let input = &mut model.graph.as_mut().unwrap().input[0];
+        input.kind.as_mut().unwrap().tensor.as_mut().unwrap().elem_type = 3;
+        super::super::load("m.onnx", &model.encode_to_vec()).map_err(|it| it.to_string())
+    };
+    let refusal = "m.onnx:div_0: Div of integers is not supported; Cast or DequantizeLinear makes \
+                   them floats";
+    assert_eq!(load("Div", "t").unwrap_err(), refusal);
+    assert!(load("Max", "t").is_ok() && load("Div", "f").is_ok());
+}

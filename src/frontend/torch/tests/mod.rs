@@ -1,7 +1,6 @@
 //! Tests of the whole frontend, and the archives they are made with.
 
 mod errors;
-mod fuzz;
 mod samples;
 
 use std::collections::BTreeMap;
