@@ -23,6 +23,7 @@ mod hard_tanh;
 mod hgq;
 mod identity;
 mod import;
+mod inner;
 mod input;
 mod leaky_relu;
 mod linear;
@@ -125,7 +126,7 @@ pub trait LayerSpec: Debug {
 
 /// What a layer that becomes hardware says about its numbers and its units; no defaults either.
 pub trait Hardware {
-    /// The types of the layer, in the order in which they can be resolved; `Result` comes last.
+    /// The types of the layer, in the order in which they can be resolved.
     fn roles(&self) -> &'static [Role];
 
     /// The format of a type that the user left open (`auto`), given those resolved before it.
