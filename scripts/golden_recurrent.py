@@ -38,8 +38,8 @@ class Cases:
         self.rng = np.random.default_rng(6)
         self.inputs, self.cases, self.weights = {}, [], {}
 
-    def input(self, fmt, shape=(STEPS, INPUTS), reach=2.0):
-        key = (fmt, tuple(shape))
+    def input(self, fmt, shape=(STEPS, INPUTS), reach=2.0, of=''):
+        key = (fmt, tuple(shape), of)
         if key not in self.inputs:
             signed, width, int_bits = parse(fmt)
             lo, hi = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
@@ -52,7 +52,9 @@ class Cases:
 
     def add(self, cls, fmt, types, config=None, states=None, both=None, **attrs):
         name = f'c{len(self.cases)}'
-        first = [self.input(text, (UNITS,), 0.9) for text in [states] * (GATES[cls] - 2) if states]
+        # hls4ml writes the next state where the first one is, so no two layers may read one.
+        count = GATES[cls] - 2 if states else 0
+        first = [self.input(states, (UNITS,), 0.9, f'{name}_{k}') for k in range(count)]
         for prefix, kind in [('', cls)] if both is None else [('f_', cls), ('b_', both)]:
             columns = GATES[kind] * UNITS
             draw = lambda *shape: self.rng.uniform(-1.5, 1.5, shape).round(6)
@@ -90,7 +92,7 @@ class Cases:
         return layer
 
     def names(self):
-        for (fmt, _), (index, _) in self.inputs.items():
+        for (fmt, *_), (index, _) in self.inputs.items():
             yield f'x{index}', {'Precision': {'result': fmt}}
         for case in self.cases:
             types, own = dict(case['given']), {}
@@ -111,7 +113,7 @@ class Cases:
         work = tempfile.mkdtemp(prefix='golden')
         config = create_config(output_dir=work, backend='Vitis', io_type='io_parallel')
         layers = [dict(class_name='Input', name=f'x{index}', input_shape=list(shape))
-                  for (_, shape), (index, _) in self.inputs.items()]
+                  for (_, shape, _), (index, _) in self.inputs.items()]
         layers += [self.layer(case) for case in self.cases]
         config['HLSConfig'] = {
             'Model': {'Precision': {'default': 'fixed<16,6>'}, 'ReuseFactor': 1, 'Strategy': 'Latency'},
@@ -121,7 +123,7 @@ class Cases:
         model = ModelGraph.from_layer_list(config, layers, inputs, [c['name'] for c in self.cases])
         model.compile()
         data = []
-        for (fmt, _), (_, mantissas) in self.inputs.items():
+        for (fmt, *_), (_, mantissas) in self.inputs.items():
             _, width, int_bits = parse(fmt)
             data.append(np.ascontiguousarray(mantissas * 2.0 ** (int_bits - width)))
         outputs = model.predict(data if len(data) > 1 else data[0])
@@ -141,7 +143,7 @@ class Cases:
             assert np.all(mantissas == np.round(mantissas)), case
             arrays[f"y_{case['name']}"] = mantissas.astype(np.int32)
             meta.append({**case, 'types': types, 'given': sorted(case['given'])})
-        inputs = [dict(format=fmt, shape=shape) for fmt, shape in self.inputs]
+        inputs = [dict(format=fmt, shape=shape) for fmt, shape, _ in self.inputs]
         text = json.dumps(dict(hls4ml=hls4ml.__version__, inputs=inputs, cases=meta), sort_keys=True)
         arrays['meta'] = np.frombuffer(text.encode(), dtype=np.uint8)
         path = os.path.join(out, 'recurrent.npz')

@@ -234,6 +234,7 @@ impl Layer {
     /// What becomes of exact operands here.
     pub fn exactness(&self) -> Exactness {
         match self {
+            Layer::TimeDistributed(it) => it.layer.exactness(),
             Layer::Quantizer(_) | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
             Layer::Dense(Dense { quantized: true, .. })
             | Layer::Conv(Conv { quantized: true, .. })

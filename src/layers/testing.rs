@@ -35,6 +35,8 @@ pub(super) struct Bench {
     pub layer: Layer,
     pub input: Format,
     pub shape: Shape,
+    /// Operands behind the first: the format and the shape of each.
+    pub others: Vec<(Format, Shape)>,
     pub compat: bool,
     pub settings: Settings,
     /// Types that the user gave.
@@ -47,18 +49,30 @@ impl Bench {
             layer: layer.into(),
             input,
             shape: Shape(shape.to_vec()),
+            others: Vec::new(),
             compat: false,
             settings: Settings::default(),
             given: BTreeMap::new(),
         }
     }
 
+    /// Format and shape of every operand.
+    fn operands(&self) -> impl Iterator<Item = (Format, Shape)> {
+        std::iter::once((self.input, self.shape.clone())).chain(self.others.iter().cloned())
+    }
+
     /// Resolves the types that were not given.
     pub(super) fn formats(&self) -> LayerFormats {
-        let spans = vec![Span::of(self.input); self.shape.elements()];
+        let operands: Vec<_> = self.operands().collect();
+        let spans: Vec<Vec<Span>> =
+            operands.iter().map(|(it, shape)| vec![Span::of(*it); shape.elements()]).collect();
         let given = self.given.iter().map(|(role, it)| (*role, Typed::new(*it, "given")));
         let mut cx = Resolve {
-            inputs: vec![Produced { shape: &self.shape, format: self.input, spans: &spans }],
+            inputs: operands
+                .iter()
+                .zip(&spans)
+                .map(|((format, shape), spans)| Produced { shape, format: *format, spans })
+                .collect(),
             types: given.collect(),
             settings: self.settings.clone(),
             compat: self.compat,
@@ -110,13 +124,17 @@ impl Bench {
 
     /// Adds the layer with an input and an output of its own.
     pub(super) fn add(&self, builder: &mut Builder, suffix: &str, formats: &LayerFormats) {
-        builder.enter(Origin::new("test", format!("x{suffix}")));
-        let ty = Type::uniform(self.shape.clone(), self.input);
-        let input = builder.add("", units::Input { ty }, &[]);
-        builder.graph.inputs.push(input);
+        let mut inputs = Vec::new();
+        for (at, (format, shape)) in self.operands().enumerate() {
+            let name = if at == 0 { format!("x{suffix}") } else { format!("x{suffix}_{at}") };
+            builder.enter(Origin::new("test", name));
+            let ty = Type::uniform(shape, format);
+            inputs.push(builder.add("", units::Input { ty }, &[]));
+        }
+        builder.graph.inputs.extend(&inputs);
         builder.enter(Origin::new("test", format!("layer{suffix}")));
         let mut cx = Lower { builder, formats, compat: self.compat };
-        let output = self.layer.hardware().unwrap().lower(&mut cx, &[input]);
+        let output = self.layer.hardware().unwrap().lower(&mut cx, &inputs);
         builder.graph.outputs.push(output);
     }
 
@@ -124,7 +142,9 @@ impl Bench {
     pub(super) fn floats(&self, samples: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let formats = self.formats();
         let graph = self.graph(&formats);
-        let mantissas = |it: &Vec<f64>| it.iter().map(|it| self.input.quantize(*it)).collect();
+        let each = |(format, shape): (Format, Shape)| vec![format; shape.elements()];
+        let of: Vec<Format> = self.operands().flat_map(each).collect();
+        let mantissas = |it: &Vec<f64>| it.iter().zip(&of).map(|(it, f)| f.quantize(*it)).collect();
         let samples: Vec<Vec<i128>> = samples.iter().map(mantissas).collect();
         let result = &graph.node(graph.outputs[0]).ty;
         let floats = |it: Vec<i128>| {
@@ -135,8 +155,14 @@ impl Bench {
 
     /// What the layer should give for a sample.
     pub(super) fn exact(&self, sample: &[f64]) -> Vec<f64> {
-        let sample = Tensor::from_shape_vec(self.shape.0.as_slice(), sample.to_vec()).unwrap();
-        self.layer.spec().eval(&[&sample]).iter().copied().collect()
+        let mut rest = sample;
+        let tensor = |(_, shape): (Format, Shape)| {
+            let (now, later) = rest.split_at(shape.elements());
+            rest = later;
+            Tensor::from_shape_vec(shape.0.as_slice(), now.to_vec()).unwrap()
+        };
+        let operands: Vec<Tensor> = self.operands().map(tensor).collect();
+        self.layer.spec().eval(&operands.iter().collect::<Vec<_>>()).iter().copied().collect()
     }
 
     /// Largest difference from the float layer; every output must lie in its span.
@@ -165,7 +191,14 @@ pub(super) fn run(graph: &fixed::Graph, samples: &[Vec<i128>]) -> Vec<Vec<i128>>
 /// Asserts that the scalar program of the direct RTL gives the same for one sample.
 pub(super) fn check_datapath(graph: &fixed::Graph, sample: &[i128], emulated: &[i128]) {
     let lowered = datapath::lower(graph, crate::rtl::cmvm::Budget::QUICK);
-    let values = datapath::evaluate(&lowered.datapath, &[sample.to_vec()]);
+    let mut rest = sample;
+    let port = |port: &datapath::Port| {
+        let (now, later) = rest.split_at(port.elements.len());
+        rest = later;
+        now.to_vec()
+    };
+    let ports: Vec<Vec<i128>> = lowered.datapath.inputs.iter().map(port).collect();
+    let values = datapath::evaluate(&lowered.datapath, &ports);
     let outputs = &lowered.datapath.outputs[0].elements;
     let found: Vec<i128> = outputs.iter().map(|it| values[it.index()]).collect();
     assert_eq!(found, emulated, "the scalar program for {sample:?}");

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsLoop, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, Unit, UnitSpec};
+use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use crate::emulate::{Buffer, Emulator};
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Graph, Type, Word};
 use crate::graph::NodeId;
@@ -53,10 +54,9 @@ impl Scan {
         first..first + n
     }
 
-    /// Where a part of the state comes from: its initial value or the body's output.
-    fn state(&self, input: usize) -> Option<NodeId> {
-        let state = input.checked_sub(self.sequences)?;
-        Some(self.body.outputs[state])
+    /// The output of the step before that an input is, if it is one.
+    fn state(&self, input: usize, step: usize) -> Option<usize> {
+        input.checked_sub(self.sequences).filter(|_| step > 0)
     }
 }
 
@@ -99,67 +99,32 @@ impl UnitSpec for Scan {
 impl Emulate for Scan {
     #[inline(always)]
     fn emulate<T: Word>(&self, run: &mut Run<'_, T>) {
-        self.steps(run);
+        self.run_rows(run);
     }
 }
 
 impl Scan {
-    /// Not inlined: a body may have loops, too.
+    /// An emulator of its own runs the body, every unit in the word that it needs.
     #[inline(never)]
-    fn steps<T: Word>(&self, run: &mut Run<'_, T>) {
+    fn run_rows<T: Word>(&self, run: &mut Run<'_, T>) {
         let (body, lanes) = (&*self.body, run.lanes);
-        let order = body.topo();
-        let mut values: Vec<Vec<T>> = vec![Vec::new(); body.bound()];
-        let arch = pulp::Arch::new();
+        let emulator = Emulator::new(body);
+        let mut outputs: Vec<Buffer> = Vec::new();
         for (step, row) in self.order().enumerate() {
-            let rows: Vec<Vec<T>> = (0..body.inputs.len())
-                .map(|input| match self.state(input).filter(|_| step > 0) {
-                    Some(state) => values[state.index()].clone(),
-                    None => {
-                        let at = self.elements(input, row);
-                        run.inputs[input][at.start * lanes..at.end * lanes].to_vec()
-                    }
-                })
-                .collect();
-            for (id, row) in body.inputs.iter().zip(rows) {
-                values[id.index()] = row;
-            }
-            for id in order.iter().filter(|id| !body.inputs.contains(id)) {
-                let (node, (operands, types)) = (body.node(*id), operands(body, *id));
-                let inputs: Vec<&[T]> =
-                    operands.iter().map(|it| values[it.index()].as_slice()).collect();
-                let mut output = vec![T::ZERO; node.ty.elements() * lanes];
-                let inner = Run {
-                    lanes,
-                    inputs: &inputs,
-                    types: &types,
-                    output: &mut output,
-                    ty: &node.ty,
-                };
-                arch.dispatch(Step { unit: &node.op, run: inner });
-                values[id.index()] = output;
-            }
+            let inputs = (0..body.inputs.len()).map(|input| match self.state(input, step) {
+                Some(state) => outputs[state].clone(),
+                None => {
+                    let at = self.elements(input, row);
+                    Buffer::of(&run.inputs[input][at.start * lanes..at.end * lanes])
+                }
+            });
+            outputs = emulator.body(inputs.collect(), lanes);
             if self.every || step + 1 == self.steps {
-                let made = &values[body.outputs[body.outputs.len() - 1].index()];
+                let made = outputs[outputs.len() - 1].words();
                 let first = if self.every { step * made.len() } else { 0 };
-                run.output[first..first + made.len()].copy_from_slice(made);
+                run.output[first..first + made.len()].copy_from_slice(&made);
             }
         }
-    }
-}
-
-/// One unit of a body, compiled for the vector instructions that are found.
-struct Step<'r, T> {
-    unit: &'r Unit,
-    run: Run<'r, T>,
-}
-
-impl<T: Word> pulp::NullaryFnOnce for Step<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(mut self) {
-        self.unit.emulate(&mut self.run);
     }
 }
 
@@ -176,8 +141,8 @@ impl Datapathed for Scan {
         let mut made = Vec::new();
         for (step, row) in self.order().enumerate() {
             let rows: Vec<Vec<ValueId>> = (0..body.inputs.len())
-                .map(|input| match self.state(input).filter(|_| step > 0) {
-                    Some(state) => values[state.index()].clone(),
+                .map(|input| match self.state(input, step) {
+                    Some(state) => values[body.outputs[state].index()].clone(),
                     None => cx.inputs[input][self.elements(input, row)].to_vec(),
                 })
                 .collect();

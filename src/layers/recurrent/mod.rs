@@ -5,6 +5,8 @@ mod keras;
 mod lower;
 mod ranges;
 mod states;
+#[cfg(test)]
+mod tests;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2, Slice};
 
