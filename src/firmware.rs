@@ -8,7 +8,7 @@ use crate::config;
 use crate::design::{Design, LatencyTarget};
 use crate::device::{Device, Resources, Tool};
 use crate::error::{Located, Result};
-use crate::fixed::Type;
+use crate::fixed::{self, Type};
 use crate::hls::{self, Folding, HlsOptions, HlsProject};
 use crate::rtl::cmvm::Budget;
 use crate::rtl::cost;
@@ -191,14 +191,27 @@ pub fn rtl_resources(rtl: &Rtl, device: &Device) -> Vec<Resources> {
 /// See [`foldings`].
 pub fn kernels(design: &Design) -> Result<Vec<(String, crate::estimate::hls::HlsKernel)>> {
     let foldings = foldings(design)?;
-    let graph = &design.graph;
-    let kernel = |id: crate::graph::NodeId| {
+    let mut kernels = Vec::new();
+    add_kernels(&design.graph, &foldings, &mut kernels);
+    Ok(kernels)
+}
+
+/// A loop's kernels count once for every step: the estimate is of the unrolled loop.
+fn add_kernels(
+    graph: &fixed::Graph,
+    foldings: &BTreeMap<String, Folding>,
+    made: &mut Vec<(String, crate::estimate::hls::HlsKernel)>,
+) {
+    for id in graph.topo() {
         let node = graph.node(id);
         let operands = graph.operands(id);
         let types: Vec<&Type> = operands.iter().map(|it| &graph.node(*it).ty).collect();
         let folding = foldings.get(&*node.origin.node).copied().unwrap_or_default();
-        let kernel = node.op.kernel(&types, folding)?;
-        Some((node.origin.node.to_string(), kernel))
-    };
-    Ok(graph.topo().into_iter().filter_map(kernel).collect())
+        if let Some(kernel) = node.op.kernel(&types, folding) {
+            made.push((node.origin.node.to_string(), kernel));
+        }
+        if let Some((body, steps)) = node.op.body() {
+            (0..steps).for_each(|_| add_kernels(body, foldings, made));
+        }
+    }
 }

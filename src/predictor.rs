@@ -131,6 +131,12 @@ impl Work {
                 work.tensors += elements * mac.n_in as f64 * MAC_NS[word];
                 work.lowering += digits * digits * PAIR_NS;
             }
+            if let Some((body, steps)) = node.op.body() {
+                let (inner, steps) = (Work::of(body), steps as f64);
+                work.tensors += inner.tensors * steps;
+                work.scalars += inner.scalars * steps;
+                work.lowering += inner.lowering * steps;
+            }
             work.scalars += instructions * INSTRUCTION_NS[word];
             work.lowering += instructions * LOWER_NS;
         }

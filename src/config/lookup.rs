@@ -112,6 +112,8 @@ impl Config {
         if attribute_only(role) {
             return None;
         }
+        // There all that is remembered has the type of the result.
+        let role = if role == Role::State { Role::Result } else { role };
         self.entries(name, kind).find_map(|(level, key, entry)| {
             let listed = entry.precision.roles.get(&role).copied();
             let precision = listed.or(entry.precision.default)?;
@@ -145,6 +147,7 @@ impl Config {
             inv_table_size: self.value(name, kind, |it| it.inv_table_size),
             softmax: self.value(name, kind, |it| it.softmax).unwrap_or_default(),
             skip: self.value(name, kind, |it| it.skip).unwrap_or(default.skip),
+            width: self.width.unwrap_or(default.width),
         }
     }
 }

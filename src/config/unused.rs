@@ -127,8 +127,6 @@ pub(super) const LAYER: &[Unused] = &[
 
 /// Types of hls4ml's layers that none of our layers has, without the `_t`.
 pub(super) const TYPES: &[&str] = &[
-    "recurrent_weight",
-    "recurrent_bias",
     "depthwise",
     "pointwise",
     "depthwise_accum",

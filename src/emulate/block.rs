@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::fixed::Word;
 use crate::units::LANES;
 
 /// A machine word.
@@ -25,7 +26,7 @@ impl Width {
 
 /// Mantissas of a tensor: element `e` of sample `s` at `e * lanes + s`.
 #[derive(Clone, Debug)]
-pub(super) enum Buffer {
+pub(crate) enum Buffer {
     I32(Vec<i32>),
     I64(Vec<i64>),
     I128(Vec<i128>),
@@ -40,6 +41,24 @@ impl Buffer {
             Width::W32 => Buffer::I32(all.map(|it| it as i32).collect()),
             Width::W64 => Buffer::I64(all.map(|it| it as i64).collect()),
             Width::W128 => Buffer::I128(all.collect()),
+        }
+    }
+
+    /// The same mantissas in the narrowest word that is not narrower than theirs.
+    pub(crate) fn of<T: Word>(values: &[T]) -> Buffer {
+        match Width::of(T::BITS) {
+            Width::W32 => Buffer::I32(values.iter().map(|it| it.widen() as i32).collect()),
+            Width::W64 => Buffer::I64(values.iter().map(|it| it.widen() as i64).collect()),
+            Width::W128 => Buffer::I128(values.iter().map(|it| it.widen()).collect()),
+        }
+    }
+
+    /// The mantissas in a word that holds them.
+    pub(crate) fn words<T: Word>(&self) -> Vec<T> {
+        match self {
+            Buffer::I32(it) => it.iter().map(|v| T::narrow(i128::from(*v))).collect(),
+            Buffer::I64(it) => it.iter().map(|v| T::narrow(i128::from(*v))).collect(),
+            Buffer::I128(it) => it.iter().map(|v| T::narrow(*v)).collect(),
         }
     }
 

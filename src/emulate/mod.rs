@@ -8,7 +8,8 @@ mod block;
 
 use rayon::prelude::*;
 
-use block::{Buffer, Width};
+pub(crate) use block::Buffer;
+use block::Width;
 
 use crate::fixed::{Format, Graph, Type, Word, columns};
 use crate::graph::NodeId;
@@ -90,6 +91,21 @@ impl<'g> Emulator<'g> {
         samples.par_chunks(LANES * n_in).flat_map_iter(block).collect()
     }
 
+    /// Runs a graph inside a unit on as many samples as there are in its inputs; returns the outputs.
+    pub(crate) fn body(&self, inputs: Vec<Buffer>, lanes: usize) -> Vec<Buffer> {
+        let mut values: Vec<Option<Buffer>> = vec![None; self.graph.bound()];
+        for (id, input) in self.graph.inputs.iter().zip(inputs) {
+            values[id.index()] = Some(input);
+        }
+        for step in &self.steps {
+            if values[step.id.index()].is_none() {
+                let task = Task { step, values: &values, lanes };
+                values[step.id.index()] = Some(self.arch.dispatch(task));
+            }
+        }
+        self.graph.outputs.iter().map(|id| buffer(&values, *id).clone()).collect()
+    }
+
     /// Formats of all elements of the given tensors.
     fn formats(&self, ids: &[NodeId]) -> Vec<Format> {
         let formats = |id: &NodeId| {
@@ -112,7 +128,8 @@ impl<'g> Emulator<'g> {
         }
         for step in &self.steps {
             if values[step.id.index()].is_none() {
-                values[step.id.index()] = Some(self.arch.dispatch(Task { step, values: &values }));
+                values[step.id.index()] =
+                    Some(self.arch.dispatch(Task { step, values: &values, lanes: LANES }));
             }
         }
         values
@@ -124,6 +141,7 @@ impl<'g> Emulator<'g> {
 struct Task<'t, 'g> {
     step: &'t Step<'g>,
     values: &'t [Option<Buffer>],
+    lanes: usize,
 }
 
 impl pulp::NullaryFnOnce for Task<'_, '_> {
@@ -131,7 +149,7 @@ impl pulp::NullaryFnOnce for Task<'_, '_> {
 
     #[inline(always)]
     fn call(self) -> Buffer {
-        self.step.run(self.values, LANES)
+        self.step.run(self.values, self.lanes)
     }
 }
 

@@ -15,12 +15,14 @@ pub struct Builder {
     /// The graph so far.
     pub graph: Graph,
     origin: Origin,
+    /// The part of the layer that is being built; empty at its top.
+    path: String,
 }
 
 impl Builder {
     /// An empty graph.
     pub fn new() -> Builder {
-        Builder { graph: Graph::default(), origin: Origin::new("", "") }
+        Builder { graph: Graph::default(), origin: Origin::new("", ""), path: String::new() }
     }
 
     /// All units added from now on belong to this layer.
@@ -28,15 +30,23 @@ impl Builder {
         self.origin = layer;
     }
 
+    /// A builder for a graph inside a unit of the current layer.
+    pub fn body(&self) -> Builder {
+        Builder { graph: Graph::default(), origin: self.origin.clone(), path: self.path.clone() }
+    }
+
+    /// Sets which part of the layer units are in from now on; returns which it was.
+    pub fn within(&mut self, part: impl Into<String>) -> String {
+        std::mem::replace(&mut self.path, part.into())
+    }
+
     /// Adds a unit inside the current layer, named `layer_part`.
     pub fn add(&mut self, part: &str, unit: impl Into<Unit>, operands: &[NodeId]) -> NodeId {
         let op = unit.into();
         let types: Vec<&Type> = operands.iter().map(|id| &self.graph.node(*id).ty).collect();
         let ty = op.spec().output(&types);
-        let name = match part {
-            "" => self.origin.node.to_string(),
-            part => format!("{}_{part}", self.origin.node),
-        };
+        let names = [&*self.origin.node, &self.path, part];
+        let name = names.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("_");
         self.graph.add(Node { name, op, ty, origin: self.origin.clone() }, operands)
     }
 

@@ -39,7 +39,7 @@ impl Builder<'_> {
                 HlsValue::Bool(it) => members.push(("bool", member, it.to_string())),
             }
         }
-        let mut function = call.function.to_owned();
+        let mut function = format!("nn::{}", call.function);
         if let Some(matrix) = call.matrix {
             let (suffix, folded) = self.fold(matrix, origin);
             function.push_str(suffix);

@@ -8,6 +8,7 @@
 mod calls;
 mod emit;
 pub mod host;
+mod loops;
 mod names;
 mod numbers;
 mod options;

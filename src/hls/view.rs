@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::loops::LoopView;
 use super::names::{Names, comment, tcl};
 use super::numbers::type_text;
 use super::{HlsOptions, NoCommonType, Strategy};
@@ -36,6 +37,8 @@ pub(super) struct View {
     pub(super) types: Vec<TypeView>,
     pub(super) configs: Vec<ConfigView>,
     pub(super) constants: Vec<ConstantView>,
+    /// Functions of loops, each behind those it calls.
+    pub(super) loops: Vec<LoopView>,
     pub(super) steps: Vec<StepView>,
 }
 
@@ -56,6 +59,14 @@ pub(super) struct ArrayView {
     pub(super) first: usize,
     /// Nothing reads it.
     pub(super) unused: bool,
+}
+
+impl ArrayView {
+    /// An array for a tensor.
+    pub(super) fn of(name: &str, ty: &str, tensor: &Type) -> ArrayView {
+        let (name, ty) = (name.to_owned(), ty.to_owned());
+        ArrayView { name, ty, n: tensor.elements(), first: 0, unused: false }
+    }
 }
 
 /// A config struct.
@@ -109,9 +120,10 @@ pub(super) struct StepView {
     pub(super) copied_to: Vec<String>,
 }
 
-/// A call of a kernel.
+/// A call of a kernel or of a loop's function.
 #[derive(Debug, Serialize)]
 pub(super) struct CallView {
+    /// With its namespace.
     pub(super) function: String,
     pub(super) template_args: Vec<String>,
     pub(super) args: Vec<String>,
@@ -119,7 +131,7 @@ pub(super) struct CallView {
 
 /// Who reads a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reader {
+pub(super) enum Reader {
     /// An operand of a unit.
     Slot(NodeId, usize),
     /// An output of the model, by position.
@@ -127,7 +139,7 @@ enum Reader {
 }
 
 /// A value of the graph in C++.
-struct Value {
+pub(super) struct Value {
     /// The array.
     name: String,
     /// Its type.
@@ -141,9 +153,9 @@ pub(super) struct Builder<'a> {
     pub(super) names: Names,
     pub(super) view: View,
     pub(super) warnings: Vec<Problem>,
-    values: BTreeMap<NodeId, Value>,
+    pub(super) values: BTreeMap<NodeId, Value>,
     /// The array that an operand is read from, where it is not the value's own.
-    sources: BTreeMap<(NodeId, usize), String>,
+    pub(super) sources: BTreeMap<(NodeId, usize), String>,
 }
 
 impl View {
@@ -168,12 +180,13 @@ impl View {
             types: Vec::new(),
             configs: Vec::new(),
             constants: Vec::new(),
+            loops: Vec::new(),
             steps: Vec::new(),
         };
         let (values, sources) = (BTreeMap::new(), BTreeMap::new());
         let warnings = Vec::new();
         let mut builder = Builder { graph, options, names, view, warnings, values, sources };
-        builder.values(&order);
+        builder.values(&order, &BTreeMap::new());
         builder.ports();
         order.iter().for_each(|id| builder.step(*id));
         Ok((builder.view, builder.warnings))
@@ -187,9 +200,12 @@ fn description(options: &HlsOptions) -> String {
     }
 }
 
-/// Whether a unit is a matrix in the resource strategy.
+/// Whether a unit is a matrix in the resource strategy, or a loop around one.
 fn is_resource(graph: &Graph, options: &HlsOptions, id: NodeId) -> bool {
     let node = graph.node(id);
+    if let Some((body, _)) = node.op.body() {
+        return body.topo().into_iter().any(|id| is_resource(body, options, id));
+    }
     let resource = options.folding(&node.origin.node).strategy == Strategy::Resource;
     resource && matches!(&node.op, Unit::Mac(_))
 }
@@ -198,7 +214,7 @@ fn is_resource(graph: &Graph, options: &HlsOptions, id: NodeId) -> bool {
 /// where a test bench converts to it.
 pub(super) fn value_format(unit: &Unit, ty: &Type) -> Format {
     match (unit, ty.common()) {
-        (Unit::Reorder(_) | Unit::Constant(_), Some(format)) => exact(format),
+        (Unit::Reorder(_) | Unit::Constant(_) | Unit::Scan(_), Some(format)) => exact(format),
         (_, Some(format)) => format,
         (_, None) => exact(ty.union()),
     }
@@ -207,6 +223,9 @@ pub(super) fn value_format(unit: &Unit, ty: &Type) -> Format {
 fn check(graph: &Graph, order: &[NodeId]) -> Result<()> {
     let mut problems = Problems::default();
     for node in order.iter().map(|id| graph.node(*id)) {
+        if let Some((body, _)) = node.op.body() {
+            problems.note(check(body, &body.topo()));
+        }
         let bits = node.ty.union().width;
         if bits > MAX_WIDTH {
             let what = NoCommonType { name: node.name.clone(), bits };
@@ -217,8 +236,8 @@ fn check(graph: &Graph, order: &[NodeId]) -> Result<()> {
 }
 
 impl Builder<'_> {
-    /// Names every value and its type, before anything else gets a name.
-    fn values(&mut self, order: &[NodeId]) {
+    /// Names every value and its type, before anything else gets a name; some have a type already.
+    pub(super) fn values(&mut self, order: &[NodeId], given: &BTreeMap<NodeId, String>) {
         let mut readers: BTreeMap<NodeId, Vec<Reader>> = BTreeMap::new();
         for id in order {
             for (slot, from) in self.graph.operands(*id).into_iter().enumerate() {
@@ -232,7 +251,10 @@ impl Builder<'_> {
             order.iter().map(|id| (*id, self.names.claim(&self.graph.node(*id).name))).collect();
         for (id, name) in ids {
             let node = self.graph.node(id);
-            let ty = self.define(&name, "t", value_format(&node.op, &node.ty));
+            let ty = match given.get(&id) {
+                Some(ty) => ty.clone(),
+                None => self.define(&name, "t", value_format(&node.op, &node.ty)),
+            };
             let readers = readers.remove(&id).unwrap_or_default();
             self.values.insert(id, Value { name, ty, readers });
         }
@@ -246,7 +268,7 @@ impl Builder<'_> {
     }
 
     /// The ports. An output that only is one is computed right into its port; any other is copied.
-    fn ports(&mut self) {
+    pub(super) fn ports(&mut self) {
         let mut first = 0;
         for id in &self.graph.inputs {
             let Value { name, ty, readers } = &self.values[id];
@@ -277,7 +299,7 @@ impl Builder<'_> {
     }
 
     /// The lines for one node.
-    fn step(&mut self, id: NodeId) {
+    pub(super) fn step(&mut self, id: NodeId) {
         let graph = self.graph;
         let node = graph.node(id);
         let operands = graph.operands(id);
@@ -296,19 +318,25 @@ impl Builder<'_> {
                 None
             }
             HlsUnit::Call(call) => {
+                let operands = self.arrays(id, &operands);
                 let result = (name.as_str(), ty.as_str());
-                let operands: Vec<(String, String)> = operands
-                    .iter()
-                    .enumerate()
-                    .map(|(slot, from)| self.operand(id, slot, *from))
-                    .collect();
                 Some(self.call(&node.origin, &note, &call, &operands, result))
+            }
+            HlsUnit::Loop(about) => {
+                let operands = self.arrays(id, &operands);
+                Some(self.repeat(id, &note, about, &operands, &ArrayView::of(&name, &ty, &node.ty)))
             }
         };
         let local = call.is_some() && !self.is_direct(id);
         let (copies, copied_to) = self.copies(id, &name);
         let n = node.ty.elements();
         self.view.steps.push(StepView { note, name, n, ty, local, call, copies, copied_to });
+    }
+
+    /// Array and type of each operand.
+    fn arrays(&self, id: NodeId, operands: &[NodeId]) -> Vec<(String, String)> {
+        let array = |(slot, from): (usize, &NodeId)| self.operand(id, slot, *from);
+        operands.iter().enumerate().map(array).collect()
     }
 
     /// Array and type that an operand is read from.

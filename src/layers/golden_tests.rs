@@ -19,21 +19,21 @@ use crate::precision::{Role, Settings, SoftmaxKind};
 use crate::source::Tensor;
 
 /// A file of cases.
-struct Golden {
+pub(super) struct Golden {
     name: &'static str,
     archive: NpzArchive<BufReader<File>>,
-    meta: Value,
+    pub(super) meta: Value,
 }
 
 impl Golden {
-    fn open(name: &'static str) -> Golden {
+    pub(super) fn open(name: &'static str) -> Golden {
         let path = format!("{}/tests/golden/{name}.npz", env!("CARGO_MANIFEST_DIR"));
         let mut archive = NpzArchive::open(path).unwrap();
         let meta: Vec<u8> = archive.by_name("meta").unwrap().unwrap().into_vec().unwrap();
         Golden { name, meta: serde_json::from_slice(&meta).unwrap(), archive }
     }
 
-    fn ints(&mut self, name: &str) -> (Vec<usize>, Vec<i128>) {
+    pub(super) fn ints(&mut self, name: &str) -> (Vec<usize>, Vec<i128>) {
         let array = self.archive.by_name(name).unwrap().unwrap();
         let shape = array.shape().iter().map(|it| *it as usize).collect();
         let array = match array.try_data::<i16>() {
@@ -48,14 +48,14 @@ impl Golden {
         (shape, data.map(|it| i128::from(it.unwrap())).collect())
     }
 
-    fn floats(&mut self, name: &str) -> Option<Tensor> {
+    pub(super) fn floats(&mut self, name: &str) -> Option<Tensor> {
         let array = self.archive.by_name(name).unwrap()?;
         let shape: Vec<usize> = array.shape().iter().map(|it| *it as usize).collect();
         Some(Tensor::from_shape_vec(shape, array.into_vec().unwrap()).unwrap())
     }
 }
 
-fn role(name: &str) -> Role {
+pub(super) fn role(name: &str) -> Role {
     Role::ALL.into_iter().find(|it| it.name() == name).unwrap()
 }
 
@@ -89,6 +89,7 @@ fn settings(config: &Value) -> Settings {
         inv_table_size: entries("InvTableSize"),
         softmax: kind,
         skip: false,
+        ..Settings::default()
     }
 }
 

@@ -23,6 +23,7 @@ mod hard_tanh;
 mod hgq;
 mod identity;
 mod import;
+mod inner;
 mod input;
 mod leaky_relu;
 mod linear;
@@ -125,7 +126,7 @@ pub trait LayerSpec: Debug {
 
 /// What a layer that becomes hardware says about its numbers and its units; no defaults either.
 pub trait Hardware {
-    /// The types of the layer, in the order in which they can be resolved; `Result` comes last.
+    /// The types of the layer, in the order in which they can be resolved.
     fn roles(&self) -> &'static [Role];
 
     /// The format of a type that the user left open (`auto`), given those resolved before it.
@@ -233,6 +234,7 @@ impl Layer {
     /// What becomes of exact operands here.
     pub fn exactness(&self) -> Exactness {
         match self {
+            Layer::TimeDistributed(it) => it.layer.exactness(),
             Layer::Quantizer(_) | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
             Layer::Dense(Dense { quantized: true, .. })
             | Layer::Conv(Conv { quantized: true, .. })

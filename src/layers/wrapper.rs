@@ -1,13 +1,19 @@
 //! Layers in layers: what `Bidirectional` wraps, and Keras `TimeDistributed`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ndarray::Axis;
 
-use super::{Hardware, Import, Imported, Layer, LayerError, LayerSpec, Operand, Part, Spelling};
+use super::{
+    Hardware, Import, Imported, Layer, LayerError, LayerSpec, Lower, Operand, Part, Spelling, inner,
+};
+use crate::fixed::{Format, Type};
+use crate::graph::NodeId;
 use crate::nn::Shape;
-use crate::precision::Role;
+use crate::precision::{Produced, Resolve, Role, Span, Typed};
 use crate::source::{Attr, Attrs, RawNode, Tensor};
+use crate::units::{self, Scan};
 
 /// A wrapped layer as a node of its own.
 #[derive(Debug)]
@@ -160,6 +166,85 @@ impl LayerSpec for TimeDistributed {
         self.layer.spec().weights()
     }
     fn hardware(&self) -> Option<&dyn Hardware> {
-        None
+        self.layer.hardware().is_some().then_some(self)
     }
+}
+
+impl TimeDistributed {
+    /// What the layer inside sees: steps are alike, so elements are what they are at any step.
+    fn at_any_step<T>(&self, cx: &Resolve<'_>, f: impl FnOnce(&Resolve<'_>) -> T) -> T {
+        let operands: Vec<(Shape, Vec<Span>)> = cx.inputs.iter().map(|it| one_step(it)).collect();
+        let inputs = operands.iter().zip(&cx.inputs);
+        let inputs = inputs.map(|((shape, spans), it)| Produced { shape, spans, ..*it }).collect();
+        let (types, settings) = (cx.types.clone(), cx.settings.clone());
+        f(&Resolve { inputs, types, settings, ..*cx })
+    }
+}
+
+/// Shape of a row and what its elements can be in any of them.
+fn one_step(operand: &Produced<'_>) -> (Shape, Vec<Span>) {
+    let shape = Shape(operand.shape.0[1..].to_vec());
+    let n = shape.elements();
+    let of = |at: usize| Span::hull(operand.spans.iter().skip(at).step_by(n));
+    let spans = (0..n).map(of).collect();
+    (shape, spans)
+}
+
+impl Hardware for TimeDistributed {
+    fn roles(&self) -> &'static [Role] {
+        inner::inside(&self.layer).roles()
+    }
+    fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed {
+        self.at_any_step(cx, |cx| inner::inside(&self.layer).resolve(role, cx))
+    }
+    fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
+        let row = self.at_any_step(cx, |cx| inner::inside(&self.layer).spans(cx));
+        row.repeat(cx.inputs[0].shape.0[0])
+    }
+    fn is_activation(&self) -> bool {
+        inner::inside(&self.layer).is_activation()
+    }
+
+    /// A loop whose body is the layer.
+    fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
+        let steps = cx.builder.ty(inputs[0]).shape.0[0];
+        let mut body = cx.builder.body();
+        let mut operands = Vec::new();
+        for (at, input) in inputs.iter().enumerate() {
+            let row = row_type(cx.builder.ty(*input));
+            operands.push(align(cx, *input, &row));
+            let port = body.add(&format!("x{at}"), units::Input { ty: row }, &[]);
+            body.graph.inputs.push(port);
+        }
+        let ports = body.graph.inputs.clone();
+        let mut inside = Lower { builder: &mut body, formats: cx.formats, compat: cx.compat };
+        let made = inner::inside(&self.layer).lower(&mut inside, &ports);
+        body.graph.outputs = vec![made];
+        let sequences = operands.len();
+        let scan =
+            Scan { body: Arc::new(body.graph), steps, sequences, backwards: false, every: true };
+        cx.builder.add("", scan, &operands)
+    }
+}
+
+/// The type of any row: for each of its elements the least format of all steps.
+fn row_type(ty: &Type) -> Type {
+    let shape = Shape(ty.shape.0[1..].to_vec());
+    let n = shape.elements();
+    let union = |at: usize| {
+        let steps = (at..ty.elements()).step_by(n).map(|it| ty.format(it));
+        steps.reduce(|a, b| if a == b { a } else { a.union(b) }).unwrap_or(Format::unsigned(1, 1))
+    };
+    Type::each(shape, (0..n).map(union).collect())
+}
+
+/// An operand whose rows all have one type.
+fn align(cx: &mut Lower<'_>, operand: NodeId, row: &Type) -> NodeId {
+    let (n, ty) = (row.elements(), cx.builder.ty(operand));
+    let formats: Vec<Format> = (0..ty.elements()).map(|it| row.format(it % n)).collect();
+    if (0..ty.elements()).all(|it| ty.format(it) == formats[it]) {
+        return operand;
+    }
+    let to = Type::each(ty.shape.clone(), formats).formats;
+    cx.builder.add("aligned", units::Requantize { to }, &[operand])
 }

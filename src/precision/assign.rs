@@ -156,7 +156,7 @@ impl Chooser<'_> {
         if self.given {
             return self.hardware.resolve(role, cx);
         }
-        if role == Role::Bias && self.has_no_bias() {
+        if matches!(role, Role::Bias | Role::RecurrentBias) && self.lacks(role) {
             // What nothing is stored in is hls4ml's one-bit zero, whatever the user says.
             return self.hardware.resolve(role, cx);
         }
@@ -207,8 +207,8 @@ impl Chooser<'_> {
         Typed { format: Format { width, int_bits, ..format }, reason }
     }
 
-    fn has_no_bias(&self) -> bool {
-        !self.spec.weights().iter().any(|(role, _)| *role == Role::Bias)
+    fn lacks(&self, bias: Role) -> bool {
+        !self.spec.weights().iter().any(|(role, _)| *role == bias)
     }
 
     fn advice(&self, role: Role) -> String {

@@ -137,7 +137,8 @@ impl Checker<'_> {
             return self.warn(path, Idle::Given);
         }
         let spec = node.op.spec();
-        let no_bias = !spec.weights().iter().any(|(role, _)| *role == Role::Bias);
+        let bias = |role| matches!(role, Role::Bias | Role::RecurrentBias);
+        let lacks = |role: Role| !spec.weights().iter().any(|(it, _)| *it == role);
         for (key, role, precision) in listed(entry) {
             let path = format!("{path}.{key}");
             if precision == Precision::Auto {
@@ -148,7 +149,7 @@ impl Checker<'_> {
                 role == Role::Table && node.op.hardware().is_some_and(Hardware::is_activation);
             if !node.op.roles().contains(&role) && !generated {
                 self.warn(&path, Idle::Type { kind: spec.kind(), role });
-            } else if role == Role::Bias && no_bias {
+            } else if bias(role) && lacks(role) {
                 self.warn(&path, Idle::Bias);
             }
         }

@@ -186,7 +186,8 @@ fn entry(graph: &nn::Graph, id: crate::graph::NodeId, formats: &Formats, config:
         let attribute = config.is_compat() && attribute_only(*role);
         // hls4ml has no key for the constants of hard activations; a missing bias needs none.
         let fixed = attribute && matches!(role, Role::Slope | Role::Shift);
-        if !fixed && (*role != Role::Bias || has_bias(spec)) {
+        let bias = matches!(role, Role::Bias | Role::RecurrentBias);
+        if !fixed && (!bias || has_weight(spec, *role)) {
             let key = if attribute { Key::Attribute(*role) } else { Key::Precision(*role) };
             entry.insert(key, json!(typed.format.to_string()));
         }
@@ -214,8 +215,8 @@ fn entry(graph: &nn::Graph, id: crate::graph::NodeId, formats: &Formats, config:
     entry
 }
 
-fn has_bias(spec: &dyn LayerSpec) -> bool {
-    spec.weights().iter().any(|(role, _)| *role == Role::Bias)
+fn has_weight(spec: &dyn LayerSpec, role: Role) -> bool {
+    spec.weights().iter().any(|(it, _)| *it == role)
 }
 
 fn implementation(kind: SoftmaxKind) -> &'static str {

@@ -48,6 +48,10 @@ pub enum Role {
     Weight,
     /// Biases (and offsets of a batch normalization).
     Bias,
+    /// Weights of what a recurrent layer remembers.
+    RecurrentWeight,
+    /// Biases added to their products.
+    RecurrentBias,
     /// Factors of a batch normalization.
     Scale,
     /// Slope or threshold of a parametrised activation.
@@ -56,6 +60,8 @@ pub enum Role {
     Slope,
     /// Offset of a hard activation.
     Shift,
+    /// What a recurrent layer remembers beside its output: the cells of an LSTM.
+    State,
     /// Running sums.
     Accum,
     /// Contents of an activation's table.
@@ -74,13 +80,16 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 13] = [
+    pub const ALL: [Role; 16] = [
         Role::Weight,
         Role::Bias,
+        Role::RecurrentWeight,
+        Role::RecurrentBias,
         Role::Scale,
         Role::Param,
         Role::Slope,
         Role::Shift,
+        Role::State,
         Role::Accum,
         Role::Table,
         Role::InpNorm,
@@ -95,6 +104,9 @@ impl Role {
         match self {
             Role::Weight => "weight",
             Role::Bias => "bias",
+            Role::RecurrentWeight => "recurrent_weight",
+            Role::RecurrentBias => "recurrent_bias",
+            Role::State => "state",
             Role::Scale => "scale",
             Role::Param => "param",
             Role::Slope => "slope",
@@ -145,6 +157,8 @@ pub struct Settings {
     pub softmax: SoftmaxKind,
     /// Leave the softmax out.
     pub skip: bool,
+    /// Bits of a value where nothing else decides.
+    pub width: u32,
 }
 
 impl Default for Settings {
@@ -155,6 +169,7 @@ impl Default for Settings {
             inv_table_size: None,
             softmax: SoftmaxKind::Stable,
             skip: false,
+            width: crate::config::DEFAULT_WIDTH,
         }
     }
 }

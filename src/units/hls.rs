@@ -1,5 +1,5 @@
-//! What a unit is in HLS C++, as data: a port, a constant, or a call of a kernel of
-//! `hls-templates/common`. No C++ text is made here; names are identifiers, values are mantissas.
+//! What a unit is in HLS C++, as data: a port, a constant, a loop, or a call of a kernel
+//! of `hls-templates/common`. No C++ text is made here; names are identifiers, values are mantissas.
 
 use super::UnitSpec;
 use crate::fixed::{ElementFormats, Format, Mantissas, Type};
@@ -35,6 +35,21 @@ pub enum HlsUnit {
     Constant(Mantissas),
     /// A call of a kernel.
     Call(HlsCall),
+    /// A loop around the unit's body.
+    Loop(HlsLoop),
+}
+
+/// A loop over rows: what [`Scan`](super::Scan) says of it besides the body.
+#[derive(Clone, Copy, Debug)]
+pub struct HlsLoop {
+    /// Rows.
+    pub steps: usize,
+    /// Operands that are sequences; the others are the first state.
+    pub sequences: usize,
+    /// The last row comes first.
+    pub backwards: bool,
+    /// Every row is a result, not only the last.
+    pub every: bool,
 }
 
 /// A call of a kernel: `function<operand types.., result type, config>(operands.., result,

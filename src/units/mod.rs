@@ -20,6 +20,7 @@ mod rectify;
 mod reduce;
 mod reorder;
 mod requantize;
+mod scan;
 mod select;
 
 use std::fmt::Debug;
@@ -39,10 +40,11 @@ pub use rectify::Rectify;
 pub use reduce::{Reduce, Reduction};
 pub use reorder::Reorder;
 pub use requantize::Requantize;
+pub use scan::Scan;
 pub use select::{Compare, Select};
 
 use crate::estimate::hls::HlsKernel;
-use crate::fixed::{Type, Word};
+use crate::fixed::{Graph, Type, Word};
 use crate::hls::Folding;
 use crate::rtl::datapath::{Product, ValueId, Wiring};
 
@@ -137,6 +139,14 @@ macro_rules! units {
                 match self { $(Unit::$unit(it) => it.emulate(run)),+ }
             }
 
+            /// The graph that the unit repeats, if it does, and how often.
+            pub fn body(&self) -> Option<(&Graph, usize)> {
+                match self {
+                    Unit::Scan(it) => Some((&it.body, it.steps)),
+                    _ => None,
+                }
+            }
+
             /// The constant matrices that its first operand is multiplied by.
             pub fn matrices(&self, types: &[&Type]) -> Vec<Product> {
                 match self { $(Unit::$unit(it) => it.matrices(types)),+ }
@@ -167,5 +177,5 @@ macro_rules! units {
 // Adding a unit: write its file, then add its name here.
 units! {
     Input, Constant, Requantize, Mac, Affine, Rectify, Select, Clamp, Lut, Eltwise, Reduce, Argmax,
-    Reorder, Matmul,
+    Reorder, Matmul, Scan,
 }

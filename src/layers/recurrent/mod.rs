@@ -2,13 +2,18 @@
 
 mod bidirectional;
 mod keras;
+mod lower;
+mod ranges;
 mod states;
+#[cfg(test)]
+mod tests;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2, Slice};
 
-use super::{Hardware, Layer, LayerError, LayerSpec, Spelling};
+use super::{Hardware, Layer, LayerError, LayerSpec, Lower, Spelling};
+use crate::graph::NodeId;
 use crate::nn::Shape;
-use crate::precision::Role;
+use crate::precision::{Resolve, Role, Span, Typed};
 use crate::source::Tensor;
 
 /// What is computed at each step; gates in the order of their columns in the weights.
@@ -196,12 +201,58 @@ impl LayerSpec for Recurrent {
     }
 
     fn weights(&self) -> Vec<(Role, &Tensor)> {
-        let biases = [&self.bias, &self.recurrent_bias].into_iter().flatten();
-        let kernels = [&self.kernel, &self.recurrent].into_iter().map(|it| (Role::Weight, it));
-        kernels.chain(biases.map(|it| (Role::Bias, it))).collect()
+        let bias = self.bias.iter().map(|it| (Role::Bias, it));
+        let again = self.recurrent_bias.iter().map(|it| (Role::RecurrentBias, it));
+        let kernels = [(Role::Weight, &self.kernel), (Role::RecurrentWeight, &self.recurrent)];
+        kernels.into_iter().chain(bias).chain(again).collect()
     }
 
     fn hardware(&self) -> Option<&dyn Hardware> {
-        None
+        let built = |it: &Layer| it.hardware().is_some();
+        (built(&self.activation) && built(&self.gate_activation)).then_some(self)
+    }
+}
+
+/// The types of every recurrent layer; sums are known only where the results that they read are.
+macro_rules! roles {
+    ($($more:ident)? ; $($last:ident)?) => {
+        &[
+            Role::Weight, Role::Bias, Role::RecurrentWeight, Role::RecurrentBias,
+            $(Role::$more,)? Role::Result, Role::Accum, $(Role::$last,)?
+        ]
+    };
+}
+
+impl Hardware for Recurrent {
+    fn roles(&self) -> &'static [Role] {
+        let tables = |it: &Layer| it.roles().contains(&Role::Table);
+        let table = tables(&self.activation) || tables(&self.gate_activation);
+        match (self.cell, table) {
+            (Cell::Lstm, true) => roles!(State; Table),
+            (Cell::Lstm, false) => roles!(State;),
+            (_, true) => roles!(; Table),
+            (_, false) => roles!(;),
+        }
+    }
+    fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed {
+        self.resolve_type(role, cx)
+    }
+    fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
+        match cx.compat {
+            // Accumulators may run over.
+            true => {
+                let all = Span::of(cx.format(Role::Result));
+                let row = if self.cells { 2 * self.units() } else { self.units() };
+                let rows = if self.sequences { cx.inputs[0].shape.0[0] } else { 1 };
+                vec![all; rows * row]
+            }
+            false => self.output_spans(cx),
+        }
+    }
+    fn is_activation(&self) -> bool {
+        false
+    }
+    fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
+        self.build(cx, inputs)
     }
 }

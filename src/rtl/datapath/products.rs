@@ -47,7 +47,7 @@ pub struct Products {
 impl Products {
     /// Solves every matrix of the graph.
     pub(super) fn new(graph: &Graph, budget: Budget) -> Products {
-        let mut groups: Vec<(Vec<Source>, Vec<Key>)> = groups(graph);
+        let mut groups: Vec<(Vec<Source>, Vec<Key>)> = groups_of(graph);
         // Equal groups (positions of one layer) are one.
         groups.sort();
         groups.dedup();
@@ -88,7 +88,7 @@ fn key(x: &Type, product: Product) -> Key {
 }
 
 /// Matrices that are solved together: those of one range of elements of one tensor.
-fn groups(graph: &Graph) -> Vec<(Vec<Source>, Vec<Key>)> {
+fn groups_of(graph: &Graph) -> Vec<(Vec<Source>, Vec<Key>)> {
     let mut by_operand: BTreeMap<(NodeId, usize, usize), Vec<Key>> = BTreeMap::new();
     for id in graph.topo() {
         let operands = graph.operands(id);
@@ -102,7 +102,8 @@ fn groups(graph: &Graph) -> Vec<(Vec<Source>, Vec<Key>)> {
             }
         }
     }
-    let mut groups = Vec::new();
+    let bodies = graph.topo().into_iter().filter_map(|id| graph.node(id).op.body());
+    let mut groups: Vec<_> = bodies.flat_map(|(body, _)| groups_of(body)).collect();
     for keys in by_operand.into_values() {
         let inputs = keys[0].0.len().max(1);
         let mut open: Vec<Key> = Vec::new();

@@ -1,0 +1,180 @@
+//! Loops: a function for a step of the body, and one that calls it for every row.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::view::{ArrayView, Builder, CallView, StepView, value_format};
+use crate::graph::NodeId;
+use crate::units::hls::HlsLoop;
+
+/// The two functions of a loop.
+#[derive(Debug, Serialize)]
+pub(super) struct LoopView {
+    note: String,
+    /// Name of the function with the loop.
+    name: String,
+    /// Name of the function for a step.
+    step: String,
+    /// Rows.
+    count: usize,
+    backwards: bool,
+    every: bool,
+    /// Whole sequences, and what a step reads of them.
+    sequences: Vec<SequenceView>,
+    states: Vec<StateView>,
+    /// The row that a step makes, and all of them.
+    row: ArrayView,
+    result: ArrayView,
+    /// Parameters of the step.
+    inputs: Vec<ArrayView>,
+    outputs: Vec<ArrayView>,
+    /// What a step does.
+    body: Vec<StepView>,
+}
+
+/// A sequence.
+#[derive(Debug, Serialize)]
+struct SequenceView {
+    name: String,
+    ty: String,
+    n: usize,
+    /// The row of a step.
+    row: ArrayView,
+}
+
+/// A part of the state.
+#[derive(Debug, Serialize)]
+struct StateView {
+    /// The state before a step.
+    name: String,
+    ty: String,
+    n: usize,
+    /// The state behind it.
+    next: String,
+    /// What it is at first.
+    first: String,
+    first_ty: String,
+}
+
+/// What of a builder belongs to the function that is being made.
+type Scope<'a> = (
+    &'a crate::fixed::Graph,
+    BTreeMap<NodeId, super::view::Value>,
+    BTreeMap<(NodeId, usize), String>,
+    [Vec<ArrayView>; 2],
+    Vec<StepView>,
+    bool,
+    u64,
+);
+
+impl<'a> Builder<'a> {
+    /// Changes places with the function being made.
+    fn swap(&mut self, scope: &mut Scope<'a>) {
+        use std::mem::swap;
+        let view = &mut self.view;
+        swap(&mut self.graph, &mut scope.0);
+        swap(&mut self.values, &mut scope.1);
+        swap(&mut self.sources, &mut scope.2);
+        swap(&mut view.inputs, &mut scope.3[0]);
+        swap(&mut view.outputs, &mut scope.3[1]);
+        swap(&mut view.steps, &mut scope.4);
+        swap(&mut view.dataflow, &mut scope.5);
+        swap(&mut view.interval, &mut scope.6);
+    }
+
+    /// The functions of a loop; returns the call.
+    pub(super) fn repeat(
+        &mut self,
+        id: NodeId,
+        note: &str,
+        about: HlsLoop,
+        operands: &[(String, String)],
+        result: &ArrayView,
+    ) -> CallView {
+        let graph = self.graph;
+        let (body, _) = graph.node(id).op.body().expect("a loop has a body");
+        let types = self.given(body, about, operands, &result.name);
+        // Tasks of a dataflow region are calls of the top function only.
+        let mut scope: Scope<'a> =
+            (body, BTreeMap::new(), BTreeMap::new(), Default::default(), Vec::new(), false, 1);
+        self.swap(&mut scope);
+        let order = body.topo();
+        self.values(&order, &types);
+        self.ports();
+        order.iter().for_each(|id| self.step(*id));
+        self.swap(&mut scope);
+        let (.., [inputs, outputs], steps, _, interval) = scope;
+        let interval = if self.view.dataflow { interval * about.steps as u64 } else { interval };
+        self.view.interval = self.view.interval.max(interval);
+        let parameter =
+            |this: &mut Self, at: usize| this.names.part(&result.name, &format!("in{at}"));
+        let mut sequences = Vec::new();
+        let mut states = Vec::new();
+        for (at, input) in inputs.iter().enumerate() {
+            let (name, ty, n) = (parameter(self, at), operands[at].1.clone(), input.n);
+            match at.checked_sub(about.sequences) {
+                None => sequences.push(SequenceView {
+                    name,
+                    ty,
+                    n: n * about.steps,
+                    row: input.clone(),
+                }),
+                Some(state) => states.push(StateView {
+                    name: input.name.clone(),
+                    ty: input.ty.clone(),
+                    n,
+                    next: outputs[state].name.clone(),
+                    first: name,
+                    first_ty: ty,
+                }),
+            }
+        }
+        let row = outputs.last().expect("a body has a result").clone();
+        let [name, step] = ["loop", "step"].map(|it| self.names.part(&result.name, it));
+        let out = self.names.part(&result.name, "rows");
+        self.view.loops.push(LoopView {
+            note: note.to_owned(),
+            name: name.clone(),
+            step,
+            count: about.steps,
+            backwards: about.backwards,
+            every: about.every,
+            sequences,
+            states,
+            row,
+            result: ArrayView { name: out, ..result.clone() },
+            inputs,
+            outputs,
+            body: steps,
+        });
+        let mut args: Vec<String> = operands.iter().map(|it| it.0.clone()).collect();
+        args.push(result.name.clone());
+        CallView { function: name, template_args: Vec::new(), args }
+    }
+
+    /// Types of the body's inputs and of what it leaves behind: operands and state have them already.
+    fn given(
+        &mut self,
+        body: &crate::fixed::Graph,
+        about: HlsLoop,
+        operands: &[(String, String)],
+        name: &str,
+    ) -> BTreeMap<NodeId, String> {
+        let mut types = BTreeMap::new();
+        for (at, input) in body.inputs.iter().enumerate() {
+            let ty = match at.checked_sub(about.sequences) {
+                None => operands[at].1.clone(),
+                Some(state) => {
+                    let next = body.node(body.outputs[state]);
+                    let format = value_format(&next.op, &next.ty);
+                    let ty = self.define(name, "state_t", format);
+                    types.insert(body.outputs[state], ty.clone());
+                    ty
+                }
+            };
+            types.insert(*input, ty);
+        }
+        types
+    }
+}
