@@ -18,6 +18,7 @@ mod embedding;
 pub mod fake_quant;
 mod functions;
 mod gather;
+mod grid_table;
 mod hard_sigmoid;
 mod hard_tanh;
 mod hgq;
@@ -75,6 +76,7 @@ pub use dense::Dense;
 pub use elu::{Elu, Selu};
 pub use embedding::Embedding;
 pub use fake_quant::FakeQuant;
+pub use grid_table::{Grid, GridTable};
 pub use hard_sigmoid::HardSigmoid;
 pub use hard_tanh::HardTanh;
 pub use identity::Identity;
@@ -163,7 +165,7 @@ macro_rules! layers {
         const BESIDE: &[Row] = &[
             $((stringify!($layer), $layer::SPELLINGS)),+,
             ("Activation", activation::SPELLINGS),
-            ("Dense of HGQ2", hgq::SPELLINGS),
+            ("HGQ2", hgq::SPELLINGS),
             ("QKeras", qkeras::SPELLINGS),
             ("Arithmetic", functions::ARITHMETIC),
             ("Activation function", functions::ACTIVATIONS),
@@ -204,7 +206,7 @@ layers! {
     BinaryTanh, TernaryTanh, Softmax, Quantizer, Steps,
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, LayerNorm,
-    Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant,
+    Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant, GridTable,
 }
 
 /// What a layer does to values that the model itself has put on a grid.
@@ -233,10 +235,12 @@ impl Layer {
     /// What becomes of exact operands here.
     pub fn exactness(&self) -> Exactness {
         match self {
-            Layer::Quantizer(_) | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
+            Layer::Quantizer(_)
+            | Layer::GridTable(_)
+            | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
             Layer::Dense(Dense { quantized: true, .. })
             | Layer::Conv(Conv { quantized: true, .. })
-            | Layer::Pool(Pool { pooling: Pooling::Max, .. })
+            | Layer::Einsum(Einsum { kernel: None, .. })
             | Layer::Reduce(Reduce {
                 reduction: Reduction::Max | Reduction::Min | Reduction::Sum,
                 ..
@@ -251,6 +255,7 @@ impl Layer {
             | Layer::Concatenate(_)
             | Layer::Take(_)
             | Layer::Pad(_) => Exactness::Kept,
+            Layer::Pool(pool) if pool.is_exact() => Exactness::Kept,
             Layer::LeakyRelu(LeakyRelu { alpha, max: None }) if is_short(*alpha) => Exactness::Kept,
             Layer::Clip(Clip { min, max }) if is_short(*min) && is_short(*max) => Exactness::Kept,
             _ => Exactness::Lost,

@@ -7,7 +7,7 @@
 
 use ndarray::Zip;
 
-use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling, hgq};
+use super::{Hardware, LayerError, LayerSpec, Lower, Spelling, hgq};
 use crate::fixed::{Format, Overflow, Rounding, Type};
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -23,7 +23,7 @@ pub struct Quantizer {
 }
 
 impl Quantizer {
-    pub(super) const SPELLINGS: &[Spelling] = &[Spelling::keras("Quantizer", import)];
+    pub(super) const SPELLINGS: &[Spelling] = &[Spelling::keras("Quantizer", hgq::import_quantizer)];
 
     /// The smallest format that holds every element, with the modes of the first.
     pub fn union(&self) -> Format {
@@ -62,11 +62,6 @@ impl Quantizer {
 /// A format in which every value of `of` is cast to zero: its unit is larger than all of them.
 fn zero(of: Format) -> Format {
     Format::unsigned(1, of.int_bits + 1).with(Rounding::TrnZero, Overflow::Wrap)
-}
-
-fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    let lanes = hgq::lanes(cx)?;
-    Ok(Imported::unary(Quantizer { lanes }))
 }
 
 impl LayerSpec for Quantizer {

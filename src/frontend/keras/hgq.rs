@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::source::{Attr, Tensor};
 
 /// Layers whose input quantizers stand before everything else that they do.
-const LAYERS: [&str; 9] = [
+const LAYERS: [&str; 30] = [
     "QDense",
     "QConv1D",
     "QConv2D",
@@ -19,7 +19,31 @@ const LAYERS: [&str; 9] = [
     "QBatchNormDense",
     "QBatchNormalization",
     "QAdd",
+    "QSubtract",
+    "QMultiply",
+    "QMaximum",
+    "QMinimum",
+    "QAveragePow2",
+    "QDot",
+    "QEinsum",
+    "QSum",
+    "QMeanPow2",
+    "QMaxPooling1D",
+    "QMaxPooling2D",
+    "QMaxPooling3D",
+    "QAveragePooling1D",
+    "QAveragePooling2D",
+    "QAveragePooling3D",
+    "QGlobalMaxPooling1D",
+    "QGlobalMaxPooling2D",
+    "QGlobalMaxPooling3D",
+    "QGlobalAveragePooling1D",
+    "QGlobalAveragePooling2D",
+    "QGlobalAveragePooling3D",
 ];
+
+/// Layers that keep their quantizers, of which QKeras has the names too.
+const WHOLE: [&str; 2] = ["QGRU", "QSimpleRNN"];
 
 /// A quantizer on its own.
 pub(super) struct Stage {
@@ -71,7 +95,7 @@ pub(super) fn take(
 
 /// What a class is called as an operation: QKeras has classes of the same names.
 pub(super) fn name(op: &str, attrs: &BTreeMap<String, Attr>) -> String {
-    match LAYERS.contains(&op) && !is_hgq(attrs) {
+    match (LAYERS.contains(&op) || WHOLE.contains(&op)) && !is_hgq(attrs) {
         true => format!("qkeras.{op}"),
         false => op.to_owned(),
     }

@@ -5,3 +5,5 @@ mod einsum;
 mod keras;
 
 pub use einsum::Einsum;
+pub(super) use einsum::Label;
+pub(super) use keras::{labels, without_batch};
