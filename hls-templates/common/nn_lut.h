@@ -56,6 +56,33 @@ void lut_bits(const data_T data[CONFIG_T::n], res_T res[CONFIG_T::n],
   }
 }
 
+// The address is a small floating-point number: the place of the leading one of x, whose bits are
+// read as an unsigned number, and the `bits` bits behind it. Numbers below 2^(bits + 1) are their own
+// address.
+// CONFIG_T: n, n_entries, bits, entry_t; largest_step, the largest power of two that x is shifted by.
+template <class data_T, class res_T, typename CONFIG_T>
+void lut_float(const data_T data[CONFIG_T::n], res_T res[CONFIG_T::n],
+               const typename CONFIG_T::entry_t table[CONFIG_T::n_entries]) {
+#pragma HLS FUNCTION_INSTANTIATE variable=table
+#pragma HLS PIPELINE II=1
+  const int width = format<data_T>::width;
+
+  for (unsigned i = 0; i < CONFIG_T::n; i++) {
+#pragma HLS UNROLL
+    ap_uint<width> rest = data[i].range(width - 1, 0);
+    unsigned exponent = 0;
+    for (unsigned step = CONFIG_T::largest_step; step > 0; step /= 2) {
+#pragma HLS UNROLL
+      const ap_uint<width> high = rest >> (CONFIG_T::bits + step);
+      if (high != 0) {
+        rest >>= step;
+        exponent += step;
+      }
+    }
+    res[i] = cast<res_T>(table[(exponent << CONFIG_T::bits) + rest.to_uint()]);
+  }
+}
+
 // The same where every element has bits of its own: of the common type's bits, the lowest drops[i]
 // are left out and the next bits[i] are the address.
 template <class data_T, class res_T, typename CONFIG_T>

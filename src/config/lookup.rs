@@ -137,8 +137,10 @@ impl Config {
     /// The numbers of an activation that are not formats.
     pub fn settings(&self, name: &str, kind: &str) -> Settings {
         let default = Settings::default();
+        // hls4ml's table of roots is longer than its others.
+        let entries = if kind == "LayerNormalization" { 4096 } else { default.table_size };
         Settings {
-            table_size: self.value(name, kind, |it| it.table_size).unwrap_or(default.table_size),
+            table_size: self.value(name, kind, |it| it.table_size).unwrap_or(entries),
             exp_table_size: self.value(name, kind, |it| it.exp_table_size),
             inv_table_size: self.value(name, kind, |it| it.inv_table_size),
             softmax: self.value(name, kind, |it| it.softmax).unwrap_or_default(),

@@ -65,7 +65,7 @@ pub(super) fn by_name(name: &str, dialect: Dialect, last: usize) -> Option<Layer
             Some(HardSigmoid { slope, shift: 0.5 }.into())
         }
         "hard_tanh" => Some(HardTanh { slope: 0.5, shift: 0.5 }.into()),
-        "softmax" => Some(Softmax { group: last }.into()),
+        "softmax" => Some(Softmax::new(last).into()),
         "binary_tanh" => Some(BinaryTanh.into()),
         "ternary_tanh" => Some(TernaryTanh.into()),
         name => Some(Scalar { function: ScalarFunction::activation(name)? }.into()),

@@ -125,7 +125,7 @@ fn keras_activations_by_name() {
         ("mish", "Table { function: Mish }"),
         ("hard_sigmoid", "HardSigmoid { slope: 0.16666666666666666, shift: 0.5 }"),
         ("hard_tanh", "HardTanh { slope: 0.5, shift: 0.5 }"),
-        ("softmax", "Softmax { group: 4 }"),
+        ("softmax", "Softmax { group: 4, hidden: None }"),
         ("binary_tanh", "BinaryTanh"),
         ("ternary_tanh", "TernaryTanh"),
     ] {
@@ -203,10 +203,10 @@ fn keras_prelu_shares_axes() {
 
 #[test]
 fn keras_softmax_is_along_the_last_axis() {
-    keras("Softmax", &[]).is("Softmax { group: 4 }");
+    keras("Softmax", &[]).is("Softmax { group: 4, hidden: None }");
     let axis = |axis: Attr| keras("Softmax", &[("axis", axis)]).shape(&[2, 5]);
-    axis(Attr::Int(-1)).is("Softmax { group: 5 }");
-    axis(Attr::List(vec![Attr::Int(2)])).is("Softmax { group: 5 }");
+    axis(Attr::Int(-1)).is("Softmax { group: 5, hidden: None }");
+    axis(Attr::List(vec![Attr::Int(2)])).is("Softmax { group: 5, hidden: None }");
     axis(Attr::Int(0)).refused("axis = [0]");
     keras("Softmax", &[]).constant(scalar(1.0)).refused("mask");
 }
@@ -227,7 +227,7 @@ fn onnx_operators_with_their_defaults() {
         ("Exp", "Table { function: Exponential }"),
         ("Mish", "Table { function: Mish }"),
         ("Gelu", "Table { function: Gelu }"),
-        ("Softmax", "Softmax { group: 4 }"),
+        ("Softmax", "Softmax { group: 4, hidden: None }"),
     ] {
         onnx(op, &[]).is(layer);
     }
@@ -273,8 +273,8 @@ fn onnx_softmax_flattened_before_opset_13() {
         let attrs: Vec<(&str, Attr)> = axis.iter().map(|it| ("axis", Attr::Int(*it))).collect();
         onnx("Softmax", &attrs).version(version)
     };
-    softmax(11, None).is("Softmax { group: 4 }");
-    softmax(11, Some(2)).shape(&[2, 5]).is("Softmax { group: 5 }");
-    softmax(13, None).shape(&[2, 5]).is("Softmax { group: 5 }");
+    softmax(11, None).is("Softmax { group: 4, hidden: None }");
+    softmax(11, Some(2)).shape(&[2, 5]).is("Softmax { group: 5, hidden: None }");
+    softmax(13, None).shape(&[2, 5]).is("Softmax { group: 5, hidden: None }");
     softmax(13, Some(0)).shape(&[2, 5]).refused("axis = [0]");
 }

@@ -31,7 +31,7 @@ fn every() -> Vec<Layer> {
         HardTanh { slope: 0.5, shift: 0.5 }.into(),
         BinaryTanh.into(),
         TernaryTanh.into(),
-        Softmax { group: 3 }.into(),
+        Softmax::new(3).into(),
     ]);
     layers
 }

@@ -1,9 +1,15 @@
 //! A row of a table for every index: Keras `Embedding`.
+//!
+//! In hardware a table for each column, addressed by the index: what is behind its point is dropped,
+//! an index below zero is zero, one behind the last row is the last row.
 
-use super::{Hardware, Import, Imported, LayerError, LayerSpec, Spelling};
+use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling};
+use crate::fixed::{Format, Overflow, Rounding, bits_of};
+use crate::graph::NodeId;
 use crate::nn::Shape;
-use crate::precision::Role;
+use crate::precision::{Resolve, Role, Span, Typed, auto, dequantized};
 use crate::source::Tensor;
+use crate::units::{Index, Lut, Reorder};
 
 /// An embedding.
 #[derive(Clone, Debug)]
@@ -61,6 +67,106 @@ impl LayerSpec for Embedding {
         vec![(Role::Weight, &self.table)]
     }
     fn hardware(&self) -> Option<&dyn Hardware> {
-        None
+        Some(self)
+    }
+}
+
+impl Embedding {
+    fn rows(&self) -> usize {
+        self.table.shape()[0]
+    }
+
+    fn columns(&self) -> usize {
+        self.table.shape()[1]
+    }
+
+    /// The numbers of all rows, and of the next power of two.
+    fn index(&self) -> Format {
+        let bits = bits_of(0, self.rows() as i128 - 1).max(1);
+        Format::unsigned(bits, bits as i32).with(Rounding::Trn, Overflow::Sat)
+    }
+}
+
+impl Hardware for Embedding {
+    fn roles(&self) -> &'static [Role] {
+        &[Role::Weight, Role::Result]
+    }
+
+    fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed {
+        match role {
+            Role::Weight => auto::weight(&self.table, cx),
+            _ if cx.compat => Typed::new(cx.default, "model default"),
+            _ => Typed::new(cx.format(Role::Weight), "as its table"),
+        }
+    }
+
+    fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
+        let (values, columns) =
+            (dequantized(&self.table, cx.format(Role::Weight), cx.compat), self.columns());
+        let index = self.index();
+        let row = |x: f64| (index.quantize(x) as usize).min(self.rows() - 1);
+        let mut spans = Vec::with_capacity(cx.inputs[0].spans.len() * columns);
+        let mut last: Option<(usize, usize)> = None;
+        for x in cx.inputs[0].spans {
+            let (first, behind) = (row(x.lo), row(x.hi) + 1);
+            if last == Some((first, behind)) {
+                spans.extend_from_within(spans.len() - columns..);
+                continue;
+            }
+            let rows = &values[first * columns..behind * columns];
+            let column = |at: usize| Span::around(rows.iter().skip(at).step_by(columns).copied());
+            spans.extend((0..columns).map(column));
+            last = Some((first, behind));
+        }
+        spans
+    }
+
+    fn is_activation(&self) -> bool {
+        false
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>, inputs: &[NodeId]) -> NodeId {
+        let index = self.index();
+        let address = cx.builder.cast("index", inputs[0], index);
+        let mut shape = cx.builder.ty(address).shape.clone();
+        let (elements, columns) = (shape.elements(), self.columns());
+        let values = cx.quantize(&self.table, Role::Weight);
+        let (entry, result) = (cx.format(Role::Weight), cx.format(Role::Result));
+        let column = |at: usize| {
+            let rows = (0..1usize << index.width).map(|it| it.min(self.rows() - 1));
+            let table = rows.map(|row| values[row * columns + at]).collect();
+            let lut = Lut { index: Index::Raw, table, entry, result };
+            cx.builder.add(&format!("column_{at}"), lut, &[address])
+        };
+        let parts: Vec<NodeId> = (0..columns).map(column).collect();
+        let from = |at: usize| ((at % columns) as u32, (at / columns) as u32);
+        let map = (0..elements * columns).map(from).collect();
+        shape.0.push(columns);
+        cx.builder.add("", Reorder { map, shape }, &parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::testing::{Bench, check_datapath, run};
+
+    #[test]
+    fn rows_are_found_and_an_index_outside_is_the_nearest() {
+        let values = (0..15).map(f64::from).collect();
+        let table = Tensor::from_shape_vec(vec![5, 3], values).unwrap();
+        let bench = Bench::new(Embedding { table }, Format::signed(8, 5), &[2]);
+        let formats = bench.formats();
+        let graph = bench.graph(&formats);
+        let result = formats.format(Role::Result);
+        // Mantissas in eighths: 2.875 is row 2, -1 row 0, 9 the last row.
+        for (indices, rows) in [([0, 8], [0, 1]), ([23, 32], [2, 4]), ([-8, 72], [0, 4])] {
+            let sample: Vec<i128> = indices.to_vec();
+            let found = run(&graph, &[sample.clone()]).remove(0);
+            let wanted = rows.iter().flat_map(|row| (0..3).map(move |it| f64::from(row * 3 + it)));
+            let floats: Vec<f64> = found.iter().map(|it| result.value(*it)).collect();
+            assert_eq!(floats, wanted.collect::<Vec<f64>>());
+            check_datapath(&graph, &sample, &found);
+        }
     }
 }

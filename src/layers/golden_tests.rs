@@ -109,7 +109,7 @@ fn layer(golden: &mut Golden, case: &Value, shape: &[usize]) -> Layer {
         ("ThresholdedReLU", _) => ThresholdedRelu { theta: param, max: None }.into(),
         ("ELU", _) => Elu { alpha: param }.into(),
         ("PReLU", _) => PRelu { alpha: weights.unwrap() }.into(),
-        ("Softmax", _) => Softmax { group: *shape.last().unwrap() }.into(),
+        ("Softmax", _) => Softmax::new(*shape.last().unwrap()).into(),
         (_, "linear") => Identity.into(),
         (_, "relu") => Relu { max: None }.into(),
         (_, "relu6") => Relu { max: Some(6.0) }.into(),

@@ -9,7 +9,10 @@
 use crate::fixed::{Builder, Format, Mantissas};
 use crate::graph::NodeId;
 use crate::precision::Span;
-use crate::units::{Index, Lut, Requantize};
+use crate::units::{Index, Lut, Requantize, float_code};
+
+/// Bits to which powers of inputs have to be precise, relative to their size.
+const RELATIVE_BITS: i32 = 11;
 
 /// Most address bits of a table.
 const MAX_BITS: u32 = 20;
@@ -56,6 +59,27 @@ impl Lookup {
         Lookup { address: Some(address), index: Index::Raw, values }
     }
 
+    /// A function that only rises or only falls, at every number of an unsigned format, told apart
+    /// as precisely as a table of so many entries can tell all sizes alike.
+    pub(super) fn float(address: Format, entries: u32, f: impl Fn(f64) -> f64) -> Lookup {
+        let address = address.rounded();
+        let largest = address.max() as u128;
+        let count = |bits: u32| float_code(largest, bits) + 1;
+        let bits = (0..MAX_BITS).rev().find(|it| count(*it) <= entries as usize).unwrap_or(0);
+        let mut values = Vec::with_capacity(count(bits));
+        // The mean of both ends: the error is the same at both.
+        let mean = |first: u128, last: u128| {
+            let at = |it: u128| f(address.value(it as i128));
+            (at(first) + at(last)) / 2.0
+        };
+        for code in 0..count(bits) as u128 {
+            let exponent = (code >> bits).saturating_sub(1);
+            let first = (code - (exponent << bits)) << exponent;
+            values.push(mean(first, (first + (1 << exponent) - 1).min(largest)));
+        }
+        Lookup { address: Some(address), index: Index::Float { bits }, values }
+    }
+
     /// The unit, without the cast in front of it.
     pub(super) fn unit(&self, entry: Format, result: Format) -> Lut {
         let mut table: Vec<i128> = self.values.iter().map(|it| entry.quantize(*it)).collect();
@@ -91,7 +115,18 @@ impl Lookup {
         self.address
     }
 
-    /// All values, unrounded.
+    /// The format that holds even the smallest value to some bits, or nearly that.
+    pub(super) fn relative(&self) -> Format {
+        let span = self.values();
+        let sizes = self.values.iter().map(|it| it.abs()).filter(|it| *it > 0.0);
+        let least = sizes.fold(f64::INFINITY, f64::min).clamp(1e-30, 1e30);
+        let frac = RELATIVE_BITS - least.log2().floor() as i32;
+        let int_bits = span.int_bits();
+        let width = (int_bits + frac).clamp(2, 40);
+        Format { signed: span.lo < 0.0, ..Format::signed(width as u32, int_bits) }.rounded()
+    }
+
+    /// The range of all values, unrounded.
     pub(super) fn values(&self) -> Span {
         Span::around(self.values.iter().copied())
     }
@@ -109,6 +144,10 @@ impl Lookup {
                 let scale = self.values.len() as f64 / f64::from(1u32 << log2_range);
                 let at = |v: f64| ((v * scale).trunc() as i64).saturating_add(offset);
                 let at = |v: f64| at(v).clamp(0, last as i64) as usize;
+                (at(x.lo), at(x.hi))
+            }
+            (Index::Float { bits }, Some(address)) => {
+                let at = |v: f64| float_code(address.quantize(v) as u128, bits);
                 (at(x.lo), at(x.hi))
             }
             (_, Some(address)) => {

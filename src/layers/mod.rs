@@ -246,6 +246,7 @@ impl Layer {
                 ..
             })
             | Layer::BatchNorm(BatchNorm { quantized: true, .. })
+            | Layer::Einsum(Einsum { kernel: None, .. })
             | Layer::Relu(Relu { max: None })
             | Layer::Steps(_)
             | Layer::Identity(_)

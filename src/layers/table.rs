@@ -243,24 +243,24 @@ impl Pointwise for Table {
 }
 
 /// All magnitudes of a span.
-fn absolute(x: Span) -> Span {
+pub(super) fn absolute(x: Span) -> Span {
     let ends = Span::around([x.lo.abs(), x.hi.abs()]);
     if x.lo < 0.0 && x.hi > 0.0 { Span::new(0.0, ends.hi) } else { ends }
 }
 
 /// The values that inputs can read from a table; equal inputs are answered once.
-struct Reached<'t> {
+pub(super) struct Reached<'t> {
     table: &'t Lookup,
     entries: Vec<f64>,
     known: std::cell::RefCell<BTreeMap<(usize, usize), Span>>,
 }
 
 impl Reached<'_> {
-    fn new(table: &Lookup, entry: Format) -> Reached<'_> {
+    pub(super) fn new(table: &Lookup, entry: Format) -> Reached<'_> {
         Reached { table, entries: table.entries(entry), known: Default::default() }
     }
 
-    fn span(&self, x: Span) -> Span {
+    pub(super) fn span(&self, x: Span) -> Span {
         let (first, last) = self.table.reach(x);
         let read = || Span::around(self.entries[first..=last].iter().copied());
         *self.known.borrow_mut().entry((first, last)).or_insert_with(read)

@@ -39,6 +39,8 @@ pub(super) struct Bench {
     pub settings: Settings,
     /// Types that the user gave.
     pub given: BTreeMap<Role, Format>,
+    /// Further operands; samples hold them one after another.
+    pub others: Vec<(Format, Shape)>,
 }
 
 impl Bench {
@@ -50,15 +52,33 @@ impl Bench {
             compat: false,
             settings: Settings::default(),
             given: BTreeMap::new(),
+            others: Vec::new(),
         }
+    }
+
+    /// With a second operand.
+    pub(super) fn and(mut self, input: Format, shape: &[usize]) -> Bench {
+        self.others.push((input, Shape(shape.to_vec())));
+        self
+    }
+
+    /// All operands.
+    fn operands(&self) -> Vec<(Format, Shape)> {
+        let first = (self.input, self.shape.clone());
+        std::iter::once(first).chain(self.others.iter().cloned()).collect()
     }
 
     /// Resolves the types that were not given.
     pub(super) fn formats(&self) -> LayerFormats {
-        let spans = vec![Span::of(self.input); self.shape.elements()];
+        let operands = self.operands();
+        let spans: Vec<Vec<Span>> =
+            operands.iter().map(|(it, shape)| vec![Span::of(*it); shape.elements()]).collect();
+        let produced = operands.iter().zip(&spans);
         let given = self.given.iter().map(|(role, it)| (*role, Typed::new(*it, "given")));
         let mut cx = Resolve {
-            inputs: vec![Produced { shape: &self.shape, format: self.input, spans: &spans }],
+            inputs: produced
+                .map(|((format, shape), spans)| Produced { shape, format: *format, spans })
+                .collect(),
             types: given.collect(),
             settings: self.settings.clone(),
             compat: self.compat,
@@ -110,13 +130,18 @@ impl Bench {
 
     /// Adds the layer with an input and an output of its own.
     pub(super) fn add(&self, builder: &mut Builder, suffix: &str, formats: &LayerFormats) {
-        builder.enter(Origin::new("test", format!("x{suffix}")));
-        let ty = Type::uniform(self.shape.clone(), self.input);
-        let input = builder.add("", units::Input { ty }, &[]);
-        builder.graph.inputs.push(input);
+        let mut inputs = Vec::new();
+        for (at, (format, shape)) in self.operands().into_iter().enumerate() {
+            let at = if at == 0 { String::new() } else { format!("_{at}") };
+            builder.enter(Origin::new("test", format!("x{suffix}{at}")));
+            let ty = Type::uniform(shape, format);
+            let input = builder.add("", units::Input { ty }, &[]);
+            builder.graph.inputs.push(input);
+            inputs.push(input);
+        }
         builder.enter(Origin::new("test", format!("layer{suffix}")));
         let mut cx = Lower { builder, formats, compat: self.compat };
-        let output = self.layer.hardware().unwrap().lower(&mut cx, &[input]);
+        let output = self.layer.hardware().unwrap().lower(&mut cx, &inputs);
         builder.graph.outputs.push(output);
     }
 
@@ -124,8 +149,7 @@ impl Bench {
     pub(super) fn floats(&self, samples: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let formats = self.formats();
         let graph = self.graph(&formats);
-        let mantissas = |it: &Vec<f64>| it.iter().map(|it| self.input.quantize(*it)).collect();
-        let samples: Vec<Vec<i128>> = samples.iter().map(mantissas).collect();
+        let samples: Vec<Vec<i128>> = samples.iter().map(|it| self.mantissas(it)).collect();
         let result = &graph.node(graph.outputs[0]).ty;
         let floats = |it: Vec<i128>| {
             it.iter().enumerate().map(|(at, it)| result.format(at).value(*it)).collect()
@@ -133,10 +157,33 @@ impl Bench {
         run(&graph, &samples).into_iter().map(floats).collect()
     }
 
+    /// A sample in the formats of the operands.
+    pub(super) fn mantissas(&self, sample: &[f64]) -> Vec<i128> {
+        let operands = self.operands();
+        let formats = operands.iter().flat_map(|(it, shape)| vec![*it; shape.elements()]);
+        formats.zip(sample).map(|(format, it)| format.quantize(*it)).collect()
+    }
+
     /// What the layer should give for a sample.
     pub(super) fn exact(&self, sample: &[f64]) -> Vec<f64> {
-        let sample = Tensor::from_shape_vec(self.shape.0.as_slice(), sample.to_vec()).unwrap();
-        self.layer.spec().eval(&[&sample]).iter().copied().collect()
+        let mut rest = sample;
+        let tensor = |(_, shape): (Format, Shape)| {
+            let (now, later) = rest.split_at(shape.elements());
+            rest = later;
+            Tensor::from_shape_vec(shape.0, now.to_vec()).unwrap()
+        };
+        let tensors: Vec<Tensor> = self.operands().into_iter().map(tensor).collect();
+        let tensors: Vec<&Tensor> = tensors.iter().collect();
+        self.layer.spec().eval(&tensors).iter().copied().collect()
+    }
+
+    /// Largest error over samples; the scalar program must agree on the first of them.
+    pub(super) fn checked_error(&self, samples: &[Vec<f64>]) -> f64 {
+        let graph = self.graph(&self.formats());
+        let sample = self.mantissas(&samples[0]);
+        let emulated = run(&graph, std::slice::from_ref(&sample)).remove(0);
+        check_datapath(&graph, &sample, &emulated);
+        self.error(samples)
     }
 
     /// Largest difference from the float layer; every output must lie in its span.
@@ -165,7 +212,14 @@ pub(super) fn run(graph: &fixed::Graph, samples: &[Vec<i128>]) -> Vec<Vec<i128>>
 /// Asserts that the scalar program of the direct RTL gives the same for one sample.
 pub(super) fn check_datapath(graph: &fixed::Graph, sample: &[i128], emulated: &[i128]) {
     let lowered = datapath::lower(graph, crate::rtl::cmvm::Budget::QUICK);
-    let values = datapath::evaluate(&lowered.datapath, &[sample.to_vec()]);
+    let mut rest = sample;
+    let port = |port: &datapath::Port| {
+        let (now, later) = rest.split_at(port.elements.len());
+        rest = later;
+        now.to_vec()
+    };
+    let ports: Vec<Vec<i128>> = lowered.datapath.inputs.iter().map(port).collect();
+    let values = datapath::evaluate(&lowered.datapath, &ports);
     let outputs = &lowered.datapath.outputs[0].elements;
     let found: Vec<i128> = outputs.iter().map(|it| values[it.index()]).collect();
     assert_eq!(found, emulated, "the scalar program for {sample:?}");

@@ -6,6 +6,8 @@
 mod cancel_permutes;
 mod clear_dead_lanes;
 mod fuse_batch_norm;
+mod hide_masked;
+mod index_ports;
 mod quantize_ports;
 mod remove_dead;
 mod remove_identity;
@@ -37,7 +39,9 @@ pub const NN: &[&Pass] = &[
     &remove_identity::PASS,
     &cancel_permutes::PASS,
     &fuse_batch_norm::PASS,
+    &hide_masked::PASS,
     &quantize_ports::PASS,
+    &index_ports::PASS,
     &clear_dead_lanes::PASS,
     &remove_dead::PASS,
 ];

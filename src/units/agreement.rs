@@ -35,7 +35,7 @@ type Recipe = (usize, Vec<Format>, Vec<i64>, usize, usize);
 
 fn recipe() -> impl Strategy<Value = Recipe> {
     (
-        0usize..14,
+        0usize..16,
         prop::collection::vec(format(14), 6),
         prop::collection::vec(-4000i64..4000, 24),
         1usize..5,
@@ -115,6 +115,18 @@ fn graph(recipe: &Recipe) -> crate::fixed::Graph {
             builder.add("", Reduce { reduction, group: n, accum: formats[2], result }, &[x])
         }
         12 => builder.add("", Argmax { group: n, result }, &[x]),
+        13 | 14 => {
+            let b = port(&mut builder, "b", formats[2]);
+            builder.enter(Origin::new("test", "unit"));
+            // The operands have `n` elements each: one or two matrices, rows or columns of them.
+            let sum = if m % 2 == 0 { n } else { 1 };
+            let batch = if m == 3 { n / sum } else { 1 };
+            let (rows, columns) = (n / sum / batch, n / sum / batch);
+            let shape = Shape(vec![batch, rows, columns]);
+            let (products, accum) = (raw[0] % 2 == 0, formats[4]);
+            let unit = Matmul { batch, rows, columns, sum, products, accum, result, shape };
+            builder.add("", unit, &[x, b])
+        }
         _ => {
             let b = port(&mut builder, "b", formats[2]);
             builder.enter(Origin::new("test", "unit"));
@@ -141,9 +153,13 @@ fn mac(formats: &[Format], raw: &[i64], n_in: usize, n_out: usize) -> Mac {
 
 fn lut(formats: &[Format], raw: &[i64], m: usize) -> Lut {
     let input = formats[0];
-    let (index, len) = match raw[0].rem_euclid(3) {
+    let (index, len) = match raw[0].rem_euclid(4) {
         0 => (Index::Raw, 1usize << input.width.min(8)),
         1 => (Index::TopBits, 1 << input.width.min(m as u32)),
+        3 => {
+            let largest = u128::MAX >> (128 - input.width);
+            (Index::Float { bits: m as u32 }, float_code(largest, m as u32) + 1)
+        }
         _ => {
             let negative = raw[1] % 2 == 0;
             (

@@ -7,7 +7,7 @@ use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word, bits_of};
 use crate::hls::Folding;
-use crate::rtl::datapath::{Datapath, Interval, Product, Term, ValueId, Wiring};
+use crate::rtl::datapath::{Datapath, Interval, Product, Relation, Term, ValueId, Wiring};
 
 /// How an input addresses the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,26 @@ pub enum Index {
     TopBits,
     /// All bits of the mantissa, read as an unsigned number.
     Raw,
+    /// The same, as a small floating-point number: the place of its leading one, and so many bits
+    /// behind it. Below `2^(bits + 1)` the address is the number; see [`float_code`].
+    Float {
+        /// Bits behind the leading one.
+        bits: u32,
+    },
+}
+
+/// The address of a number that is not negative: every power of two from `2^bits` on has `2^bits`
+/// addresses, numbers below it one each.
+pub fn float_code(x: u128, bits: u32) -> usize {
+    let exponent = (u128::BITS - x.leading_zeros()).saturating_sub(bits + 1);
+    ((exponent as usize) << bits) + (x >> exponent) as usize
+}
+
+/// Shifts that bring numbers of `width` bits below `2^(bits + 1)`, each taken or not, largest first:
+/// the logarithm of each.
+fn float_steps(width: u32, bits: u32) -> impl Iterator<Item = u32> {
+    let most = width.saturating_sub(bits + 1);
+    (0..u32::BITS - most.leading_zeros()).rev()
 }
 
 /// A table of constants.
@@ -71,6 +91,7 @@ impl Lut {
                 x.wrap(input.width, false).shr(input.width - self.address_bits()).widen() as usize
             }
             Index::Raw => x.wrap(input.width, false).widen() as usize,
+            Index::Float { bits } => float_code(x.wrap(input.width, false).widen() as u128, bits),
         }
     }
 }
@@ -118,7 +139,12 @@ impl Datapathed for Lut {
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         let elements = cx.ty.elements();
         let cast = Cast { from_frac: self.entry.frac(), to: self.result };
-        let table: std::sync::Arc<[i128]> = self.table.iter().map(|it| cast.apply(*it)).collect();
+        let mut table: Vec<i128> = self.table.iter().map(|it| cast.apply(*it)).collect();
+        if let (Index::Float { .. }, Some(last)) = (self.index, table.last().copied()) {
+            // Addresses behind the last one are never met, but the ranges of its parts allow them.
+            table.resize(table.len().next_power_of_two() * 2, last);
+        }
+        let table: std::sync::Arc<[i128]> = table.into();
         let look_up = |element: usize| {
             let (x, _) = cx.input(0, element);
             let index = self.wire_address(cx.datapath, x, cx.types[0].format(element));
@@ -136,6 +162,7 @@ impl Lut {
                 return dp.slice(x, low, self.address_bits(), false);
             }
             Index::Raw => return dp.slice(x, 0, input.width, false),
+            Index::Float { bits } => return wire_float(dp, x, input.width, bits),
             Index::Range { log2_range, offset, negative } => (offset, log2_range, negative),
         };
         let entries = self.table.len() as i128;
@@ -151,10 +178,27 @@ impl Lut {
     }
 }
 
+/// The address of a floating-point table: shifts by powers of two, taken where the number is large.
+fn wire_float(dp: &mut Datapath, x: ValueId, width: u32, bits: u32) -> ValueId {
+    let mut rest = dp.slice(x, 0, width, false);
+    let mut terms = Vec::new();
+    for step in float_steps(width, bits) {
+        let (by, limit) = (1 << step, bits + (1 << step));
+        let bound = dp.constant(1 << limit);
+        let large = dp.compare(Relation::LessEqual, bound, rest);
+        let (shifted, low) = (dp.shr(rest, by), dp.slice(rest, 0, limit, false));
+        rest = dp.mux(large, shifted, low);
+        terms.push(Term { shift: step + bits, ..Term::plain(large) });
+    }
+    terms.push(Term::plain(rest));
+    dp.sum(terms)
+}
+
 impl Hls for Lut {
     fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
         let function = match (self.index, ports.inputs[0].common()) {
             (Index::Range { .. }, _) => "lut_range",
+            (Index::Float { .. }, _) => "lut_float",
             (_, Some(_)) => "lut_bits",
             (_, None) => "lut_bits_each",
         };
@@ -170,6 +214,12 @@ impl Hls for Lut {
                 call.member("offset", HlsValue::Signed(offset))
                     .count("address_bits", u64::from(bits_of(-reach, reach) + 1))
                     .scalar("scale", format, scale)
+                    .into()
+            }
+            (Index::Float { bits }, _) => {
+                let largest = float_steps(ports.inputs[0].max_width(), bits).next();
+                call.count("bits", u64::from(bits))
+                    .count("largest_step", largest.map_or(0, |it| 1 << it))
                     .into()
             }
             (_, Some(input)) => call.count("address_bits", u64::from(self.bits(input))).into(),

@@ -15,6 +15,7 @@ pub mod hls;
 mod input;
 mod lut;
 mod mac;
+mod matmul;
 mod rectify;
 mod reduce;
 mod reorder;
@@ -31,8 +32,9 @@ pub use clamp::Clamp;
 pub use constant::Constant;
 pub use eltwise::{Binary, Eltwise, Read};
 pub use input::Input;
-pub use lut::{Index, Lut};
+pub use lut::{Index, Lut, float_code};
 pub use mac::Mac;
+pub use matmul::Matmul;
 pub use rectify::Rectify;
 pub use reduce::{Reduce, Reduction};
 pub use reorder::Reorder;
@@ -165,5 +167,5 @@ macro_rules! units {
 // Adding a unit: write its file, then add its name here.
 units! {
     Input, Constant, Requantize, Mac, Affine, Rectify, Select, Clamp, Lut, Eltwise, Reduce, Argmax,
-    Reorder,
+    Reorder, Matmul,
 }

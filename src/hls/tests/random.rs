@@ -172,6 +172,16 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             let groups = if n.is_multiple_of(2) { 2 } else { 1 };
             add(builder, name, Argmax { group: n / groups, result }, &[x])
         }
+        10 => {
+            let [batch, rows, columns] = [0, 1, 2].map(|_| random.range(1, 2) as usize);
+            let a = operand(builder, random, "a", batch * rows * n, 60, true);
+            let b = operand(builder, random, "b", batch * columns * n, 60, true);
+            let (Some(a), Some(b)) = (a, b) else { return false };
+            let (products, accum) = (random.below(2) == 0, pool.format(random, 100));
+            let shape = Shape(vec![batch, rows, columns]);
+            let unit = Matmul { batch, rows, columns, sum: n, products, accum, result, shape };
+            add(builder, name, unit, &[a, b])
+        }
         _ => {
             let Some(b) = operand(builder, random, "b", 3, 128, true) else { return false };
             let count = random.range(1, 6) as usize;
@@ -226,13 +236,17 @@ fn lut(
     let ty = builder.ty(x).clone();
     let widths = || (0..ty.elements()).map(|it| ty.format(it).width);
     let (narrowest, widest) = (widths().min().unwrap_or(1), widths().max().unwrap_or(1));
-    let (index, entries) = match random.below(3) {
+    let (index, entries) = match random.below(4) {
         0 => {
             let entries = random.pick(&[16, 64, 100, 1]);
             let log2_range = random.range(0, 6) as u32;
             let offset = random.pick(&[0, 8, entries as i64 / 2, -3, 1000]);
             let negative = random.below(2) == 0;
             (Index::Range { log2_range, offset, negative }, entries)
+        }
+        2 if narrowest == widest => {
+            let bits = random.below(4) as u32;
+            (Index::Float { bits }, float_code(u128::MAX >> (128 - widest), bits) + 1)
         }
         1 => (Index::TopBits, 1 << random.below(narrowest.min(7) as usize + 1)),
         _ if widest <= 8 => (Index::Raw, 1 << widest),
@@ -242,7 +256,7 @@ fn lut(
     add(builder, name, Lut { index, table, entry, result }, &[x])
 }
 
-const KINDS: usize = 11;
+const KINDS: usize = 12;
 
 #[test]
 fn every_unit_means_in_cpp_what_it_means() {

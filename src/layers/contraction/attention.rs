@@ -166,7 +166,7 @@ fn weighed(
         let mask = made.add("mask", Constant { value }, &[]);
         scores = made.add("masked", Merge { op: Binary::Add }, &[scores, mask]);
     }
-    made.add("softmax", Softmax { group: keys }, &[scores])
+    made.add("softmax", Softmax::new(keys), &[scores])
 }
 
 fn projection(

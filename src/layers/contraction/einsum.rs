@@ -26,6 +26,8 @@ pub struct Einsum {
     pub kernel: Option<Tensor>,
     /// Added to the result, to which it broadcasts.
     pub bias: Option<Tensor>,
+    /// hls4ml's `Dot`: every product is cast to the accumulator, not only sums.
+    pub dot: bool,
 }
 
 /// Labels by what becomes of them.
@@ -42,7 +44,7 @@ impl Einsum {
     /// A sum of products of two tensors that are data.
     pub fn of(a: &[Label], b: &[Label], output: &[Label]) -> Einsum {
         let inputs = [a.to_vec(), b.to_vec()];
-        Einsum { inputs, output: output.to_vec(), kernel: None, bias: None }
+        Einsum { inputs, output: output.to_vec(), kernel: None, bias: None, dot: false }
     }
 
     /// The product of matrices in the last two axes; the axes in front are the same for both.
@@ -68,7 +70,7 @@ impl Einsum {
     }
 
     /// Extent of every label; `None` if the tensors disagree or have other ranks.
-    fn extents(&self, shapes: [&[usize]; 2]) -> Option<BTreeMap<Label, usize>> {
+    pub(super) fn extents(&self, shapes: [&[usize]; 2]) -> Option<BTreeMap<Label, usize>> {
         let mut extents = BTreeMap::new();
         for (labels, shape) in self.inputs.iter().zip(shapes) {
             if labels.len() != shape.len() {
@@ -165,7 +167,11 @@ fn stack(value: &Tensor, labels: &[Label], axes: [&[Label]; 3]) -> Array3<f64> {
 
 impl LayerSpec for Einsum {
     fn kind(&self) -> &'static str {
-        if self.kernel.is_some() { "EinsumDense" } else { "Einsum" }
+        match (&self.kernel, self.dot) {
+            (Some(_), _) => "EinsumDense",
+            (None, true) => "Dot",
+            (None, false) => "Einsum",
+        }
     }
 
     fn infer(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
@@ -225,7 +231,7 @@ impl LayerSpec for Einsum {
     }
 
     fn hardware(&self) -> Option<&dyn Hardware> {
-        None
+        Some(self)
     }
 }
 

@@ -85,7 +85,7 @@ fn import_dense(cx: &Import<'_>) -> Result<Imported, LayerError> {
     }
     // The shape follows from the kernel's.
     cx.attrs().ignore(&["output_shape", "lora_alpha", "gptq_unpacked_column_size"]);
-    let layer = Einsum { inputs: [a, b], output: rest, kernel: Some(kernel), bias };
+    let layer = Einsum { inputs: [a, b], output: rest, kernel: Some(kernel), bias, dot: false };
     // Whatever does not fit is told before the kernel is taken apart.
     crate::layers::LayerSpec::infer(&layer, &[input])?;
     Ok(layer.into_layers(input))
@@ -137,7 +137,7 @@ fn import_dot(cx: &Import<'_>) -> Result<Imported, LayerError> {
         }
     }
     let scalar = output.is_empty();
-    let product = Einsum::of(&la, &lb, &output);
+    let product = Einsum { dot: true, ..Einsum::of(&la, &lb, &output) };
     let mut value = made.add(if scalar { "product" } else { "" }, product, &operands);
     if scalar {
         value = made.add("", Reshape { shape: Shape(vec![1]) }, &[value]);

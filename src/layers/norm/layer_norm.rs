@@ -196,6 +196,6 @@ impl LayerSpec for LayerNorm {
         scale.chain(self.bias.iter().map(|it| (Role::Bias, it))).collect()
     }
     fn hardware(&self) -> Option<&dyn Hardware> {
-        None
+        Some(self)
     }
 }

@@ -90,7 +90,7 @@ fn import_softmax(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let group = flat.0[at];
     let mut made = Imported::default();
     let flat = made.add("flat", Reshape { shape: flat }, &[Operand::Input(0)]);
-    let result = made.add("softmax", Softmax { group }, &[flat]);
+    let result = made.add("softmax", Softmax::new(group), &[flat]);
     let output = made.add("", Reshape { shape: shape.clone() }, &[result]);
     Ok(made.with_outputs([output]))
 }

@@ -8,6 +8,7 @@
 //! The division is a product with the reciprocal, rounded up, with as many bits as make the truncated
 //! product the truncated quotient for every sum that `A` holds.
 
+use super::product;
 use crate::fixed::{Format, Overflow, Rounding};
 use crate::graph::NodeId;
 use crate::layers::Lower;
@@ -25,6 +26,8 @@ pub(in crate::layers) enum Kind {
     Min,
     /// Their sum, divided.
     Mean,
+    /// Their product: pairs first, every product cast to the accumulator.
+    Product,
 }
 
 /// Groups of elements of an operand.
@@ -59,12 +62,15 @@ impl Groups {
             Kind::Max if compat && !format.signed => 1 << (format.width - 1),
             Kind::Max => format.min(),
             Kind::Min => format.max(),
-            Kind::Mean => 0,
+            Kind::Mean | Kind::Product => 0,
         }
     }
 
     fn accum(&self, cx: &Resolve<'_>) -> Typed {
         let input = cx.inputs[0].format;
+        if self.kind == Kind::Product {
+            return product::accum(self, cx);
+        }
         if self.kind != Kind::Mean {
             return Typed::new(input, "as its input");
         }
@@ -80,6 +86,9 @@ impl Groups {
     }
 
     fn result(&self, cx: &Resolve<'_>) -> Typed {
+        if self.kind == Kind::Product {
+            return cx.result(Span::hull(&self.spans(cx)));
+        }
         // hls4ml knows no sums that are not divided.
         let hls4ml = cx.compat && !cx.exact;
         if self.kind != Kind::Mean || (hls4ml && !self.divisors.is_empty()) {
@@ -100,6 +109,7 @@ impl Groups {
             Kind::Max => Span { lo: a.lo.max(b.lo), hi: a.hi.max(b.hi) },
             Kind::Min => Span { lo: a.lo.min(b.lo), hi: a.hi.min(b.hi) },
             Kind::Mean => a.add(b),
+            Kind::Product => a.times(b),
         };
         let group = |it: &[Element]| it.iter().map(span).reduce(join);
         self.reads.chunks(self.size).map(|it| group(it).unwrap_or(Span::point(0.0))).collect()
@@ -115,7 +125,7 @@ impl Groups {
             Kind::Max => units::Reduction::Max,
             Kind::Min => units::Reduction::Min,
             Kind::Mean if any_order => units::Reduction::SumTree,
-            Kind::Mean => units::Reduction::SumInOrder,
+            Kind::Mean | Kind::Product => units::Reduction::SumInOrder,
         };
         units::Reduce { reduction, group: self.size, accum, result: accum }
     }
@@ -170,6 +180,9 @@ impl Gathering for Groups {
 
     fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
         let accum = cx.format(Role::Accum);
+        if self.kind == Kind::Product {
+            return product::spans(self, cx, Some(accum)).pop().unwrap_or_default();
+        }
         let sums = self.sums(cx).into_iter().map(|it| it.cast(accum));
         if self.divisors.is_empty() {
             return sums.collect();
@@ -189,10 +202,15 @@ impl Gathering for Groups {
         shape.0.push(self.size);
         let reads = self.reads.iter().copied();
         let windows = gather(cx, "windows", (input, padding), reads, shape);
+        if self.kind == Kind::Product {
+            let value = product::lower(cx, windows, self.size);
+            let value = cx.builder.cast("cast", value, cx.format(Role::Result));
+            return cx.builder.add("", Reorder::reshape(self.shape.clone()), &[value]);
+        }
         let (part, reduce) = match self.kind {
             Kind::Max => ("max", self.reduce(cx, format)),
             Kind::Min => ("min", self.reduce(cx, format)),
-            Kind::Mean => ("sum", self.reduce(cx, format)),
+            Kind::Mean | Kind::Product => ("sum", self.reduce(cx, format)),
         };
         let mut value = cx.builder.add(part, reduce, &[windows]);
         if let Some(affine) = self.divide(cx.format(Role::Accum)) {

@@ -2,7 +2,10 @@
 
 mod group;
 mod pooling;
+mod product;
 mod reduce;
+#[cfg(test)]
+mod tests;
 
 pub use pooling::{Divisor, Pool, Pooling};
 pub use reduce::{Reduce, Reduction};

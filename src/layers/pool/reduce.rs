@@ -115,7 +115,7 @@ impl LayerSpec for Reduce {
     }
 
     fn hardware(&self) -> Option<&dyn Hardware> {
-        (self.reduction != Reduction::Product).then_some(self)
+        Some(self)
     }
 }
 
@@ -134,7 +134,8 @@ impl Gathers for Reduce {
             Reduction::Max => (Kind::Max, None),
             Reduction::Min => (Kind::Min, None),
             Reduction::Mean => (Kind::Mean, Some(size as u64)),
-            Reduction::Sum | Reduction::Product => (Kind::Mean, None),
+            Reduction::Sum => (Kind::Mean, None),
+            Reduction::Product => (Kind::Product, None),
         };
         let divisors = divisor.map_or(Vec::new(), |it| vec![it; shape.elements()]);
         Groups { kind, size, reads: elements.iter().copied().collect(), divisors, shape }

@@ -23,7 +23,8 @@ pub(super) fn lower(softmax: &Softmax, cx: &mut Lower<'_>, input: NodeId) -> Nod
         Some(_) => input,
         None => cx.builder.add("aligned", Requantize::uniform(format), &[input]),
     };
-    let kind = cx.formats.settings.softmax;
+    let kind = softmax.implementation(&cx.formats.settings);
+    let input = shown(softmax, cx, input);
     let at = Stage { softmax, kind, format, sizes: sizes(softmax, cx, format) };
     match kind {
         SoftmaxKind::Argmax => cx.builder.add("", Argmax { group, result }, &[input]),
@@ -38,6 +39,31 @@ pub(super) fn lower(softmax: &Softmax, cx: &mut Lower<'_>, input: NodeId) -> Nod
         }
         SoftmaxKind::Legacy => at.legacy(cx, input),
     }
+}
+
+/// The first element of the group that takes part in place of each that does not: the maximum stays.
+fn shown(softmax: &Softmax, cx: &mut Lower<'_>, input: NodeId) -> NodeId {
+    if softmax.hidden.is_none() {
+        return input;
+    }
+    let (group, shape) = (softmax.group, cx.builder.ty(input).shape.clone());
+    let first = |at: usize| (at / group * group..).find(|it| !softmax.hides(*it)).unwrap_or(at);
+    let read = |at: usize| (0, if softmax.hides(at) { first(at) } else { at } as u32);
+    let map = (0..shape.elements()).map(read).collect();
+    cx.builder.add("shown", Reorder { map, shape }, &[input])
+}
+
+/// Zero in place of each exponential that takes no part.
+fn without_hidden(softmax: &Softmax, cx: &mut Lower<'_>, exp: NodeId) -> NodeId {
+    if softmax.hidden.is_none() {
+        return exp;
+    }
+    let ty = cx.builder.ty(exp);
+    let (shape, format) = (ty.shape.clone(), ty.union());
+    let zero = cx.builder.constant("zero", Shape(vec![1]), [0].into(), format);
+    let read = |at: usize| if softmax.hides(at) { (1, 0) } else { (0, at as u32) };
+    let map = (0..shape.elements()).map(read).collect();
+    cx.builder.add("terms", Reorder { map, shape }, &[exp, zero])
 }
 
 fn sizes(softmax: &Softmax, cx: &Lower<'_>, input: Format) -> Sizes {
@@ -93,6 +119,7 @@ impl Stage<'_> {
         let table = by_top_bits(address, self.sizes.exp, entry, self.exp(cx.compat));
         let exp = Lut { index: Index::TopBits, table, entry, result: held };
         let exp = cx.builder.add("exp", exp, &[value]);
+        let exp = without_hidden(self.softmax, cx, exp);
         let result = cx.format(Role::InvInp);
         let sum = Reduce { reduction: Reduction::SumTree, group, accum, result };
         let sum = cx.builder.add("sum", sum, &[exp]);

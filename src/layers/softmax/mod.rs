@@ -16,6 +16,8 @@ mod lower;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Operand, Permute, Spelling};
 use crate::fixed::{Format, Overflow, Rounding};
 use crate::graph::NodeId;
@@ -23,14 +25,47 @@ use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Settings, SoftmaxKind, Span, Typed, activation};
 use crate::source::Tensor;
 
-/// A softmax over the last axis.
+/// A softmax over the last axis, perhaps of some elements only (attention that hides keys).
 #[derive(Clone, Debug)]
 pub struct Softmax {
     /// Extent of the last axis.
     pub group: usize,
+    /// Elements that take no part and get zero, in groups that repeat; no group is all hidden.
+    pub hidden: Option<Arc<[bool]>>,
 }
 
 impl Softmax {
+    /// All elements take part.
+    pub fn new(group: usize) -> Softmax {
+        Softmax { group, hidden: None }
+    }
+
+    /// What is hidden has a large negative number added in the mask. A group of nothing else would
+    /// be the softmax of its own elements: nothing of it is hidden.
+    pub fn masked(group: usize, mask: impl Iterator<Item = bool>) -> Softmax {
+        let mut hidden: Vec<bool> = mask.collect();
+        for group in hidden.chunks_mut(group.max(1)) {
+            if group.iter().all(|it| *it) {
+                group.fill(false);
+            }
+        }
+        let hidden = hidden.contains(&true).then(|| hidden.into());
+        Softmax { group, hidden }
+    }
+
+    /// Whether an element takes no part.
+    fn hides(&self, element: usize) -> bool {
+        self.hidden.as_ref().is_some_and(|it| it[element % it.len()])
+    }
+
+    /// The implementation: only some can leave elements out.
+    fn implementation(&self, settings: &Settings) -> SoftmaxKind {
+        match (&self.hidden, settings.softmax) {
+            (Some(_), SoftmaxKind::Legacy | SoftmaxKind::Argmax) => SoftmaxKind::Stable,
+            (_, kind) => kind,
+        }
+    }
+
     pub(super) const SPELLINGS: &[Spelling] = &[Spelling::keras("Softmax", import_keras)];
 }
 
@@ -45,13 +80,13 @@ fn import_keras(cx: &Import<'_>) -> Result<Imported, LayerError> {
 pub(super) fn along(axis: usize, shape: &Shape, operand: usize) -> Imported {
     let group = shape.0[axis];
     if axis + 1 == shape.0.len() {
-        return Imported::of(Softmax { group }, [operand]);
+        return Imported::of(Softmax::new(group), [operand]);
     }
     let order = Permute::to_last(axis, shape.0.len());
     let back = order.inverse();
     let mut made = Imported::default();
     let turned = made.add("turned", order, &[Operand::Input(operand)]);
-    let softmax = made.add("softmax", Softmax { group }, &[turned]);
+    let softmax = made.add("softmax", Softmax::new(group), &[turned]);
     let output = made.add("", back, &[softmax]);
     made.with_outputs([output])
 }
@@ -77,7 +112,7 @@ impl Softmax {
     fn sizes(&self, settings: &Settings) -> Sizes {
         let bits = |entries: u32| super::lookup::address_bits(entries);
         let exp = bits(settings.exp_table_size.unwrap_or(settings.table_size));
-        let needed = match settings.softmax {
+        let needed = match self.implementation(settings) {
             SoftmaxKind::Stable => (ceil_log2(self.group) + 7).min(16) as u32,
             // The sum is not known to be at least 1, or reaches far beyond the number of classes.
             _ => 14,
@@ -125,7 +160,7 @@ impl Softmax {
         let input = cx.inputs[0].format;
         let all = Span::hull(cx.inputs[0].spans);
         let reach = Span::new(0.0, all.hi - all.lo).int_bits();
-        let (signed, int_bits) = match cx.settings.softmax {
+        let (signed, int_bits) = match self.implementation(&cx.settings) {
             // Beyond this difference all classes together are below 0.2 percent.
             SoftmaxKind::Stable => {
                 let tail = (self.group.max(1) as f64).ln() + 6.24;
@@ -141,7 +176,7 @@ impl Softmax {
     }
 
     fn resolve_safe(&self, role: Role, cx: &Resolve<'_>) -> Typed {
-        let kind = cx.settings.softmax;
+        let kind = self.implementation(&cx.settings);
         let unit = Span::new(0.0, 1.0);
         if role == Role::Result {
             return activation::result(unit, (kind == SoftmaxKind::Argmax).then_some(0), cx);
@@ -181,7 +216,7 @@ impl Softmax {
     fn inv_inp(&self, cx: &Resolve<'_>) -> Format {
         let bits = self.sizes(&cx.settings).inv.ilog2() as i32;
         let accum = cx.format(Role::Accum);
-        let int_bits = match cx.settings.softmax {
+        let int_bits = match self.implementation(&cx.settings) {
             SoftmaxKind::Stable => ceil_log2(self.group).max(1),
             SoftmaxKind::Latency => accum.int_bits - i32::from(accum.signed),
             _ => LEGACY_INT_BITS,
@@ -210,7 +245,9 @@ impl LayerSpec for Softmax {
     }
 
     fn infer(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
-        if inputs[0].last() == self.group && inputs[0].elements() > 0 {
+        let elements = inputs[0].elements();
+        let fits = self.hidden.as_ref().is_none_or(|it| elements.is_multiple_of(it.len()));
+        if inputs[0].last() == self.group && elements > 0 && fits {
             return Ok(inputs[0].clone());
         }
         let expected = format!("{} on the last axis", self.group);
@@ -219,6 +256,8 @@ impl LayerSpec for Softmax {
 
     fn eval(&self, inputs: &[&Tensor]) -> Tensor {
         let mut values: Vec<f64> = inputs[0].iter().copied().collect();
+        let shown = |at: usize, x: f64| if self.hides(at) { f64::NEG_INFINITY } else { x };
+        values.iter_mut().enumerate().for_each(|(at, it)| *it = shown(at, *it));
         for group in values.chunks_mut(self.group) {
             let max = group.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             group.iter_mut().for_each(|it| *it = (*it - max).exp());
@@ -262,7 +301,7 @@ impl Hardware for Softmax {
         if cx.settings.skip {
             return cx.inputs[0].spans.to_vec();
         }
-        let one = match (cx.settings.softmax, cx.compat) {
+        let one = match (self.implementation(&cx.settings), cx.compat) {
             (SoftmaxKind::Stable, false) | (SoftmaxKind::Argmax, _) => Span::new(0.0, 1.0),
             (SoftmaxKind::Legacy, true) => Span::of(Format::signed(18, 8)),
             (SoftmaxKind::Legacy, false) => Span::of(cx.format(Role::InvTable)),

@@ -7,7 +7,7 @@ use crate::layers::testing::{Bench, Noise, check_datapath, run};
 const INPUT: Format = Format::signed(16, 6);
 
 fn bench(group: usize, kind: SoftmaxKind) -> Bench {
-    let mut bench = Bench::new(Softmax { group }, INPUT, &[group]);
+    let mut bench = Bench::new(Softmax::new(group), INPUT, &[group]);
     bench.settings.softmax = kind;
     bench
 }
@@ -81,7 +81,7 @@ fn a_sum_saturates_in_hls4ml_only() {
 #[test]
 fn every_row_is_a_softmax_of_its_own() {
     for kind in [SoftmaxKind::Stable, SoftmaxKind::Legacy, SoftmaxKind::Argmax] {
-        let mut rows = Bench::new(Softmax { group: 3 }, INPUT, &[4, 3]);
+        let mut rows = Bench::new(Softmax::new(3), INPUT, &[4, 3]);
         rows.settings.softmax = kind;
         let sample = Noise::new(5).samples(1, 12, 3.0, INPUT).remove(0);
         let all = rows.floats(std::slice::from_ref(&sample)).remove(0);
@@ -139,4 +139,22 @@ fn default_types_are_as_small_as_their_values() {
         ]
         .map(|it| it.replace("accum fixed", "accum ufixed<22,5>"))
     );
+}
+
+#[test]
+fn hidden_elements_get_nothing() {
+    let hidden = [false, true, true, false, false, true, true, true, true];
+    let softmax = Softmax::masked(3, hidden.into_iter());
+    // A group of nothing but hidden elements hides none.
+    let kept = softmax.hidden.clone().unwrap();
+    assert_eq!(kept[..], [false, true, true, false, false, true, false, false, false]);
+    for kind in [SoftmaxKind::Stable, SoftmaxKind::Legacy, SoftmaxKind::Argmax] {
+        let mut bench = Bench::new(softmax.clone(), INPUT, &[2, 3, 3]);
+        bench.settings.softmax = kind;
+        let samples = Noise::new(4).samples(50, 18, 20.0, INPUT);
+        assert!(bench.checked_error(&samples) < 0.005, "{kind:?}");
+        for found in bench.floats(&samples) {
+            assert!(found.iter().enumerate().all(|(at, it)| !kept[at % 9] || *it == 0.0));
+        }
+    }
 }

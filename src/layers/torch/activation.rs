@@ -141,5 +141,5 @@ fn import_gelu(cx: &Import<'_>) -> Result<Imported, LayerError> {
 
 fn import_softmax(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let dim = super::axis(cx, "dim")?;
-    on_axis(cx, 0, dim, Softmax { group: cx.shape(0)?.0[dim] })
+    on_axis(cx, 0, dim, Softmax::new(cx.shape(0)?.0[dim]))
 }

@@ -45,7 +45,7 @@ fn import_attention(cx: &Import<'_>) -> Result<Imported, LayerError> {
         let mask = made.add("mask", Constant { value }, &[]);
         scores = made.add("masked", Merge { op: Binary::Add }, &[scores, mask]);
     }
-    let shares = made.add("softmax", Softmax { group: keys }, &[scores]);
+    let shares = made.add("softmax", Softmax::new(keys), &[scores]);
     let output = made.add("", Einsum::matrices(rank), &[shares, Operand::Input(2)]);
     Ok(made.with_outputs([output]))
 }
