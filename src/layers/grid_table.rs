@@ -214,7 +214,8 @@ mod tests {
     fn one_table_is_one_unit() {
         let format = Format::signed(3, 1);
         let tables = vec![Grid::over(Some(format), f64::abs)];
-        let bench = Bench::new(GridTable { tables, of: vec![0; 3], uncertain: false }, format, &[3]);
+        let bench =
+            Bench::new(GridTable { tables, of: vec![0; 3], uncertain: false }, format, &[3]);
         assert_eq!(bench.graph(&bench.formats()).len(), 2);
         assert_eq!(bench.exact(&[-1.0, 0.5, -0.25]), [1.0, 0.5, 0.25]);
     }

@@ -240,7 +240,6 @@ impl Layer {
             | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
             Layer::Dense(Dense { quantized: true, .. })
             | Layer::Conv(Conv { quantized: true, .. })
-            | Layer::Einsum(Einsum { kernel: None, .. })
             | Layer::Reduce(Reduce {
                 reduction: Reduction::Max | Reduction::Min | Reduction::Sum,
                 ..

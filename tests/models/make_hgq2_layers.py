@@ -112,7 +112,8 @@ def tables(d):
     outs = [
         q.QUnaryFunctionLUT('tanh', d.data(), table(), name='tanh')(x),
         q.QUnaryFunctionLUT('sigmoid', d.data(heterogeneous_axis=(), homogeneous_axis=None), d.data(), name='sigmoid')(x),
-        q.QUnaryFunctionLUT('gelu', d.data(), enable_oq=False, name='gelu')(x),
+        q.QUnaryFunctionLUT('gelu', d.data(), name='gelu')(x),
+        q.QUnaryFunctionLUT('relu', d.data(), enable_oq=False, name='relu')(x),
         q.QAffinedUnaryFunctionLUT('exponential', d.data(), table(), name='exponential')(x),
         q.QSoftmax(axis=-1, name='softmax')(x),
         q.QSoftmax(axis=(1, 2), iq_conf=d.data(), enable_iq=True, enable_oq=True, oq_conf=d.data(),
@@ -163,6 +164,9 @@ def learned(d):
 
 MODELS = {'conv': conv, 'ops': ops, 'tables': tables, 'attention': attention, 'recurrent': recurrent, 'learned': learned}
 
+# Weights by the names of layers: saved as .h5 too.
+NAMED = ['tables', 'attention', 'recurrent', 'learned']
+
 
 def deflate(path):
     with zipfile.ZipFile(path) as file:
@@ -183,6 +187,8 @@ def make(name, out):
     path = out / f'hgq2_{name}.keras'
     model.save(path)
     deflate(path)
+    if name in NAMED:
+        model.save(out / f'hgq2_{name}.h5', include_optimizer=False)
     model = keras.models.load_model(path, compile=False)
     y = np.asarray(model.predict(x if len(x) > 1 else x[0], verbose=0, batch_size=48), np.float32)
     np.savez_compressed(out / f'hgq2_{name}.npz', **{f'x{i}': it for i, it in enumerate(x)}, y0=y)

@@ -45,6 +45,15 @@ const LAYERS: [&str; 30] = [
 /// Layers that keep their quantizers, of which QKeras has the names too.
 const WHOLE: [&str; 2] = ["QGRU", "QSimpleRNN"];
 
+/// The quantizer of HGQ 1, which is in nothing but proxy models.
+pub(super) const PROXY: &str = "FixedPointQuantizer";
+
+/// Whether a layer of a proxy model has weights that must be kept as they are.
+pub(super) fn has_grid(op: &str) -> bool {
+    let classes = ["Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D"];
+    classes.contains(&op)
+}
+
 /// A quantizer on its own.
 pub(super) struct Stage {
     /// Its configuration, under `config`.
@@ -99,6 +108,12 @@ pub(super) fn name(op: &str, attrs: &BTreeMap<String, Attr>) -> String {
         true => format!("qkeras.{op}"),
         false => op.to_owned(),
     }
+}
+
+/// Whether HGQ2 itself does not read a part of a layer's file: before version 0.2 the softmax of an
+/// attention had a quantizer for its input. What nobody reads is warned of.
+pub(super) fn is_unread(op: &str, part: &str) -> bool {
+    op.starts_with('Q') && op.contains("Attention") && part.starts_with("_softmax/iq/")
 }
 
 /// Whether a configuration is one of HGQ2.
@@ -170,6 +185,8 @@ mod tests {
         assert_eq!(name("QDense", &qkeras), "qkeras.QDense");
         assert_eq!(name("QDense", &attrs), "QDense");
         assert_eq!(name("Dense", &qkeras), "Dense");
+        assert_eq!(name("QGRU", &qkeras), "qkeras.QGRU");
+        assert_eq!(name("QGRU", &attrs), "QGRU");
         assert_eq!((attrs.len(), weights.len()), (5, 1));
     }
 }

@@ -1,8 +1,8 @@
 //! `QMultiHeadAttention`, `QLinformerAttention`: projections, two products of data, a softmax between.
 //!
 //! Projections have quantizers for what they read and what they give. The length of keys is in the
-//! exponent of the softmax. Steps are one axis. A softmax of its own quantizer is one of versions
-//! before 0.2; whether there is one, its variables tell.
+//! exponent of the softmax. Steps are one axis. A quantizer in front of the softmax, which versions
+//! before 0.2 had, is not read, as 0.2 does not read it.
 
 use super::conf::{Names, names};
 use super::parts::Builder;
@@ -172,7 +172,7 @@ fn attend(
         axes: vec![2],
         stable: cx.attrs().bool("stable_softmax", true)?,
         scaler: 1.0 / length.sqrt(),
-        quantized: [false, is_there(cx, ATTENTION.ends()[1])],
+        quantized: ATTENTION.ends().map(|it| is_there(cx, it)),
     };
     let shape = [t[1], t[0], s[0]];
     let attention = softmax.add(parts, scores, &shape)?;

@@ -12,11 +12,7 @@ use crate::layers::{BatchNorm, Dense, Import, Imported, LayerError};
 use crate::source::Tensor;
 
 /// Quantizes both and makes the layer.
-fn dense(
-    cx: &Import<'_>,
-    kernel: &Tensor,
-    bias: Option<&Tensor>,
-) -> Result<Imported, LayerError> {
+fn dense(cx: &Import<'_>, kernel: &Tensor, bias: Option<&Tensor>) -> Result<Imported, LayerError> {
     let kernel = quantized(cx, &KERNEL, kernel)?;
     let bias = bias.map(|it| quantized(cx, &BIAS, it)).transpose()?;
     if bias.is_none() {

@@ -151,8 +151,7 @@ fn pairs(
     let output = rule(cx, &TABLE, shape)?;
     // Sums of float32 within the networks: values of their activations are of the order of one.
     let tables = Tables { input: &input, output: output.as_ref(), known: Known::Within(4.0) };
-    let table =
-        tables.make(cx, &INPUT, weight, |weight, inputs| nets.results(weight, inputs))?;
+    let table = tables.make(cx, &INPUT, weight, |weight, inputs| nets.results(weight, inputs))?;
     let value = parts.table(["iq", "tables"], &INPUT, (&input, table), operand, shape)?;
     match axes.is_empty() {
         true => Ok(value),
@@ -349,7 +348,6 @@ fn einsum_norm(
     let roles = ["bn_gamma", "bn_beta", "moving_mean", "moving_variance"];
     let channels = normalization(cx, roles, kernel[axis])?;
     let below: usize = kernel[axis + 1..].iter().product();
-    nets.norm =
-        (0..nets.norm.len()).map(|it| channels[it / below.max(1) % kernel[axis]]).collect();
+    nets.norm = (0..nets.norm.len()).map(|it| channels[it / below.max(1) % kernel[axis]]).collect();
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! What HGQ2's quantizers do: to weights, now and in float32; to data, as formats for later.
 
 use super::conf::{Bits, Conf, Names};
-use crate::layers::{Import, LayerError};
 use crate::fixed::{Format, Overflow, Rounding};
+use crate::layers::{Import, LayerError};
 use crate::source::Tensor;
 
 /// A quantizer of a tensor.

@@ -138,8 +138,7 @@ impl Softmax<'_> {
         shape: &[usize],
     ) -> Result<Operand, LayerError> {
         let (cx, names) = (parts.cx, self.places);
-        let (place, name) =
-            if self.stable { (&names.exp_iq, "exp_iq") } else { (&names.iq, iq) };
+        let (place, name) = if self.stable { (&names.exp_iq, "exp_iq") } else { (&names.iq, iq) };
         if !self.stable {
             // This table has no quantizer of its own then.
             cx.attrs().ignore(&[names.exp_iq.conf]);
@@ -181,8 +180,7 @@ impl Softmax<'_> {
         let output = rule(cx, &names.inv_oq, shape)?;
         // A sum and a quotient, which float32 rounds in one way only.
         let tables = Tables { input: &input, output: output.as_ref(), known: Known::Exactly };
-        let function =
-            |_, inputs: &[f32]| inputs.iter().map(|it| 1.0 / (it + 1e-7_f32)).collect();
+        let function = |_, inputs: &[f32]| inputs.iter().map(|it| 1.0 / (it + 1e-7_f32)).collect();
         let table = tables.make(cx, &names.inv_iq, |_| 0, function)?;
         parts.table(["inv_iq", inverse], &names.inv_iq, (&input, table), operand, shape)
     }

@@ -138,10 +138,7 @@ pub(super) fn applied(layer: &Layer, inputs: &[f32]) -> Vec<f32> {
 }
 
 /// The function that an attribute names; those of several numbers are none.
-pub(super) fn function(
-    cx: &Import<'_>,
-    name: &'static str,
-) -> Result<(Layer, Known), LayerError> {
+pub(super) fn function(cx: &Import<'_>, name: &'static str) -> Result<(Layer, Known), LayerError> {
     let supported = "the name of one of Keras' functions of one number";
     let given = match cx.attrs().get(name) {
         None => "linear",
@@ -199,11 +196,16 @@ fn unary(cx: &Import<'_>, scale: Option<[f32; 2]>) -> Result<Imported, LayerErro
     let Some(input) = input else { return plain(cx, layer, scale, &shape) };
     let output = if on("enable_oq")? { rule(cx, &OUTPUT, &shape)? } else { None };
     let tables = Tables { input: &input, output: output.as_ref(), known };
-    let table = tables.make(cx, &INPUT, |_| 0, |_, inputs| {
-        let first = |it: &f32| scale.map_or(*it, |[scale, bias]| it * scale + bias);
-        let inputs: Vec<f32> = inputs.iter().map(first).collect();
-        applied(&layer, &inputs)
-    })?;
+    let table = tables.make(
+        cx,
+        &INPUT,
+        |_| 0,
+        |_, inputs| {
+            let first = |it: &f32| scale.map_or(*it, |[scale, bias]| it * scale + bias);
+            let inputs: Vec<f32> = inputs.iter().map(first).collect();
+            applied(&layer, &inputs)
+        },
+    )?;
     let mut parts = Builder::new(cx);
     let operand = parts.input(0);
     let output = parts.table(["iq", ""], &INPUT, (&input, table), operand, &shape)?;
