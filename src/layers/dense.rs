@@ -53,7 +53,8 @@ fn import_keras(cx: &Import<'_>) -> Result<Imported, LayerError> {
         return Err(cx.value_error("lora_rank", format!("{rank:?}"), "none"));
     }
     cx.attrs().ignore(&["lora_alpha", "input_dim"]);
-    Ok(Imported::unary(Dense { weights, bias, quantized: false }))
+    let quantized = cx.attrs().bool("quantized", false)?;
+    Ok(Imported::unary(Dense { weights, bias, quantized }))
 }
 
 fn import_gemm(cx: &Import<'_>) -> Result<Imported, LayerError> {

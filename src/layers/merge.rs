@@ -1,5 +1,5 @@
 //! Two tensors element by element, with broadcasting: Keras `Add`, `Subtract`, `Multiply`,
-//! `Average`, `Maximum`, `Minimum`; HGQ2 `QAdd`; ONNX `Add` of data. One `eltwise` unit.
+//! `Average`, `Maximum`, `Minimum`; HGQ2's `QAdd` and the like; ONNX `Add` of data. One `eltwise` unit.
 //!
 //! Merges of more operands are several of these. Axes of extent 1 are repeated, shorter shapes are
 //! repeated along axes in front.
@@ -32,6 +32,10 @@ impl Merge {
         Spelling::keras("Multiply", |cx| import(cx, Binary::Mul)),
         Spelling::keras("Maximum", |cx| import(cx, Binary::Max)),
         Spelling::keras("Minimum", |cx| import(cx, Binary::Min)),
+        Spelling::keras("QSubtract", import_subtract),
+        Spelling::keras("QMultiply", |cx| import(cx, Binary::Mul)),
+        Spelling::keras("QMaximum", |cx| import(cx, Binary::Max)),
+        Spelling::keras("QMinimum", |cx| import(cx, Binary::Min)),
         Spelling::keras("Average", import_average),
     ];
 

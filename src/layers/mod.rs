@@ -18,6 +18,7 @@ mod embedding;
 pub mod fake_quant;
 mod functions;
 mod gather;
+mod grid_table;
 mod hard_sigmoid;
 mod hard_tanh;
 mod hgq;
@@ -76,6 +77,7 @@ pub use dense::Dense;
 pub use elu::{Elu, Selu};
 pub use embedding::Embedding;
 pub use fake_quant::FakeQuant;
+pub use grid_table::{Grid, GridTable};
 pub use hard_sigmoid::HardSigmoid;
 pub use hard_tanh::HardTanh;
 pub use identity::Identity;
@@ -164,7 +166,7 @@ macro_rules! layers {
         const BESIDE: &[Row] = &[
             $((stringify!($layer), $layer::SPELLINGS)),+,
             ("Activation", activation::SPELLINGS),
-            ("Dense of HGQ2", hgq::SPELLINGS),
+            ("HGQ2", hgq::SPELLINGS),
             ("QKeras", qkeras::SPELLINGS),
             ("Arithmetic", functions::ARITHMETIC),
             ("Activation function", functions::ACTIVATIONS),
@@ -205,7 +207,7 @@ layers! {
     BinaryTanh, TernaryTanh, Softmax, Quantizer, Steps,
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, LayerNorm,
-    Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant,
+    Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant, GridTable,
 }
 
 /// What a layer does to values that the model itself has put on a grid.
@@ -235,10 +237,11 @@ impl Layer {
     pub fn exactness(&self) -> Exactness {
         match self {
             Layer::TimeDistributed(it) => it.layer.exactness(),
-            Layer::Quantizer(_) | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
+            Layer::Quantizer(_)
+            | Layer::GridTable(_)
+            | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
             Layer::Dense(Dense { quantized: true, .. })
             | Layer::Conv(Conv { quantized: true, .. })
-            | Layer::Pool(Pool { pooling: Pooling::Max, .. })
             | Layer::Reduce(Reduce {
                 reduction: Reduction::Max | Reduction::Min | Reduction::Sum,
                 ..
@@ -254,6 +257,7 @@ impl Layer {
             | Layer::Concatenate(_)
             | Layer::Take(_)
             | Layer::Pad(_) => Exactness::Kept,
+            Layer::Pool(pool) if pool.is_exact() => Exactness::Kept,
             Layer::LeakyRelu(LeakyRelu { alpha, max: None }) if is_short(*alpha) => Exactness::Kept,
             Layer::Clip(Clip { min, max }) if is_short(*min) && is_short(*max) => Exactness::Kept,
             _ => Exactness::Lost,

@@ -7,7 +7,7 @@
 
 use ndarray::Zip;
 
-use super::{Hardware, Import, Imported, LayerError, LayerSpec, Lower, Spelling, hgq};
+use super::{Hardware, LayerError, LayerSpec, Lower, Spelling, hgq};
 use crate::fixed::{Format, Overflow, Rounding, Type};
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -23,7 +23,8 @@ pub struct Quantizer {
 }
 
 impl Quantizer {
-    pub(super) const SPELLINGS: &[Spelling] = &[Spelling::keras("Quantizer", import)];
+    pub(super) const SPELLINGS: &[Spelling] =
+        &[Spelling::keras("Quantizer", hgq::import_quantizer)];
 
     /// The smallest format that holds every element, with the modes of the first.
     pub fn union(&self) -> Format {
@@ -50,23 +51,11 @@ impl Quantizer {
         };
         Quantizer { lanes: self.lanes.iter().zip(spans).map(needed).collect() }
     }
-
-    /// What ports carry for the elements. One bit is the least; that of an element without bits is
-    /// never read.
-    pub fn port(&self) -> Vec<Format> {
-        let idle = Format::unsigned(1, 1 - self.union().frac());
-        self.lanes.iter().map(|it| it.unwrap_or(idle)).collect()
-    }
 }
 
 /// A format in which every value of `of` is cast to zero: its unit is larger than all of them.
 fn zero(of: Format) -> Format {
     Format::unsigned(1, of.int_bits + 1).with(Rounding::TrnZero, Overflow::Wrap)
-}
-
-fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    let lanes = hgq::lanes(cx)?;
-    Ok(Imported::unary(Quantizer { lanes }))
 }
 
 impl LayerSpec for Quantizer {
@@ -154,7 +143,6 @@ mod tests {
         let y = layer.eval(&[&x]);
         assert_eq!(y.as_slice().unwrap(), [-1.5, 0.0, 0.75]);
         assert_eq!(layer.union(), Format::signed(5, 2));
-        assert!(layer.port().iter().all(|it| layer.union().contains(*it)));
         for input in [Format::signed(9, 4), Format::unsigned(8, 3), Format::signed(1, 1)] {
             let zero = zero(input);
             for mantissa in [input.min(), input.max(), -1, 1] {

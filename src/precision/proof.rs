@@ -2,14 +2,19 @@
 //!
 //! Where quantizers of the model decide every format, what we compute is what the model means: exact
 //! sums between casts. The framework computes them in float32, which agrees as long as no sum needs
-//! more than 24 bits; both are looked at here, so that nobody has to trust it.
+//! more than 24 bits, and no entry of a table lies where rounding turns. All of it is looked at here, so
+//! that nobody has to trust it.
 
 use std::fmt;
 
 use super::{Formats, Role};
 use crate::graph::NodeId;
-use crate::layers::{Exactness, Layer, Merge};
+use crate::layers::{
+    BatchNorm, Conv, Dense, Divisor, Einsum, Exactness, Layer, Merge, Pool, Pooling, Reduce,
+    Reduction,
+};
 use crate::nn;
+use crate::source::Tensor;
 use crate::units::Binary;
 
 /// Whole numbers up to here are exact in float32.
@@ -20,7 +25,7 @@ const SINGLE: f64 = (1u32 << 24) as f64;
 pub enum Proof {
     /// They equal what the framework computes in float32, whatever the order of its sums.
     Framework,
-    /// They are the model's exact values; in these layers float32 could round a sum.
+    /// They are the model's exact values; in these layers float32 could round otherwise.
     Exact(Vec<String>),
     /// These outputs are rounded to formats that are not the model's.
     Rounded(Vec<String>),
@@ -42,54 +47,54 @@ pub fn proof(graph: &nn::Graph, formats: &Formats) -> Option<Proof> {
     Some(if long.is_empty() { Proof::Framework } else { Proof::Exact(long) })
 }
 
-/// Whether a sum of a layer may need more bits than a float32 has. Every partial sum is a multiple of
-/// the accumulator's unit and at most the sum of all magnitudes.
+/// Whether float32 may give something else in a layer: a sum that needs more bits than it has, or a
+/// table whose entries lie where rounding turns. Every partial sum is a multiple of the accumulator's
+/// unit and at most the sum of all magnitudes.
 fn is_long(graph: &nn::Graph, formats: &Formats, id: NodeId) -> bool {
     let node = graph.node(id);
-    if node.op.exactness() != Exactness::Kept {
-        return false;
+    if let Layer::GridTable(table) = &node.op {
+        return table.uncertain;
     }
-    let operands = graph.operands(id);
+    let kept = node.op.exactness() == Exactness::Kept;
+    let Some(layer) = magnitudes(&node.op).filter(|_| kept) else { return false };
     let reach = |from: &NodeId| {
         let spans = formats.of(*from).spans.iter();
-        spans.map(|it| it.lo.abs().max(it.hi.abs())).collect::<Vec<f64>>()
+        let reach = spans.map(|it| it.lo.abs().max(it.hi.abs())).collect();
+        Tensor::from_shape_vec(graph.node(*from).ty.0.clone(), reach).expect("a span an element")
     };
-    let inputs: Vec<Vec<f64>> = operands.iter().map(reach).collect();
-    let sums: Vec<f64> = match &node.op {
-        Layer::Dense(dense) => {
-            let (n_in, n_out) = (dense.weights.shape()[0], dense.weights.shape()[1]);
-            let rows = inputs[0].chunks(n_in);
-            let sum = |row: &[f64], j: usize| {
-                let bias = dense.bias.as_ref().map_or(0.0, |it| it[j].abs());
-                bias + (0..n_in).map(|i| row[i] * dense.weights[[i, j]].abs()).sum::<f64>()
-            };
-            rows.flat_map(|row| (0..n_out).map(move |j| (row, j))).map(|(r, j)| sum(r, j)).collect()
-        }
-        Layer::BatchNorm(norm) => {
-            let count = norm.scale.len();
-            let one = |(at, x): (usize, &f64)| {
-                x * norm.scale[at % count].abs() + norm.bias[at % count].abs()
-            };
-            inputs[0].iter().enumerate().map(one).collect()
-        }
-        Layer::Merge(Merge { op }) => {
-            let largest = |it: &[f64]| it.iter().copied().fold(0.0, f64::max);
-            let both = |a: f64, b: f64| match op {
-                Binary::Add | Binary::Sub => a + b,
-                Binary::Mul => a * b,
-                Binary::Max | Binary::Min => 0.0,
-            };
-            match inputs[0].len() == inputs[1].len() {
-                true => inputs[0].iter().zip(&inputs[1]).map(|(a, b)| both(*a, *b)).collect(),
-                false => vec![both(largest(&inputs[0]), largest(&inputs[1]))],
-            }
-        }
-        _ => return false,
-    };
+    let inputs: Vec<Tensor> = graph.operands(id).iter().map(reach).collect();
+    let sums = layer.spec().eval(&inputs.iter().collect::<Vec<_>>());
     let of = formats.of(id);
     let role = if of.types.contains_key(&Role::Accum) { Role::Accum } else { Role::Result };
     let unit = 2f64.powi(-of.format(role).frac());
-    sums.into_iter().any(|it| it / unit > SINGLE)
+    sums.iter().any(|it| it / unit > SINGLE)
+}
+
+/// The layer that sums up all magnitudes, if the layer sums or multiplies.
+fn magnitudes(op: &Layer) -> Option<Layer> {
+    let abs = |it: &Tensor| it.mapv(f64::abs);
+    Some(match op {
+        Layer::Dense(it) => {
+            let (weights, bias) = (abs(&it.weights), it.bias.as_ref().map(abs));
+            Dense { weights, bias, ..*it }.into()
+        }
+        Layer::Conv(it) => {
+            let (kernel, bias) = (abs(&it.kernel), it.bias.as_ref().map(abs));
+            Conv { kernel, bias, ..it.clone() }.into()
+        }
+        Layer::BatchNorm(it) => {
+            BatchNorm { scale: abs(&it.scale), bias: abs(&it.bias), ..it.clone() }.into()
+        }
+        Layer::Merge(Merge { op: Binary::Add | Binary::Sub }) => Merge { op: Binary::Add }.into(),
+        Layer::Merge(Merge { op: Binary::Mul }) => op.clone(),
+        Layer::Einsum(Einsum { kernel: None, .. })
+        | Layer::Reduce(Reduce { reduction: Reduction::Sum, .. }) => op.clone(),
+        Layer::Pool(Pool { pooling: Pooling::Average(_), window }) => {
+            let (pooling, window) = (Pooling::Average(Divisor::Fixed(1.0)), window.clone());
+            Pool { pooling, window }.into()
+        }
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Proof {
@@ -101,8 +106,8 @@ impl fmt::Display for Proof {
             ),
             Proof::Exact(layers) => write!(
                 f,
-                "outputs are exactly what the model's quantizers mean; the framework's float32 sums \
-                 could round in {}",
+                "outputs are exactly what the model's quantizers mean; the framework's float32 could \
+                 round otherwise in {}",
                 layers.join(", ")
             ),
             Proof::Rounded(outputs) => write!(
@@ -121,7 +126,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::fixed::Format;
-    use crate::layers::{Dense, Quantizer};
+    use crate::layers::{Grid, GridTable, Quantizer};
     use crate::passes;
 
     fn judged(weights: &[f64], quantized: bool, config: &str) -> Option<Proof> {
@@ -148,6 +153,26 @@ mod tests {
         // 2^11 units of the input times 2^16 of the weight.
         let weights = [1.0 + 1.0 / 65536.0, 0.5];
         assert_eq!(judged(&weights, true, "Model: {}"), Some(Proof::Exact(vec!["fc".into()])));
+    }
+
+    #[test]
+    fn doubtful_tables_are_named() {
+        for uncertain in [false, true] {
+            let mut net = Net::new("x", &[1]);
+            let format = Format::signed(4, 2);
+            net.layer("iq", Quantizer { lanes: vec![Some(format)] });
+            let tables = vec![Grid::over(Some(format), f64::abs)];
+            net.layer("lut", GridTable { tables, of: vec![0], uncertain });
+            let graph = net.finish();
+            let formats = assign(&graph, &Config::default(), None).unwrap();
+            let wanted =
+                if uncertain { Proof::Exact(vec!["lut".into()]) } else { Proof::Framework };
+            assert_eq!(proof(&graph, &formats), Some(Proof::Rounded(vec!["lut".into()])));
+            let mut graph = graph;
+            passes::run(&mut graph, &passes::Options::default());
+            let formats = assign(&graph, &Config::default(), None).unwrap();
+            assert_eq!(proof(&graph, &formats), Some(wanted));
+        }
     }
 
     #[test]

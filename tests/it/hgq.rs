@@ -31,11 +31,49 @@ fn models() -> Vec<(PathBuf, PathBuf)> {
 
 /// Outputs of an engine for the inputs of a file.
 fn predicted(model: &Path, input: &Path, options: &[&str]) -> (Vec<usize>, Vec<f64>) {
+    predicted_of(model, input, 1, options)
+}
+
+/// The same for a model with several inputs.
+fn predicted_of(
+    model: &Path,
+    input: &Path,
+    inputs: usize,
+    options: &[&str],
+) -> (Vec<usize>, Vec<f64>) {
     let scratch = tempfile::tempdir().unwrap();
     let output = scratch.path().join("y.npy");
-    let arguments = ["predict", text(model), "--input", text(input), "--output", text(&output)];
+    let mut arguments = vec!["predict", text(model), "--output", text(&output)];
+    for _ in 0..inputs {
+        arguments.extend(["--input", text(input)]);
+    }
     run(0, &[&arguments[..], options].concat());
     read_npy(&output)
+}
+
+/// Models of all layers, with formats at random; how many inputs they have, whether they are there
+/// with weights by name as well, and whether their inputs are on grids of the models' own, so that
+/// hardware can equal them.
+const LAYERS: [(&str, usize, bool, bool); 6] = [
+    ("conv", 1, false, false),
+    ("ops", 2, false, false),
+    ("tables", 1, true, false),
+    ("attention", 2, true, false),
+    ("recurrent", 1, true, false),
+    ("learned", 2, true, false),
+];
+
+#[test]
+fn all_layers_equal_the_framework_in_floats() {
+    for (name, inputs, by_name, _) in LAYERS {
+        let file = |ending: &str| own("tests/models").join(format!("hgq2_{name}.{ending}"));
+        let golden = file("npz");
+        let wanted = Npz::open(&golden).floats("y0");
+        for ending in ["keras", "h5"].iter().take(1 + usize::from(by_name)) {
+            let found = predicted_of(&file(ending), &golden, inputs, &["--engine", "float"]);
+            assert_eq!(found, wanted, "{name}.{ending}");
+        }
+    }
 }
 
 #[test]

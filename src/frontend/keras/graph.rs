@@ -33,6 +33,8 @@ pub(super) struct Graph<'a> {
     version: i64,
     weights: Option<&'a Weights>,
     names: Names,
+    /// A proxy model of HGQ 1: its weights are on their grids.
+    proxy: bool,
     /// Inputs of the model.
     pub(super) inputs: Vec<RawInput>,
     /// Nodes in topological order.
@@ -66,6 +68,7 @@ impl<'a> Graph<'a> {
             version,
             weights,
             names: Names::new(&names),
+            proxy: model.layers.iter().any(|it| it.op == hgq::PROXY),
             inputs: Vec::new(),
             nodes: Vec::new(),
             problems: Problems::default(),
@@ -291,6 +294,9 @@ impl<'a> Graph<'a> {
         let mut split = attributes::split(&layer.op, &layer.config);
         let (inputs, extra) = arguments(&layer.calls[call], inputs);
         split.attrs.extend(extra);
+        if self.proxy && hgq::has_grid(&layer.op) {
+            split.attrs.insert("quantized".to_owned(), Attr::Bool(true));
+        }
         let made = match outputs {
             0 | 1 => vec![name.clone()],
             count => (0..count).map(|at| format!("{name}:{at}")).collect(),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::source::{Attr, Tensor};
 
 /// Layers whose input quantizers stand before everything else that they do.
-const LAYERS: [&str; 9] = [
+const LAYERS: [&str; 30] = [
     "QDense",
     "QConv1D",
     "QConv2D",
@@ -19,7 +19,40 @@ const LAYERS: [&str; 9] = [
     "QBatchNormDense",
     "QBatchNormalization",
     "QAdd",
+    "QSubtract",
+    "QMultiply",
+    "QMaximum",
+    "QMinimum",
+    "QAveragePow2",
+    "QDot",
+    "QEinsum",
+    "QSum",
+    "QMeanPow2",
+    "QMaxPooling1D",
+    "QMaxPooling2D",
+    "QMaxPooling3D",
+    "QAveragePooling1D",
+    "QAveragePooling2D",
+    "QAveragePooling3D",
+    "QGlobalMaxPooling1D",
+    "QGlobalMaxPooling2D",
+    "QGlobalMaxPooling3D",
+    "QGlobalAveragePooling1D",
+    "QGlobalAveragePooling2D",
+    "QGlobalAveragePooling3D",
 ];
+
+/// Layers that keep their quantizers, of which QKeras has the names too.
+const WHOLE: [&str; 2] = ["QGRU", "QSimpleRNN"];
+
+/// The quantizer of HGQ 1, which is in nothing but proxy models.
+pub(super) const PROXY: &str = "FixedPointQuantizer";
+
+/// Whether a layer of a proxy model has weights that must be kept as they are.
+pub(super) fn has_grid(op: &str) -> bool {
+    let classes = ["Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D"];
+    classes.contains(&op)
+}
 
 /// A quantizer on its own.
 pub(super) struct Stage {
@@ -71,10 +104,16 @@ pub(super) fn take(
 
 /// What a class is called as an operation: QKeras has classes of the same names.
 pub(super) fn name(op: &str, attrs: &BTreeMap<String, Attr>) -> String {
-    match LAYERS.contains(&op) && !is_hgq(attrs) {
+    match (LAYERS.contains(&op) || WHOLE.contains(&op)) && !is_hgq(attrs) {
         true => format!("qkeras.{op}"),
         false => op.to_owned(),
     }
+}
+
+/// Whether HGQ2 itself does not read a part of a layer's file: before version 0.2 the softmax of an
+/// attention had a quantizer for its input. What nobody reads is warned of.
+pub(super) fn is_unread(op: &str, part: &str) -> bool {
+    op.starts_with('Q') && op.contains("Attention") && part.starts_with("_softmax/iq/")
 }
 
 /// Whether a configuration is one of HGQ2.
@@ -146,6 +185,8 @@ mod tests {
         assert_eq!(name("QDense", &qkeras), "qkeras.QDense");
         assert_eq!(name("QDense", &attrs), "QDense");
         assert_eq!(name("Dense", &qkeras), "Dense");
+        assert_eq!(name("QGRU", &qkeras), "qkeras.QGRU");
+        assert_eq!(name("QGRU", &attrs), "QGRU");
         assert_eq!((attrs.len(), weights.len()), (5, 1));
     }
 }

@@ -81,6 +81,15 @@ pub(super) fn objects(class: &str, config: &Map<String, Value>, version: i64) ->
             both
         }
         "MultiHeadAttention" | "GroupedQueryAttention" => attention(config),
+        "LinformerAttention" => {
+            let linear = [("lin_k_proj", "lin_k_proj/"), ("lin_v_proj", "lin_v_proj/")];
+            let kernel = |(path, prefix): (&str, &str)| Object {
+                required: 0,
+                ..Object::new("", vec!["kernel"]).inside(path, prefix)
+            };
+            attention(config).into_iter().chain(linear.map(kernel)).collect()
+        }
+        "DenseT" | "EinsumDenseT" | "ConvT1D" | "ConvT2D" => learned(class, config),
         // QKeras keeps the batch normalization it folds as a layer of its own.
         "Conv2DBatchnorm" | "DepthwiseConv2DBatchnorm" | "DenseBatchnorm" => {
             let plain = class.trim_end_matches("Batchnorm");
@@ -114,6 +123,7 @@ fn direct(class: &str, config: &Map<String, Value>, version: i64) -> Vec<&'stati
         "LayerNormalization" | "GroupNormalization" => scale_and_center(config),
         "RMSNormalization" => vec!["scale"],
         "PReLU" => vec!["alpha"],
+        "AffinedUnaryFunctionLUT" => vec!["scale", "bias"],
         "Embedding" => vec!["embeddings"],
         "Normalization" if config.get("mean").is_none_or(Value::is_null) => {
             vec!["mean", "variance", "count"]
@@ -169,6 +179,30 @@ fn attention(config: &Map<String, Value>) -> Vec<Object> {
             ..Object::new("", names.clone()).inside(path, prefix)
         })
         .collect()
+}
+
+/// HGQ2's layers of small networks: the network's layers, and a normalization that is a layer or not.
+fn learned(class: &str, config: &Map<String, Value>) -> Vec<Object> {
+    let hidden = config.get("n_hl").and_then(Value::as_u64).unwrap_or(1).min(64);
+    let layer = |at: u64| {
+        let number = if at == 0 { String::new() } else { format!("_{at}") };
+        let path = format!("module/layers/einsum_dense{number}");
+        let names = vec!["kernel", "bias"];
+        Object { path, prefix: format!("module/{at}/"), names, required: 1 }
+    };
+    let mut all: Vec<Object> = (0..=hidden).map(layer).collect();
+    if !flag(config, "batch_norm", false) {
+        return all;
+    }
+    let own = unquantized(class) == "EinsumDenseT";
+    let pair = if own { ["bn_gamma", "bn_beta"] } else { ["gamma", "beta"] };
+    let mut names: Vec<&'static str> = Vec::new();
+    names.extend(flag(config, "bn_scale", true).then_some(pair[0]));
+    names.extend(flag(config, "bn_center", true).then_some(pair[1]));
+    names.extend(["moving_mean", "moving_variance"]);
+    let norm = Object::new("", names);
+    all.push(if own { norm } else { norm.inside("bn_module", "bn_module/") });
+    all
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use hdf5_reader::Datatype;
 
 use super::error::KerasError;
 use super::h5::{H5, join};
+use super::hgq;
 use super::model::Layer;
 use super::roles;
 use super::table::{self, Object};
@@ -118,6 +119,9 @@ impl Weights {
         }
         let mut found = Found::new();
         for (part, mut keys) in parts(self.h5.below(group)) {
+            if hgq::is_unread(&layer.op, part) {
+                continue;
+            }
             let part_path = join(group, part);
             self.drop_training_cost(&part_path, &mut keys);
             let names = self.names(part, &part_path, &keys, objects);

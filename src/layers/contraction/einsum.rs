@@ -13,7 +13,7 @@ use crate::precision::Role;
 use crate::source::Tensor;
 
 /// A name of an axis.
-pub(super) type Label = u8;
+pub(in crate::layers) type Label = u8;
 
 /// An einsum; the labels of one tensor are different.
 #[derive(Clone, Debug)]

@@ -19,7 +19,11 @@ pub(super) const SPELLINGS: &[Spelling] = &[
 ];
 
 /// The labels of `equation`, those of `...` filled in: both inputs and the output, with batch axis.
-fn labels(cx: &Import<'_>, equation: &str, rank: usize) -> Result<[Vec<Label>; 3], LayerError> {
+pub(in crate::layers) fn labels(
+    cx: &Import<'_>,
+    equation: &str,
+    rank: usize,
+) -> Result<[Vec<Label>; 3], LayerError> {
     let wrong = || cx.value_error("equation", equation, "two inputs, each label once in a tensor");
     let plain: String = equation.chars().filter(|it| !it.is_whitespace()).collect();
     let (inputs, output) = plain.split_once("->").ok_or_else(wrong)?;
@@ -56,7 +60,10 @@ fn labels(cx: &Import<'_>, equation: &str, rank: usize) -> Result<[Vec<Label>; 3
 }
 
 /// Takes the batch axis off the front of an input and the output.
-fn without_batch(labels: &[Label], output: &[Label]) -> Option<(Vec<Label>, Vec<Label>)> {
+pub(in crate::layers) fn without_batch(
+    labels: &[Label],
+    output: &[Label],
+) -> Option<(Vec<Label>, Vec<Label>)> {
     let ((batch, labels), (first, output)) = (labels.split_first()?, output.split_first()?);
     let fits = batch == first && !labels.contains(batch) && !output.contains(batch);
     fits.then(|| (labels.to_vec(), output.to_vec()))

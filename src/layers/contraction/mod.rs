@@ -8,3 +8,5 @@ mod keras;
 mod tests;
 
 pub use einsum::Einsum;
+pub(super) use einsum::Label;
+pub(super) use keras::{labels, without_batch};

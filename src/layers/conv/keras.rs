@@ -60,7 +60,8 @@ fn import(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerError> {
     }
     cx.attrs().ignore(&["lora_alpha"]);
     let bias = bias(cx, filters)?;
-    Ok(Imported::unary(Conv { kernel, bias, groups, window, quantized: false }))
+    let quantized = cx.attrs().bool("quantized", false)?;
+    Ok(Imported::unary(Conv { kernel, bias, groups, window, quantized }))
 }
 
 /// Output channel `c * multiplier + m` reads channel `c` with kernel `[.., c, m]`.
@@ -91,7 +92,7 @@ fn import_depthwise(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerEr
         bias,
         groups: cx.shape(0)?.last(),
         window,
-        quantized: false,
+        quantized: cx.attrs().bool("quantized", false)?,
     }))
 }
 

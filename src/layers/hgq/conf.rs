@@ -13,6 +13,7 @@ use crate::source::{Attr, Attrs, Tensor};
 const MOST_BITS: i32 = 60;
 
 /// Where a quantizer's configuration and variables are.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Names {
     pub(super) conf: &'static str,
     pub(super) k: &'static str,
@@ -21,8 +22,22 @@ pub(super) struct Names {
     pub(super) b: &'static str,
 }
 
+/// The names of a quantizer by those of its configuration and of the folder of its variables.
+macro_rules! names {
+    ($conf:literal, $at:expr) => {
+        $crate::layers::hgq::conf::Names {
+            conf: $conf,
+            k: concat!($at, "/k"),
+            i: concat!($at, "/i"),
+            f: concat!($at, "/f"),
+            b: concat!($at, "/b"),
+        }
+    };
+}
+pub(super) use names;
+
 /// What is configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Conf {
     /// Variables are keep-negative, integer, fraction; else keep-negative, bits, integer.
     pub(super) kif: bool,
@@ -32,10 +47,14 @@ pub(super) struct Conf {
     pub(super) overflow: Overflow,
     /// Values are only rounded: the range of a trained weight follows it.
     pub(super) round_only: bool,
+    /// Values are divided by it before, and multiplied behind.
+    pub(super) scaler: f64,
+    /// What is done at last: a factor and an offset.
+    pub(super) affine: Option<[f64; 2]>,
 }
 
 /// The bits of one element: sign, before and behind the binary point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Bits {
     pub(super) k: bool,
     pub(super) i: i32,
@@ -50,41 +69,54 @@ impl Bits {
 }
 
 impl Conf {
-    /// Reads a configuration and refuses what is not understood.
-    pub(super) fn of(cx: &Import<'_>, names: &Names) -> Result<Conf, LayerError> {
+    /// Reads a configuration and refuses what is not understood; `None` if it lets everything pass.
+    pub(super) fn of(cx: &Import<'_>, names: &Names) -> Result<Option<Conf>, LayerError> {
         let wrong = |found: String| cx.value_error(names.conf, found, "a QuantizerConfig");
         let Some(Attr::Map(object)) = cx.attrs().get(names.conf) else {
             return Err(wrong("nothing".to_owned()));
         };
-        match (object.get("class_name"), object.get("config")) {
-            (Some(Attr::Str(class)), Some(Attr::Map(config)))
-                if class.rsplit('>').next() == Some("QuantizerConfig") =>
-            {
-                let attrs = Attrs::new(config.clone());
-                let conf = Conf::read(cx, &attrs)?;
-                let unread = attrs.unread();
-                let attrs = unread.iter().map(|(name, value)| format!("{name} = {value:?}"));
-                match unread.is_empty() {
-                    true => Ok(conf),
-                    false => {
-                        let op = format!("{} of {}", names.conf, cx.node.op);
-                        Err(LayerError::Unread { op, attrs: attrs.collect() })
-                    }
-                }
-            }
-            (class, _) => Err(wrong(format!("{class:?}"))),
+        let (class, config) = match (object.get("class_name"), object.get("config")) {
+            (Some(Attr::Str(class)), Some(Attr::Map(config))) => (bare(class), config),
+            (class, _) => return Err(wrong(format!("{class:?}"))),
+        };
+        let attrs = Attrs::new(config.clone());
+        let conf = match class {
+            "QuantizerConfig" => Conf::read(cx, &attrs)?,
+            // These keep to themselves how they overflow and what they do at last.
+            "HardTanhConfig" => Conf::hard(cx, &attrs, None)?,
+            "HardSigmoidConfig" => Conf::hard(cx, &attrs, Some([0.25, 0.5]))?,
+            other => return Err(wrong(other.to_owned())),
+        };
+        let unread = attrs.unread();
+        if unread.is_empty() {
+            return Ok(conf);
         }
+        let attrs = unread.iter().map(|(name, value)| format!("{name} = {value:?}")).collect();
+        Err(LayerError::Unread { op: format!("{} of {}", names.conf, cx.node.op), attrs })
     }
 
-    fn read(cx: &Import<'_>, attrs: &Attrs) -> Result<Conf, LayerError> {
+    /// A hard tanh or sigmoid: everything but the ends is as in any other quantizer.
+    fn hard(
+        cx: &Import<'_>,
+        attrs: &Attrs,
+        affine: Option<[f64; 2]>,
+    ) -> Result<Option<Conf>, LayerError> {
+        let symmetric = attrs.bool("symmetric", false)?;
+        let overflow = if symmetric { Overflow::SatSym } else { Overflow::Sat };
+        let conf = Conf::read(cx, attrs)?;
+        Ok(conf.map(|it| Conf { overflow, round_only: false, affine, ..it }))
+    }
+
+    fn read(cx: &Import<'_>, attrs: &Attrs) -> Result<Option<Conf>, LayerError> {
         // Training and first values; `heterogeneous_axis` shows in the shapes of the variables.
         attrs.ignore(&["place", "qnoise_factor", "k0", "i0", "f0", "b0", "i_decay_speed"]);
         attrs.ignore(&["ic", "ir", "fc", "fr", "bc", "br"]);
-        attrs.ignore(&["homogeneous_axis", "heterogeneous_axis"]);
+        attrs.ignore(&["homogeneous_axis", "heterogeneous_axis", "bw_mapper"]);
         let kif = match attrs.str("q_type", "kif")? {
             "kif" => true,
             "kbi" => false,
-            other => return Err(cx.value_error("q_type", other, "kif, kbi")),
+            "dummy" => return Ok(None),
+            other => return Err(cx.value_error("q_type", other, "kif, kbi, dummy")),
         };
         let mode = attrs.str("round_mode", "TRN")?.to_ascii_uppercase();
         // Stochastic modes round as the plain ones at inference.
@@ -103,8 +135,36 @@ impl Conf {
         let trainable = attrs.bool("trainable", true)?;
         let follows = kif || rounding == Rounding::Rnd;
         let round_only = overflow == Overflow::Wrap && is_weight && trainable && follows;
-        Ok(Conf { kif, rounding, overflow, round_only })
+        let scaler = attrs.float("scaler", 1.0)?;
+        if !scaler.is_normal() || scaler < 0.0 {
+            return Err(cx.value_error("scaler", scaler, "a positive number"));
+        }
+        let affine = match attrs.get("affine") {
+            None => None,
+            Some(Attr::List(items)) => match numbers(items)[..] {
+                [factor, offset] => Some([factor, offset]),
+                _ => return Err(cx.value_error("affine", format!("{items:?}"), "two numbers")),
+            },
+            Some(other) => {
+                return Err(cx.value_error("affine", format!("{other:?}"), "two numbers"));
+            }
+        };
+        Ok(Some(Conf { kif, rounding, overflow, round_only, scaler, affine }))
     }
+}
+
+/// A class without its package.
+fn bare(class: &str) -> &str {
+    class.rsplit('>').next().unwrap_or(class)
+}
+
+fn numbers(items: &[Attr]) -> Vec<f64> {
+    let number = |it: &Attr| match it {
+        Attr::Int(it) => Some(*it as f64),
+        Attr::Float(it) => Some(*it),
+        _ => None,
+    };
+    items.iter().filter_map(number).collect()
 }
 
 /// The bits of every element of a tensor.
@@ -148,7 +208,7 @@ fn whole(value: f64) -> i32 {
 }
 
 /// The elements of a variable spread over a tensor, in its order.
-fn broadcast(variable: &Tensor, shape: &[usize]) -> Option<Vec<f64>> {
+pub(super) fn broadcast(variable: &Tensor, shape: &[usize]) -> Option<Vec<f64>> {
     let mut variable = variable.view();
     // The batch axis of data, and the leading axes of what is one number a channel.
     while variable.ndim() > shape.len() && variable.shape()[0] == 1 {

@@ -1,164 +1,94 @@
-//! HGQ2's dense layers: trained weights go in, a plain [`Dense`] with quantized ones comes out.
+//! HGQ2's layers: trained weights and quantizers go in, plain layers with quantized constants come out.
 //!
-//! The frontend has cut the quantizers of inputs and outputs off; what is left here are the weights
-//! and their quantizers. Everything is done in float32 and in HGQ2's order, because the last bit of a
-//! folded weight decides how it is rounded.
+//! Everything is done in float32 and in HGQ2's order, because the last bit of a weight decides how it
+//! is rounded. The frontend has cut the quantizers of inputs and outputs off most layers; what is left
+//! here are quantizers of weights, and those that lie between the steps of a layer.
 //!
-//! * `QDense`, `QEinsumDense`: `kq(kernel)`, `bq(bias)`.
-//! * `QEinsumDenseBatchnorm`: a normalization of the outputs is folded in first; `bias` is its offset.
-//! * `QBatchNormDense`: one of the inputs is; the mean is not scaled, as HGQ2 has it.
-//! * `QBatchNormalization`: `kq(scale)`, `bq(offset)` of a [`BatchNorm`].
+//! * `dense`: dense layers and normalizations; `product`: kernels of any equation; `convolution`.
+//! * `merge`: sums, products and extremes of data; `pool`: the means that are exact.
+//! * `table`: functions of one number; `softmax`; `attention`, which is made of all of these.
+//! * `learned`: layers whose every weight is a table; `recurrent`, unrolled; `proxy`: HGQ 1.
 
+mod attention;
 mod conf;
-mod einsum;
+mod convolution;
+mod dense;
 mod fold;
+mod learned;
+mod merge;
+mod parts;
+mod pool;
+mod product;
+mod proxy;
 mod quantize;
+mod recurrent;
+mod softmax;
+mod table;
+#[cfg(test)]
+mod tests;
 
-use super::import::expect_shape;
-use super::{BatchNorm, Dense, Import, Imported, LayerError, Spelling};
-use crate::fixed::Format;
+use super::{Import, Imported, LayerError, Spelling};
 use crate::source::Tensor;
-use conf::{Conf, Names};
+use conf::{Conf, Names, names};
+use parts::Builder;
 use quantize::Rule;
 
 /// HGQ2's classes.
 pub(super) const SPELLINGS: &[Spelling] = &[
-    Spelling::keras("QDense", import_dense),
-    Spelling::keras("QEinsumDense", import_einsum),
-    Spelling::keras("QEinsumDenseBatchnorm", import_einsum_batchnorm),
-    Spelling::keras("QBatchNormDense", import_batchnorm_dense),
-    Spelling::keras("QBatchNormalization", import_batch_norm),
+    Spelling::keras("QDense", dense::import_dense),
+    Spelling::keras("QEinsumDense", dense::import_einsum),
+    Spelling::keras("QEinsumDenseBatchnorm", dense::import_einsum_batchnorm),
+    Spelling::keras("QBatchNormDense", dense::import_batchnorm_dense),
+    Spelling::keras("QBatchNormalization", dense::import_batch_norm),
+    Spelling::keras("QConv1D", |cx| convolution::import(cx, "Conv1D")),
+    Spelling::keras("QConv2D", |cx| convolution::import(cx, "Conv2D")),
+    Spelling::keras("QConv3D", |cx| convolution::import(cx, "Conv3D")),
+    Spelling::keras("QAveragePow2", merge::import_average),
+    Spelling::keras("QDot", merge::import_dot),
+    Spelling::keras("QEinsum", merge::import_einsum),
+    Spelling::keras("QSum", merge::import_sum),
+    Spelling::keras("QMeanPow2", merge::import_mean),
+    Spelling::keras("QGlobalAveragePooling1D", |cx| pool::import_global(cx, 1)),
+    Spelling::keras("QGlobalAveragePooling2D", |cx| pool::import_global(cx, 2)),
+    Spelling::keras("QGlobalAveragePooling3D", |cx| pool::import_global(cx, 3)),
+    Spelling::keras("QUnaryFunctionLUT", table::import),
+    Spelling::keras("QAffinedUnaryFunctionLUT", table::import_affine),
+    Spelling::keras("QSoftmax", softmax::import),
+    Spelling::keras("QMultiHeadAttention", attention::import),
+    Spelling::keras("QLinformerAttention", attention::import_linformer),
+    Spelling::keras("QGRU", recurrent::import_gru),
+    Spelling::keras("QSimpleRNN", recurrent::import_simple),
+    Spelling::keras("QDenseT", learned::import_dense),
+    Spelling::keras("QEinsumDenseT", learned::import_einsum),
+    Spelling::keras("QConvT1D", |cx| learned::import_conv(cx, 1)),
+    Spelling::keras("QConvT2D", |cx| learned::import_conv(cx, 2)),
+    Spelling::keras("FixedPointQuantizer", proxy::import_quantizer),
+    Spelling::keras("UnaryLUT", proxy::import_table),
 ];
 
-const KERNEL: Names = Names { conf: "kq_conf", k: "kq/k", i: "kq/i", f: "kq/f", b: "kq/b" };
-const BIAS: Names = Names { conf: "bq_conf", k: "bq/k", i: "bq/i", f: "bq/f", b: "bq/b" };
+const KERNEL: Names = names!("kq_conf", "kq");
+const BIAS: Names = names!("bq_conf", "bq");
 const DATA: Names = Names { conf: "config", k: "k", i: "i", f: "f", b: "b" };
 
-/// The format of every element behind a quantizer of data; `None` where nothing but zero is left.
-pub(super) fn lanes(cx: &Import<'_>) -> Result<Vec<Option<Format>>, LayerError> {
-    let rule = rule(cx, &DATA, &cx.shape(0)?.0)?;
-    rule.formats().ok_or_else(|| {
-        let found = "WRAP of a weight, which never overflows";
-        cx.value_error("config", found, "a quantizer of data")
-    })
+/// A quantizer on its own.
+pub(super) fn import_quantizer(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let mut parts = Builder::new(cx);
+    let (input, shape) = (parts.input(0), cx.shape(0)?.0.clone());
+    let output = parts.quantizer("", &DATA, input, &shape)?;
+    Ok(parts.finish(output))
 }
 
-/// The quantizer of a tensor of this shape.
-fn rule(cx: &Import<'_>, names: &Names, shape: &[usize]) -> Result<Rule, LayerError> {
-    let conf = Conf::of(cx, names)?;
+/// The quantizer of a tensor of this shape; `None` if it lets everything pass.
+fn rule(cx: &Import<'_>, names: &Names, shape: &[usize]) -> Result<Option<Rule>, LayerError> {
+    let Some(conf) = Conf::of(cx, names)? else { return Ok(None) };
     let bits = conf::bits(cx, names, &conf, shape)?;
-    Ok(Rule { conf, bits })
+    Ok(Some(Rule { conf, bits }))
 }
 
+/// Constants behind their quantizer.
 fn quantized(cx: &Import<'_>, names: &Names, values: &Tensor) -> Result<Tensor, LayerError> {
-    let rule = rule(cx, names, values.shape())?;
+    let Some(rule) = rule(cx, names, values.shape())? else { return Ok(values.clone()) };
     let quantized = rule.apply(values);
     super::import::finite(names.conf, &quantized)?;
     Ok(quantized)
 }
-
-/// Quantizes both and makes the layer.
-fn dense(
-    cx: &Import<'_>,
-    kernel: &Tensor,
-    bias: Option<&Tensor>,
-    transposed: bool,
-) -> Result<Imported, LayerError> {
-    let kernel = quantized(cx, &KERNEL, kernel)?;
-    let bias = bias.map(|it| quantized(cx, &BIAS, it)).transpose()?;
-    if bias.is_none() {
-        cx.attrs().ignore(&["bq_conf"]);
-    }
-    let weights = if transposed { kernel.t().to_owned() } else { kernel };
-    Ok(Imported::unary(Dense { weights, bias, quantized: true }))
-}
-
-fn units(cx: &Import<'_>) -> Result<usize, LayerError> {
-    let units = cx.attrs().int("units", 0)?;
-    usize::try_from(units).map_err(|_| cx.value_error("units", units, "at least 1"))
-}
-
-fn import_dense(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    let n_out = units(cx)?;
-    let kernel = cx.weight_of("kernel", &[cx.shape(0)?.last(), n_out])?;
-    let bias = match cx.attrs().bool("use_bias", true)? {
-        true => Some(cx.weight_of("bias", &[n_out])?),
-        false => None,
-    };
-    dense(cx, &kernel, bias.as_ref(), false)
-}
-
-/// The kernel of an einsum that is a dense layer.
-fn einsum_kernel(cx: &Import<'_>) -> Result<(einsum::Matrix, Tensor), LayerError> {
-    let matrix = einsum::matrix(cx)?;
-    cx.attrs().ignore(&["output_shape"]);
-    let kernel = cx.weight("kernel")?.ok_or(LayerError::Missing { role: "kernel" })?;
-    let found = kernel.shape();
-    let n_in = cx.shape(0)?.last();
-    let shape = match (matrix.transposed, found) {
-        (false, [_, n_out]) => [n_in, *n_out],
-        (true, [n_out, _]) => [*n_out, n_in],
-        _ => [n_in, 0],
-    };
-    expect_shape("kernel", kernel, &shape)?;
-    Ok((matrix, kernel.clone()))
-}
-
-fn import_einsum(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    let (matrix, kernel) = einsum_kernel(cx)?;
-    let n_out = kernel.shape()[usize::from(!matrix.transposed)];
-    let bias = matrix.bias.then(|| cx.weight_of("bias", &[n_out])).transpose()?;
-    dense(cx, &kernel, bias.as_ref(), matrix.transposed)
-}
-
-fn import_einsum_batchnorm(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    let (matrix, kernel) = einsum_kernel(cx)?;
-    // HGQ2 adds Keras' own constant to the variance here, whatever the layer's epsilon is.
-    let epsilon = 1e-7;
-    cx.attrs().ignore(&["epsilon"]);
-    let axis = usize::from(!matrix.transposed);
-    let n_out = kernel.shape()[axis];
-    let bias = matrix.bias.then(|| cx.weight_of("bias", &[n_out])).transpose()?;
-    let (kernel, bias) = fold::outputs(
-        &kernel,
-        bias.as_ref(),
-        &fold::Statistics::of(cx, "bn_gamma", n_out, epsilon)?,
-        axis,
-    );
-    dense(cx, &kernel, Some(&bias), matrix.transposed)
-}
-
-fn import_batchnorm_dense(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    let (n_in, n_out) = (cx.shape(0)?.last(), units(cx)?);
-    let kernel = cx.weight_of("kernel", &[n_in, n_out])?;
-    let bias = match cx.attrs().bool("use_bias", true)? {
-        true => Some(cx.weight_of("bias", &[n_out])?),
-        false => None,
-    };
-    let epsilon = cx.attrs().float("epsilon", 1e-3)?;
-    let statistics = fold::Statistics::of(cx, "bn_gamma", n_in, epsilon)?;
-    let (kernel, bias) = fold::inputs(&kernel, bias.as_ref(), &statistics);
-    dense(cx, &kernel, Some(&bias), false)
-}
-
-fn import_batch_norm(cx: &Import<'_>) -> Result<Imported, LayerError> {
-    let rank = cx.shape(0)?.0.len() as i64;
-    let axis = cx.attrs().ints("axis")?.unwrap_or_else(|| vec![-1]);
-    if axis != [-1] && axis != [rank] {
-        return Err(cx.value_error("axis", format!("{axis:?}"), "the last axis"));
-    }
-    // Without an offset of its own HGQ2 adds one, which nobody can have meant.
-    if !cx.attrs().bool("center", true)? {
-        return Err(cx.value_error("center", false, "true"));
-    }
-    let count = cx.shape(0)?.last();
-    let epsilon = cx.attrs().float("epsilon", 1e-3)?;
-    let statistics = fold::Statistics::of(cx, "gamma", count, epsilon)?;
-    let (scale, bias) = fold::affine(&statistics, &cx.weight_of("beta", &[count])?);
-    let (scale, bias) = (quantized(cx, &KERNEL, &scale)?, quantized(cx, &BIAS, &bias)?);
-    let kind = "BatchNormalization";
-    Ok(Imported::unary(BatchNorm { scale, bias, kind, quantized: true }))
-}
-
-#[cfg(test)]
-mod tests;

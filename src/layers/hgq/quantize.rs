@@ -1,7 +1,8 @@
 //! What HGQ2's quantizers do: to weights, now and in float32; to data, as formats for later.
 
-use super::conf::{Bits, Conf};
+use super::conf::{Bits, Conf, Names};
 use crate::fixed::{Format, Overflow, Rounding};
+use crate::layers::{Import, LayerError};
 use crate::source::Tensor;
 
 /// A quantizer of a tensor.
@@ -18,13 +19,56 @@ impl Rule {
         (!self.conf.round_only).then(|| self.bits.iter().map(format).collect())
     }
 
+    /// The same, or why there are none.
+    pub(super) fn lanes(
+        &self,
+        cx: &Import<'_>,
+        names: &Names,
+    ) -> Result<Vec<Option<Format>>, LayerError> {
+        self.formats().ok_or_else(|| {
+            let found = "WRAP of a weight, which never overflows";
+            cx.value_error(names.conf, found, "a quantizer of data")
+        })
+    }
+
+    /// What a value of the formats becomes at last.
+    pub(super) fn behind(&self, value: f32) -> f32 {
+        let value = value * self.conf.scaler as f32;
+        match self.conf.affine {
+            Some([factor, offset]) => value * factor as f32 + offset as f32,
+            None => value,
+        }
+    }
+
     /// Quantizes constants.
     pub(super) fn apply(&self, values: &Tensor) -> Tensor {
         let mut quantized = values.clone();
         for (value, bits) in quantized.iter_mut().zip(&self.bits) {
-            *value = f64::from(single(*value as f32, self.conf, *bits));
+            *value = f64::from(self.one(*value as f32, *bits));
         }
         quantized
+    }
+
+    /// Quantizes a constant to the bits of one of the elements.
+    pub(super) fn one(&self, value: f32, bits: Bits) -> f32 {
+        let scaler = self.conf.scaler as f32;
+        self.behind(single(value / scaler, self.conf, bits))
+    }
+
+    /// Whether a number known to a few units of float32's last place could be rounded either way;
+    /// `size` is at least the magnitude of what it was made from.
+    pub(super) fn is_close(&self, value: f64, size: f64, bits: Bits) -> bool {
+        if bits.is_zero() {
+            return false;
+        }
+        let scale = 2f64.powi(bits.f) / self.conf.scaler;
+        let steps = value * scale;
+        let ties = match self.conf.rounding {
+            Rounding::Trn | Rounding::TrnZero => steps,
+            _ => steps + 0.5,
+        };
+        // Functions in float32 are good to some units of 2^-24.
+        (ties - ties.round()).abs() < value.abs().max(size) * scale * 2f64.powi(-20)
     }
 }
 
@@ -99,7 +143,7 @@ mod tests {
     use super::*;
 
     fn conf(rounding: Rounding, overflow: Overflow) -> Conf {
-        Conf { kif: true, rounding, overflow, round_only: false }
+        Conf { kif: true, rounding, overflow, round_only: false, scaler: 1.0, affine: None }
     }
 
     #[test]

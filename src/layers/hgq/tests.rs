@@ -96,17 +96,21 @@ fn einsum_is_a_dense_layer_with_quantized_weights() {
 }
 
 #[test]
-fn other_einsums_are_refused_by_their_equation() {
+fn einsums_that_lose_an_axis_are_refused_by_their_equation() {
     let weights = [variables(), vec![("kernel", kernel())]].concat();
-    let refused = |equation: &str, axes: &str| {
-        let attrs = [("equation", word(equation)), ("bias_axes", word(axes))];
+    let refused = |op: &str, equation: &str, axes: Attr| {
+        let attrs = [("equation", word(equation)), ("bias_axes", axes)];
         let attrs = [confs(), attrs.to_vec()].concat();
-        imported(node("QEinsumDense", &attrs, &weights)).unwrap_err()
+        imported(node(op, &attrs, &weights)).unwrap_err()
     };
-    let said = refused("bnc,ncd->bnd", "d");
-    assert!(said.contains("equation = bnc,ncd->bnd is not supported"), "{said}");
-    let said = refused("abc,cd->abd", "bd");
-    assert!(said.contains("bias_axes = bd is not supported"), "{said}");
+    let said = refused("QEinsumDense", "bnc,cd->bnd", Attr::Null);
+    assert!(said.contains("equation = bnc,cd->bnd is not supported"), "{said}");
+    let said = refused("QEinsumDense", "bc,dc->bd", Attr::Null);
+    assert!(said.contains("kernel has shape [2, 3], expected [2]"), "{said}");
+    let said = refused("QEinsumDense", "bc,cd->bd", word("d"));
+    assert!(said.contains("weight bias is missing"), "{said}");
+    let said = refused("QEinsumDenseBatchnorm", "bc,cd->bcd", Attr::Null);
+    assert!(said.contains("one axis of outputs"), "{said}");
 }
 
 #[test]
@@ -115,14 +119,16 @@ fn quantizers_that_are_not_understood_are_refused() {
     let said = |conf: Attr| imported(node("Quantizer", &[("config", conf)], &variables));
     assert!(said(conf("kif", "WRAP", &[])).is_ok());
     for (conf, expected) in [
-        (conf("dummy", "WRAP", &[]), "q_type = dummy"),
+        (conf("float", "WRAP", &[]), "q_type = float"),
         (conf("kif", "WRAP_SM", &[]), "overflow_mode = WRAP_SM"),
         (conf("kif", "SAT", &[("round_mode", word("UP"))]), "round_mode = UP"),
-        (conf("kif", "SAT", &[("scaler", Attr::Float(2.0))]), "scaler"),
+        (conf("kif", "SAT", &[("scaler", Attr::Float(-2.0))]), "scaler"),
         (conf("kif", "SAT", &[("affine", word("a"))]), "affine"),
+        (conf("kif", "SAT", &[("noise", word("a"))]), "noise"),
         (conf("kif", "WRAP", &[("is_weight", Attr::Bool(true))]), "config"),
         (conf("kbi", "SAT", &[]), "weight b is missing"),
         (map(&[("class_name", word("HardTanhConfig"))]), "HardTanhConfig"),
+        (map(&[("class_name", word("Own")), ("config", map(&[]))]), "Own"),
         (Attr::Null, "QuantizerConfig"),
     ] {
         let said = said(conf.clone()).unwrap_err();
@@ -167,4 +173,62 @@ fn a_normalization_keeps_its_own_quantized_numbers() {
     let attrs = [confs(), vec![("center", Attr::Bool(false))]].concat();
     let said = imported(node("QBatchNormalization", &attrs, &weights)).unwrap_err();
     assert!(said.contains("center = false is not supported"), "{said}");
+}
+
+#[test]
+fn scaled_and_affine_quantizers_are_exact() {
+    let variables = [("k", scalar(1.0)), ("i", scalar(1.0)), ("f", scalar(1.0))];
+    let affine = Attr::List(vec![Attr::Float(0.25), Attr::Float(0.5)]);
+    let more = [("scaler", Attr::Float(2.0)), ("affine", affine)];
+    let attrs = [("config", conf("kif", "SAT", &more))];
+    let graph = imported(node("Quantizer", &attrs, &variables)).unwrap();
+    let x = arr1(&[1.3, -9.0]).into_dyn();
+    // 0.65 rounds to a half and is 1 again, of which a quarter and a half are added; -4 at most.
+    let y = crate::nn::evaluate(&graph, &[x], |_, _| {});
+    assert_eq!(y[0], arr1(&[0.75, -0.5]).into_dyn());
+    let mut config = map(&[("q_type", word("kif")), ("round_mode", word("RND"))]);
+    for (class, top) in [("HardTanhConfig", 1.0 - 0.5), ("HardSigmoidConfig", 0.875)] {
+        let i = if class == "HardTanhConfig" { 0.0 } else { 1.0 };
+        let variables = [("k", scalar(1.0)), ("i", scalar(i)), ("f", scalar(1.0))];
+        config = map(&[("class_name", word(class)), ("config", inner(&config))]);
+        let graph = imported(node("Quantizer", &[("config", config.clone())], &variables)).unwrap();
+        let y = crate::nn::evaluate(&graph, &[arr1(&[9.0, 0.0]).into_dyn()], |_, _| {});
+        assert_eq!(y[0][[0]], top, "{class}");
+    }
+    let dummy = [("config", conf("dummy", "WRAP", &[]))];
+    assert_eq!(imported(node("Quantizer", &dummy, &[])).unwrap().len(), 1, "the input alone");
+}
+
+/// The entries of a configuration, with its class or without.
+fn inner(conf: &Attr) -> Attr {
+    match conf {
+        Attr::Map(object) => object.get("config").unwrap_or(conf).clone(),
+        _ => panic!("a map"),
+    }
+}
+
+#[test]
+fn proxies_cast_as_ap_fixed_does_and_look_up_in_their_table() {
+    let modes = [("RND", word("TRN")), ("SAT", word("SAT"))];
+    let row = |values: [f64; 2]| arr2(&[values]).into_dyn();
+    let bits = |bits: [f64; 2]| {
+        [("keep_negative", row([1.0, 0.0])), ("bits", row(bits)), ("integers", row([3.0, 1.0]))]
+    };
+    let x = arr1(&[-9.0, 0.8]).into_dyn();
+    for (width, wanted) in [([5.0, 3.0], [-4.0, 0.75]), ([5.0, 0.0], [-4.0, 0.0])] {
+        let graph = imported(node("FixedPointQuantizer", &modes, &bits(width))).unwrap();
+        let y = crate::nn::evaluate(&graph, &[x.clone()], |_, _| {});
+        assert_eq!(y[0], arr1(&wanted).into_dyn());
+    }
+    let said = imported(node("FixedPointQuantizer", &modes[..1], &bits([5.0, 3.0])[..2]));
+    assert!(said.unwrap_err().contains("weight integers is missing"));
+    let kif = |it: [i64; 3]| Attr::List(it.map(Attr::Int).to_vec());
+    let attrs = [("kif_in", kif([1, 1, 0])), ("kif_out", kif([1, 2, 2]))];
+    let table = [("table", arr1(&[0.0, 0.25, -2.0, -0.5]).into_dyn())];
+    let graph = imported(node("UnaryLUT", &attrs, &table)).unwrap();
+    // 1.6 rounds to 2, which wraps to -2; -1 is the last entry.
+    let y = crate::nn::evaluate(&graph, &[arr1(&[1.6, -1.2]).into_dyn()], |_, _| {});
+    assert_eq!(y[0], arr1(&[-2.0, -0.5]).into_dyn());
+    let wide = [("kif_in", kif([1, 30, 0])), ("kif_out", kif([1, 2, 2]))];
+    assert!(imported(node("UnaryLUT", &wide, &table)).unwrap_err().contains("kif_in"));
 }

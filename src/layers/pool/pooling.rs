@@ -46,6 +46,12 @@ impl Pool {
         Spelling::keras("AveragePooling1D", |cx| import(cx, 1, AVERAGE)),
         Spelling::keras("AveragePooling2D", |cx| import(cx, 2, AVERAGE)),
         Spelling::keras("AveragePooling3D", |cx| import(cx, 3, AVERAGE)),
+        Spelling::keras("QMaxPooling1D", |cx| import(cx, 1, Pooling::Max)),
+        Spelling::keras("QMaxPooling2D", |cx| import(cx, 2, Pooling::Max)),
+        Spelling::keras("QMaxPooling3D", |cx| import(cx, 3, Pooling::Max)),
+        Spelling::keras("QAveragePooling1D", |cx| import(cx, 1, AVERAGE)),
+        Spelling::keras("QAveragePooling2D", |cx| import(cx, 2, AVERAGE)),
+        Spelling::keras("QAveragePooling3D", |cx| import(cx, 3, AVERAGE)),
     ];
 }
 
@@ -65,6 +71,19 @@ fn import(cx: &Import<'_>, spatial: usize, pooling: Pooling) -> Result<Imported,
 }
 
 impl Pool {
+    /// Whether results have a few bits more than inputs: extremes, and means of powers of two.
+    pub fn is_exact(&self) -> bool {
+        let taps: usize = self.window.size.iter().product();
+        match &self.pooling {
+            Pooling::Max => true,
+            Pooling::Average(Divisor::Fixed(it)) => *it >= 1.0 && it.log2().fract() == 0.0,
+            Pooling::Average(Divisor::Elements) => {
+                taps.is_power_of_two() && self.window.pad.iter().all(|it| *it == (0, 0))
+            }
+            Pooling::Average(Divisor::Padded(_)) => false,
+        }
+    }
+
     /// What the sum at each place is divided by.
     fn divisors(&self, extents: &[usize], places: &[usize], reads: &[Option<usize>]) -> Vec<f64> {
         let taps: usize = self.window.size.iter().product();
