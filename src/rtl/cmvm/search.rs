@@ -36,7 +36,7 @@ impl Exchanges {
     fn of(effort: Effort) -> Exchanges {
         match effort {
             Effort::Fast => Exchanges::NONE,
-            Effort::Normal => Exchanges { fewest: 40, rounds: 6 },
+            Effort::Normal => Exchanges { fewest: 40, rounds: 8 },
             Effort::Max => Exchanges { fewest: 4, rounds: 30 },
         }
     }

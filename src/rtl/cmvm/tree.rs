@@ -13,6 +13,9 @@ const LARGEST_PART: u32 = 4;
 /// Parts whose shifts differ by more are not exchanged.
 const MOST_APART: i32 = 2;
 
+/// Bits that the sums above two exchanged parts are thought to regain at the most.
+const MOST_REGAINED: i32 = 1;
+
 const NONE: u32 = u32::MAX;
 
 /// A term or a sum, as [`Pool::add`] would build it.
@@ -107,7 +110,9 @@ impl<W: Whole> Tree<W> {
                     continue;
                 }
                 for y in x + 1..self.nodes.len() as u32 {
-                    if self.is_worth_a_try(x, y) {
+                    if self.is_worth_a_try(x, y)
+                        && self.growth_at_once(x, y) <= most + MOST_REGAINED
+                    {
                         let change = self.exchange(x, y);
                         if change > most || self.nodes[self.nodes.len() - 1].depth > limit {
                             self.take_back();
@@ -135,6 +140,18 @@ impl<W: Whole> Tree<W> {
             && b.parent != NONE
             && !self.is_above(x, y)
             && !self.is_above(y, x)
+    }
+
+    /// By how much the two sums grow whose parts would be exchanged; what is above them is not looked at.
+    fn growth_at_once(&self, x: u32, y: u32) -> i32 {
+        let growth = |part: u32, instead: u32| {
+            let above = &self.nodes[self.nodes[instead as usize].parent as usize];
+            let other = above.operands.into_iter().flatten().find(|it| *it != instead);
+            other.map_or(0, |it| {
+                Node::join(&self.nodes[it as usize], &self.nodes[part as usize]).cost - above.cost
+            })
+        };
+        growth(y, x) + growth(x, y)
     }
 
     fn is_above(&self, x: u32, mut y: u32) -> bool {
