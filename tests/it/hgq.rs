@@ -29,6 +29,16 @@ fn models() -> Vec<(PathBuf, PathBuf)> {
     std::iter::once(sample()).chain(jets).collect()
 }
 
+/// Models with tables and attention, with their golden files.
+fn more_models() -> Vec<(PathBuf, PathBuf)> {
+    let samples = ["samples/hgq2_cnn.keras", "samples/hgq2_mha.keras"];
+    let samples = samples.iter().filter_map(|it| shared(it));
+    let samples = samples.map(|it| (it.clone(), it.with_extension("npz")));
+    let jets = shared("models/p10_jet_hgq2_mha8");
+    let jets = jets.map(|it| (it.join("mha8part.keras"), it.join("golden_0.npz")));
+    samples.chain(jets).collect()
+}
+
 /// Outputs of an engine for the inputs of a file.
 fn predicted(model: &Path, input: &Path, options: &[&str]) -> (Vec<usize>, Vec<f64>) {
     predicted_of(model, input, 1, options)
@@ -51,34 +61,58 @@ fn predicted_of(
     read_npy(&output)
 }
 
-/// Models of all layers, with formats at random; how many inputs they have, whether they are there
-/// with weights by name as well, and whether their inputs are on grids of the models' own, so that
-/// hardware can equal them.
-const LAYERS: [(&str, usize, bool, bool); 6] = [
-    ("conv", 1, false, false),
-    ("ops", 2, false, false),
-    ("tables", 1, true, false),
-    ("attention", 2, true, false),
-    ("recurrent", 1, true, false),
-    ("learned", 2, true, false),
+/// Models of all layers, with formats at random; how many inputs they have, and whether they are there
+/// with weights by name as well.
+const LAYERS: [(&str, usize, bool); 6] = [
+    ("conv", 1, false),
+    ("ops", 2, false),
+    ("tables", 1, true),
+    ("attention", 2, false),
+    ("recurrent", 1, false),
+    ("learned", 2, false),
 ];
 
 #[test]
-fn all_layers_equal_the_framework_in_floats() {
-    for (name, inputs, by_name, _) in LAYERS {
+fn all_layers_equal_the_framework_exactly() {
+    for (name, inputs, by_name) in LAYERS {
         let file = |ending: &str| own("tests/models").join(format!("hgq2_{name}.{ending}"));
         let golden = file("npz");
         let wanted = Npz::open(&golden).floats("y0");
         for ending in ["keras", "h5"].iter().take(1 + usize::from(by_name)) {
-            let found = predicted_of(&file(ending), &golden, inputs, &["--engine", "float"]);
-            assert_eq!(found, wanted, "{name}.{ending}");
+            for engine in ["emulator", "float"] {
+                let found = predicted_of(&file(ending), &golden, inputs, &["--engine", engine]);
+                assert_eq!(found, wanted, "{name}.{ending} by the {engine}");
+            }
         }
+    }
+}
+
+/// What `build` says of the outputs.
+fn notes(project: &Project) -> Vec<String> {
+    let report = project.json("report.json");
+    let notes = report["notes"].as_array().unwrap().iter();
+    notes.filter_map(|it| it.as_str()).map(str::to_owned).collect()
+}
+
+/// A convolutional network with tables and a softmax, and attention: both paths on all samples.
+#[test]
+fn tables_and_attention_simulate() {
+    let Some(_) = tools() else { return };
+    for (name, proved) in [("hgq2_cnn", true), ("hgq2_mha", true)] {
+        let Some(model) = shared(&format!("samples/{name}.keras")) else { continue };
+        let project = Project::build(&model, &[]);
+        let golden = model.with_extension("npz");
+        project.check(&["--input", text(&golden), "--samples", "4"]);
+        let notes = notes(&project);
+        let is_proved =
+            notes.iter().any(|it| it.starts_with("outputs are proved equal to the framework's"));
+        assert_eq!(is_proved, proved, "{name}: {notes:?}");
     }
 }
 
 #[test]
 fn both_engines_equal_the_framework_exactly() {
-    for (model, golden) in models() {
+    for (model, golden) in models().into_iter().chain(more_models()) {
         let wanted = Npz::open(&golden).floats("y0");
         for engine in ["emulator", "float"] {
             let found = predicted(&model, &golden, &["--engine", engine]);
@@ -114,9 +148,7 @@ fn the_project_is_proved_exact_and_simulates_on_real_data() {
         let input = data.unwrap_or(golden);
         let project = Project::build(&model, &[]);
         project.check(&["--input", text(&input), "--samples", "200"]);
-        let report = project.json("report.json");
-        let notes = report["notes"].as_array().unwrap().iter();
-        let notes: Vec<&str> = notes.filter_map(|it| it.as_str()).collect();
+        let notes = notes(&project);
         // Of p08 and p09 a sum can need more than the 24 bits of a float32 in the worst case.
         let long = ["p08", "p09"].iter().any(|it| text(&model).contains(it));
         let expected = match long {

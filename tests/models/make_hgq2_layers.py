@@ -42,13 +42,19 @@ class Draw:
         return QuantizerConfig(kind, place, round_mode=str(self.rng.choice(ROUNDING)),
                                overflow_mode=str(self.rng.choice(DATA)))
 
+    def port(self, name, *shape):
+        """An input on a grid, so that all that follows is exact."""
+        conf = QuantizerConfig('kif', 'datalane', round_mode='RND', overflow_mode='SAT', i0=2, f0=4,
+                               heterogeneous_axis=(), homogeneous_axis=None)
+        return Quantizer(conf, name=f'{name}_port')(keras.Input(shape, name=name))
+
     def kernel(self):
         return {'iq_conf': self.data(), 'kq_conf': self.weight(), 'bq_conf': self.weight('bias')}
 
     def shake(self, model):
         """Moves the bits of all quantizers, and the weights off zero."""
         for layer in model._flatten_layers():
-            if isinstance(layer, Quantizer):
+            if isinstance(layer, Quantizer) and not layer.name.endswith('_port'):
                 part = layer.quantizer
                 table = 'table' in layer.name
                 for name in ['_f', '_b', '_i']:
@@ -63,8 +69,12 @@ class Draw:
                 weight.assign(self.rng.normal(0, 0.5, weight.shape))
 
 
+def model_of(ports, output):
+    return keras.Model([it._keras_history.operation.input for it in ports], output)
+
+
 def conv(d):
-    x = keras.Input((6, 6, 2), name='image')
+    x = d.port('image', 6, 6, 2)
     a = q.QConv2D(4, 3, padding='same', strides=2, activation='relu', **d.kernel(), name='conv')(x)
     a = q.QBatchNormalization(**d.kernel(), name='norm')(a)
     b = q.QConv2D(6, 2, groups=2, dilation_rate=2, use_bias=False, iq_conf=d.data(), kq_conf=d.weight(),
@@ -82,11 +92,11 @@ def conv(d):
     v = keras.layers.Reshape((3, 4, 3, 2), name='volume')(x)
     v = q.QConv3D(2, 2, **d.kernel(), name='deep')(v)
     flat = [keras.layers.Flatten()(it) for it in [b, c, e, f, g, s, v]]
-    return keras.Model(x, keras.layers.Concatenate(name='all')(flat))
+    return model_of([x], keras.layers.Concatenate(name='all')(flat))
 
 
 def ops(d):
-    x, z = keras.Input((3, 4), name='x'), keras.Input((3, 4), name='z')
+    x, z = d.port('x', 3, 4), d.port('z', 3, 4)
     two = lambda: {'iq_confs': [d.data(), d.data()]}
     outs = [
         q.QAdd(**two(), name='add')([x, z]),
@@ -103,11 +113,11 @@ def ops(d):
         q.QEinsumDense('bij,ik->bkj', (2, 4), **d.kernel(), name='turned')(x),
         q.QEinsumDense('bij,ijk->bik', (3, 2), bias_axes='ik', **d.kernel(), name='rows')(x),
     ]
-    return keras.Model([x, z], keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in outs]))
+    return model_of([x, z], keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in outs]))
 
 
 def tables(d):
-    x = keras.Input((3, 4), name='x')
+    x = d.port('x', 3, 4)
     table = lambda: QuantizerConfig('kbi', 'table', round_mode='RND_CONV', overflow_mode='SAT')
     outs = [
         q.QUnaryFunctionLUT('tanh', d.data(), table(), name='tanh')(x),
@@ -120,23 +130,22 @@ def tables(d):
                    input_scaler=0.3, allow_heterogeneous_table=True, name='both_axes')(x),
         q.QSoftmax(axis=1, stable=False, iq_conf=d.data(), enable_iq=True, name='unstable')(x),
     ]
-    return keras.Model(x, keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in outs]))
+    return model_of([x], keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in outs]))
 
 
 def attention(d):
-    x, z = keras.Input((4, 6), name='x'), keras.Input((3, 6), name='z')
+    x, z = d.port('x', 4, 6), d.port('z', 3, 6)
     conf = lambda: {f'qkvo_{it}_conf': d.data() for it in ['iq', 'oq']} | {
         'qkvo_kq_conf': d.weight(), 'qkvo_bq_conf': d.weight('bias'), 'softmax_iq_conf': d.data(), 'softmax_oq_conf': d.data()}
     a = q.QMultiHeadAttention(2, 3, **conf(), name='cross')(x, z)
-    b = q.QMultiHeadAttention(1, 4, value_dim=2, fuse='qkv', output_shape=5, stable_softmax=False, **conf(),
-                              name='fused')(x, x)
+    b = q.QMultiHeadAttention(1, 4, value_dim=2, fuse='qkv', output_shape=5, **conf(), name='fused')(x, x)
     c = q.QMultiHeadAttention(2, 2, fuse='kv', use_bias=False, **conf(), name='half')(x, z)
     e = q.QLinformerAttention(2, 2, 3, **conf(), name='linformer')(x, x)
-    return keras.Model([x, z], keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in [a, b, c, e]]))
+    return model_of([x, z], keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in [a, b, c, e]]))
 
 
 def recurrent(d):
-    x = keras.Input((5, 3), name='x')
+    x = d.port('x', 5, 3)
     conf = lambda: d.kernel() | {'rkq_conf': d.weight(), 'sq_conf': d.data()}
     outs = [
         q.QGRU(4, rhq_conf=d.data(), return_sequences=True, **conf(), name='gru')(x),
@@ -145,11 +154,11 @@ def recurrent(d):
         q.QSimpleRNN(2, use_bias=False, return_sequences=True, iq_conf=d.data(), kq_conf=d.weight(), rkq_conf=d.weight(),
                      paq_conf=d.data(), activation='relu', name='plain')(x),
     ]
-    return keras.Model(x, keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in outs]))
+    return model_of([x], keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in outs]))
 
 
 def learned(d):
-    x, s = keras.Input((3, 2), name='x'), keras.Input((4, 4, 2), name='image')
+    x, s = d.port('x', 3, 2), d.port('image', 4, 4, 2)
     table = lambda: QuantizerConfig('kbi', 'table', round_mode='RND', overflow_mode='SAT_SYM')
     conf = lambda: {'iq_conf': d.data(), 'toq_conf': table()}
     outs = [
@@ -159,7 +168,7 @@ def learned(d):
         q.QConvT2D(2, 2, strides=2, subnn_activation='tanh', **conf(), name='conv')(s),
         q.QConvT1D(2, 2, padding='same', n_hl=0, **conf(), name='line')(x),
     ]
-    return keras.Model([x, s], keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in outs]))
+    return model_of([x, s], keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in outs]))
 
 
 MODELS = {'conv': conv, 'ops': ops, 'tables': tables, 'attention': attention, 'recurrent': recurrent, 'learned': learned}
@@ -201,6 +210,7 @@ def main():
     ap.add_argument('--out', type=pathlib.Path, default=pathlib.Path(__file__).parent)
     ap.add_argument('--only', default=','.join(MODELS))
     a = ap.parse_args()
+    a.out.mkdir(exist_ok=True)
     for name in a.only.split(','):
         make(name, a.out)
 

@@ -145,8 +145,12 @@ pub(super) fn function(cx: &Import<'_>, name: &'static str) -> Result<(Layer, Kn
         Some(given) => function_name(given)
             .ok_or_else(|| cx.value_error(name, format!("{given:?}"), supported))?,
     };
-    let exact = ["linear", "relu", "relu6"].contains(&given);
-    let known = if exact { Known::Exactly } else { Known::Within(0.0) };
+    let known = match given {
+        "linear" | "relu" | "relu6" => Known::Exactly,
+        "tanh" | "sigmoid" | "exponential" => Known::Within(0.0),
+        // Differences of numbers of the size of the input are in some of them.
+        _ => Known::Within(4.0),
+    };
     let layer = by_name(given, cx.node.dialect, 1).filter(|it| !matches!(it, Layer::Softmax(_)));
     Ok((layer.ok_or_else(|| cx.value_error(name, given, supported))?, known))
 }
@@ -195,6 +199,8 @@ fn unary(cx: &Import<'_>, scale: Option<[f32; 2]>) -> Result<Imported, LayerErro
     let input = if on("enable_iq")? { rule(cx, &INPUT, &shape)? } else { None };
     let Some(input) = input else { return plain(cx, layer, scale, &shape) };
     let output = if on("enable_oq")? { rule(cx, &OUTPUT, &shape)? } else { None };
+    // What comes before the function may be rounded once or twice.
+    let known = if scale.is_some() { Known::Within(16.0) } else { known };
     let tables = Tables { input: &input, output: output.as_ref(), known };
     let table = tables.make(
         cx,
