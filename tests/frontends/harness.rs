@@ -19,8 +19,9 @@ use super::mutate::{Input, Random, Seed};
 /// Time that one input may take.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
-/// Bytes that may be allocated at once for one input, of which the largest has a fifth of a megabyte.
-pub(crate) const MAX_BYTES: usize = 64 << 20;
+/// Bytes that may be allocated at once for one input: about a format for each of as many elements as
+/// an activation may have.
+pub(crate) const MAX_BYTES: usize = 128 << 20;
 
 /// Larger models are not mutated: they would only be slower.
 const MAX_SEED: usize = 200_000;

@@ -3,8 +3,8 @@
 use crate::nn::Shape;
 use crate::source::WrongAttr;
 
-/// Elements that a tensor may have.
-pub(super) const MAX_ELEMENTS: usize = 1 << 28;
+/// Elements that an activation may have: some layers note a format for each of them.
+pub(super) const MAX_ELEMENTS: usize = 1 << 22;
 
 /// Why a layer cannot be imported.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -240,6 +240,12 @@ impl<'m> Importer<'m> {
 
     fn input(&mut self, input: &'m RawInput) {
         let shape = Shape(input.shape.clone());
+        if !is_sensible(&shape) {
+            self.problems
+                .push(Problem::at(&self.model.origin(&input.name), LayerError::Extent { shape }));
+            self.values.insert(&input.name, None);
+            return;
+        }
         let node = Node {
             name: input.name.clone(),
             op: Layer::from(Input { shape: shape.clone(), lanes: None }),
@@ -300,8 +306,7 @@ impl<'m> Importer<'m> {
                 .locate(at)?;
             let shapes: Vec<&Shape> = operands.iter().map(|id| &self.graph.node(*id).ty).collect();
             let ty = layer.spec().infer(&shapes).locate(at)?;
-            let elements = ty.0.iter().try_fold(1usize, |all, it| all.checked_mul(*it));
-            if !elements.is_some_and(|it| (1..=MAX_ELEMENTS).contains(&it)) {
+            if !is_sensible(&ty) {
                 return Err(LayerError::Extent { shape: ty }).locate(at);
             }
             let name = self.name(raw, name);
@@ -329,6 +334,12 @@ impl<'m> Importer<'m> {
     }
 }
 
+/// Whether an activation of that shape has elements, and not too many.
+fn is_sensible(shape: &Shape) -> bool {
+    let elements = shape.0.iter().try_fold(1usize, |all, it| all.checked_mul(*it));
+    elements.is_some_and(|it| (1..=MAX_ELEMENTS).contains(&it))
+}
+
 /// What imports a node, if anything does.
 pub(in crate::layers) fn find(raw: &RawNode) -> Option<&'static Spelling> {
     SPELLINGS
@@ -340,6 +351,23 @@ pub(in crate::layers) fn find(raw: &RawNode) -> Option<&'static Spelling> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inputs_without_sensible_extents_are_refused() {
+        for shape in [vec![1 << 22, 2], vec![usize::MAX, 2], vec![0]] {
+            let model = RawModel {
+                file: "m".into(),
+                format: "test",
+                inputs: vec![RawInput { name: "x".into(), shape }],
+                outputs: vec!["x".into()],
+                nodes: Vec::new(),
+                constants: BTreeMap::new(),
+                unused: Vec::new(),
+            };
+            let problems = import(&model).unwrap_err().to_string();
+            assert!(problems.contains("m:x: ") && problems.contains("4194304"), "{problems}");
+        }
+    }
 
     #[test]
     fn no_two_layers_claim_one_spelling() {
