@@ -21,6 +21,7 @@ mod reduce;
 mod reorder;
 mod requantize;
 mod select;
+mod threshold;
 
 use std::fmt::Debug;
 
@@ -40,6 +41,7 @@ pub use reduce::{Reduce, Reduction};
 pub use reorder::Reorder;
 pub use requantize::Requantize;
 pub use select::{Compare, Select};
+pub use threshold::Threshold;
 
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Type, Word};
@@ -166,6 +168,6 @@ macro_rules! units {
 
 // Adding a unit: write its file, then add its name here.
 units! {
-    Input, Constant, Requantize, Mac, Affine, Rectify, Select, Clamp, Lut, Eltwise, Reduce, Argmax,
-    Reorder, Matmul,
+    Input, Constant, Requantize, Mac, Affine, Rectify, Select, Threshold, Clamp, Lut, Eltwise, Reduce,
+    Argmax, Reorder, Matmul,
 }
