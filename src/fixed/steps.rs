@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use super::bits_of;
+
 /// A function on `lo..=hi`: `values[number of places <= x]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Steps {
@@ -34,7 +36,10 @@ pub struct Line {
 }
 
 /// More bits than this behind the factor's binary point are of no use.
-const MAX_SHIFT: u32 = 40;
+const MAX_SHIFT: u32 = 60;
+
+/// Bits of the largest number on the way to a line.
+const MAX_BITS: u32 = 120;
 
 impl Steps {
     /// The steps of a function that only rises or only falls; `None` if there are more than `most`, or
@@ -104,7 +109,10 @@ impl Steps {
         if self.places.is_empty() {
             return Line { scale: 0, bias: self.values[0], shift: 0, rest: nothing };
         }
-        for shift in 0..=MAX_SHIFT {
+        let rise = bits_of(0, self.values[self.values.len() - 1] - self.values[0]);
+        let reach = bits_of(self.lo, self.hi);
+        let most = MAX_SHIFT.min(MAX_BITS.saturating_sub(rise + 2 + reach));
+        for shift in 0..=most {
             let scale = corridor.best(shift);
             let (least, most) = corridor.biases(scale, shift);
             if least <= most {
@@ -114,9 +122,9 @@ impl Steps {
         }
         // The fewest bits with which no more places are missed than with the most.
         let missed = |shift| self.nearest(&corridor, shift, (low, high));
-        let best = missed(MAX_SHIFT);
+        let best = missed(most);
         let (mut below, mut found) = (0, best.clone());
-        let mut above = MAX_SHIFT;
+        let mut above = most;
         while below < above {
             let middle = below + (above - below) / 2;
             let line = missed(middle);
