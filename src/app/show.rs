@@ -71,11 +71,17 @@ pub(super) fn inspect(args: &Inspect) -> Result<Outcome> {
     let options = &args.model.options;
     let (config, mut warnings) = model::config(options, None)?;
     let (raw, source) = compile::load(&args.model.model, options.weights.as_deref())?;
-    let decided = compile::decide(&raw, &config, &options.calibrate, &mut warnings, true)?;
-    let (graph, formats, removed) = (&decided.graph, &decided.formats, &decided.removed);
-    let rows = comparison::layers(graph, Some(formats));
-    let types = comparison::formats(graph, formats);
-    let proof = precision::proof(graph, formats).map(|it| it.to_string());
+    let (graph, removed) = compile::import(&raw, &config, &mut warnings)?;
+    let ranges = compile::measure(&graph, &options.calibrate)?;
+    // A model that cannot have types can be looked at all the same.
+    let (formats, undecided) = match precision::assign(&graph, &config, ranges.as_ref()) {
+        Ok(formats) => (Some(formats), None),
+        Err(problems) => (None, Some(problems.to_string())),
+    };
+    let rows = comparison::layers(&graph, formats.as_ref());
+    let types = formats.iter().flat_map(|it| comparison::formats(&graph, it)).collect::<Vec<_>>();
+    let proof = formats.as_ref().and_then(|it| precision::proof(&graph, it));
+    let proof = proof.map(|it| it.to_string());
     let mut text = format!("{}: {}\n\n{}", source.file, source.format, listing::network(&rows));
     if !removed.is_empty() {
         text.push_str(&format!("folded or left out: {}\n", removed.join(", ")));
@@ -85,6 +91,9 @@ pub(super) fn inspect(args: &Inspect) -> Result<Outcome> {
     }
     if let Some(proof) = &proof {
         text.push_str(&format!("{proof}\n"));
+    }
+    if let Some(problems) = &undecided {
+        text.push_str(&format!("no types: {problems}\n"));
     }
     text.push_str(&format!("\n{}", listing::formats(&types)));
     if let Some(path) = &args.svg {
@@ -99,6 +108,7 @@ pub(super) fn inspect(args: &Inspect) -> Result<Outcome> {
         "supported": rows.iter().all(|it| it.unsupported.is_none()),
         "layers": rows,
         "formats": types,
+        "undecided": undecided,
         "proof": proof,
         "removed": removed,
         "unused": raw.unused,

@@ -66,7 +66,7 @@ fn json_of_commands_that_look() {
     let bench = Bench::new();
     let (model, input) = (bench.path("m.keras"), bench.path("x.npy"));
     let inspect = json(0, &["inspect", &model]);
-    expect!["file format sha256 supported layers formats proof removed unused warnings"]
+    expect!["file format sha256 supported layers formats undecided proof removed unused warnings"]
         .assert_eq(&keys(&inspect).join(" "));
     assert_eq!(inspect["sha256"].as_str().unwrap().len(), 64);
     expect!["config formats warnings"].assert_eq(&keys(&json(0, &["config", &model])).join(" "));
