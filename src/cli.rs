@@ -36,8 +36,8 @@ pub enum Command {
     Estimate(Estimate),
     /// Print the full configuration of a model, resolved, with reasons.
     Config(ConfigArgs),
-    /// Show layers, shapes, parameters, and what is unsupported and why.
-    Inspect(ModelArgs),
+    /// Show layers, shapes, parameters, quantizers and formats, and what is unsupported and why.
+    Inspect(Inspect),
     /// List devices.
     Targets(Targets),
     /// Find an adder graph for one constant matrix.
@@ -232,6 +232,17 @@ pub struct Estimate {
     /// The model, or the folder of a project.
     #[command(flatten)]
     pub model: ModelArgs,
+}
+
+/// Arguments of `inspect`.
+#[derive(Args, Debug)]
+pub struct Inspect {
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Draw the network into this file.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 /// Arguments of `config`.

@@ -1,6 +1,6 @@
 //! From a model file and a configuration to a design: the picture of the crate's front page, in code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Io, Level, Warning};
@@ -93,10 +93,30 @@ pub fn import(
         let found = config.precision(name, "", Role::Result);
         found.is_some_and(|it| it.level == Level::Name && it.precision.format().is_some())
     };
-    let names = graph.topo().into_iter().map(|id| graph.node(id).name.clone());
-    let options = passes::Options { pinned: names.filter(pinned).collect() };
+    let names = || graph.topo().into_iter().map(|id| graph.node(id).name.clone());
+    let options = passes::Options {
+        pinned: names().filter(pinned).collect(),
+        typed: typed(&graph, config),
+        compat: config.is_compat(),
+    };
     let removed = passes::run(&mut graph, &options);
     Ok((graph, removed))
+}
+
+/// The layers with constants of a type that the user gave them, by name or by class.
+fn typed(graph: &nn::Graph, config: &Config) -> BTreeSet<String> {
+    // One bit is what is written out for a bias that is not there.
+    let is_told = |it: crate::fixed::Format| it.width > 1;
+    let is_typed = |id: &crate::graph::NodeId| {
+        let node = graph.node(*id);
+        let constants = [Role::Scale, Role::Bias, Role::Param, Role::Slope, Role::Shift];
+        let own = node.op.roles().iter().filter(|it| constants.contains(it));
+        let kind = node.op.spec().kind();
+        own.filter_map(|role| config.precision(&node.name, kind, *role))
+            .any(|it| it.level != Level::Model && it.precision.format().is_some_and(is_told))
+    };
+    let order = graph.topo();
+    order.iter().filter(|id| is_typed(id)).map(|id| graph.node(*id).name.clone()).collect()
 }
 
 /// Measures ranges on the user's samples.

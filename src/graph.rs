@@ -132,6 +132,11 @@ impl<Op, Ty> Graph<Op, Ty> {
         order
     }
 
+    /// Whether the node is still there.
+    pub fn contains(&self, id: NodeId) -> bool {
+        self.inner.contains_node(raw(id))
+    }
+
     /// Number of nodes.
     pub fn len(&self) -> usize {
         self.inner.node_count()

@@ -53,8 +53,12 @@ pub fn lower(graph: &nn::Graph, formats: &Formats) -> Result<fixed::Graph> {
             .iter()
             .map(|it| made[it.index()].expect("operands are lowered first"))
             .collect();
-        let mut cx =
-            Lower { builder: &mut builder, formats: formats.of(id), compat: formats.compat };
+        let mut cx = Lower {
+            builder: &mut builder,
+            formats: formats.of(id),
+            operands: graph.operands(id).iter().map(|it| formats.of(*it)).collect(),
+            compat: formats.compat,
+        };
         made[id.index()] = Some(hardware.lower(&mut cx, &operands));
     }
     let find = |id: &NodeId| made[id.index()].expect("every node was lowered");

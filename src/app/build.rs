@@ -58,7 +58,8 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     project.write(&dir, args.force)?;
     let mut text = listing::network(&manifest.comparison.layers);
     text.push_str(&summary(&dir, &manifest));
-    if let Some(proof) = precision::proof(&compiled.graph, &compiled.formats) {
+    let proof = precision::proof(&compiled.graph, &compiled.formats).map(|it| it.to_string());
+    if let Some(proof) = &proof {
         text.push_str(&format!("  {proof}\n"));
     }
     let json = json!({
@@ -66,6 +67,7 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
         "rtl": manifest.rtl,
         "hls": manifest.hls,
         "files": manifest.files,
+        "proof": proof,
     });
     Ok(Outcome { text, json, warnings, failed: false })
 }

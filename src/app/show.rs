@@ -1,9 +1,11 @@
 //! The commands that only look: `estimate`, `config`, `inspect`, `targets`.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{Manifest, Outcome, comparison, model, target};
-use crate::cli::{ConfigArgs, Estimate, Granularity, ModelArgs, Targets};
+use crate::cli::{ConfigArgs, Estimate, Granularity, Inspect, Targets};
 use crate::compile;
 use crate::device;
 use crate::error::{Located, Result};
@@ -12,8 +14,8 @@ use crate::lower;
 use crate::precision;
 use crate::project::{self, MANIFEST};
 use crate::report::compare::Comparison;
-use crate::report::listing;
 use crate::report::table::Table;
+use crate::report::{listing, svg};
 
 /// `estimate`: what both paths would take.
 pub(super) fn estimate(args: &Estimate) -> Result<Outcome> {
@@ -63,16 +65,41 @@ pub(super) fn config(args: &ConfigArgs) -> Result<Outcome> {
     Ok(Outcome { text, json, warnings, failed: false })
 }
 
-/// `inspect`: layers, shapes, parameters, what can be built; what cannot be read is an error that
-/// lists it.
-pub(super) fn inspect(args: &ModelArgs) -> Result<Outcome> {
-    let (config, mut warnings) = model::config(&args.options, None)?;
-    let (raw, source) = compile::load(&args.model, args.options.weights.as_deref())?;
+/// `inspect`: layers, shapes, parameters, quantizers and formats, what can be built, weights that
+/// nothing reads; what cannot be read is an error that lists it.
+pub(super) fn inspect(args: &Inspect) -> Result<Outcome> {
+    let options = &args.model.options;
+    let (config, mut warnings) = model::config(options, None)?;
+    let (raw, source) = compile::load(&args.model.model, options.weights.as_deref())?;
     let (graph, removed) = compile::import(&raw, &config, &mut warnings)?;
-    let rows = comparison::layers(&graph, None);
+    let ranges = compile::measure(&graph, &options.calibrate)?;
+    // A model that cannot have types can be looked at all the same.
+    let (formats, undecided) = match precision::assign(&graph, &config, ranges.as_ref()) {
+        Ok(formats) => (Some(formats), None),
+        Err(problems) => (None, Some(problems.to_string())),
+    };
+    let rows = comparison::layers(&graph, formats.as_ref());
+    let types = formats.iter().flat_map(|it| comparison::formats(&graph, it)).collect::<Vec<_>>();
+    let proof = formats.as_ref().and_then(|it| precision::proof(&graph, it));
+    let proof = proof.map(|it| it.to_string());
     let mut text = format!("{}: {}\n\n{}", source.file, source.format, listing::network(&rows));
     if !removed.is_empty() {
         text.push_str(&format!("folded or left out: {}\n", removed.join(", ")));
+    }
+    if !raw.unused.is_empty() {
+        text.push_str(&format!("stored, but read by no layer: {}\n", raw.unused.join(", ")));
+    }
+    if let Some(proof) = &proof {
+        text.push_str(&format!("{proof}\n"));
+    }
+    if let Some(problems) = &undecided {
+        text.push_str(&format!("no types: {problems}\n"));
+    }
+    text.push_str(&format!("\n{}", listing::formats(&types)));
+    if let Some(path) = &args.svg {
+        let picture = svg::network(&rows).into_bytes();
+        project::update(Path::new(""), &[(path.clone(), picture)])?;
+        text.push_str(&format!("\npicture: {}\n", path.display()));
     }
     let json = json!({
         "file": source.file,
@@ -80,6 +107,9 @@ pub(super) fn inspect(args: &ModelArgs) -> Result<Outcome> {
         "sha256": source.sha256,
         "supported": rows.iter().all(|it| it.unsupported.is_none()),
         "layers": rows,
+        "formats": types,
+        "undecided": undecided,
+        "proof": proof,
         "removed": removed,
         "unused": raw.unused,
     });

@@ -8,6 +8,8 @@
 mod builder;
 pub(crate) mod columns;
 mod format;
+mod stairs;
+mod steps;
 mod verify;
 mod word;
 
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use builder::Builder;
 pub use format::{Cast, Format, MAX_SHIFT, MAX_WIDTH, Overflow, Rounding, bits_of, to_f64};
+pub use steps::{Line, Steps};
 pub use verify::{TooWide, verify};
 pub use word::Word;
 

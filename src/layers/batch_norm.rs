@@ -2,7 +2,7 @@
 //! `y = x * scale + bias` along the last axis.
 //!
 //! Keras `BatchNormalization`, ONNX `BatchNormalization`, `Mul`, `Add`, `Sub` and `Div` by a constant.
-//! The four statistics are folded into two constants here, in f64. One `affine` unit; the
+//! The four statistics are folded into two constants here. One `affine` unit; the
 //! `fuse_batch_norm` pass folds it into a dense layer in front.
 
 use ndarray::{Array1, Zip};
@@ -33,10 +33,20 @@ impl BatchNorm {
         &[Spelling::keras("BatchNormalization", import_keras)];
 
     /// Folds the statistics: `scale = gamma / sqrt(variance + epsilon)`, `bias = beta - mean * scale`.
+    /// In single precision, operation by operation, as all frameworks do.
     pub(in crate::layers) fn fold(stats: [Tensor; 4], epsilon: f64) -> BatchNorm {
         let [gamma, beta, mean, variance] = stats;
-        let scale = gamma / variance.mapv(|it| (it + epsilon).sqrt());
-        let bias = beta - mean * &scale;
+        let single = |it: &f64| *it as f32;
+        let factor = |(gamma, variance): (&f64, &f64)| {
+            single(gamma) * (1.0 / (single(variance) + epsilon as f32).sqrt())
+        };
+        let scales: Vec<f32> = gamma.iter().zip(&variance).map(factor).collect();
+        let offsets = beta.iter().zip(&mean).zip(&scales);
+        let offset = |((beta, mean), scale): ((&f64, &f64), &f32)| {
+            f64::from(single(beta) - single(mean) * scale)
+        };
+        let bias = Array1::from_iter(offsets.map(offset)).into_dyn();
+        let scale = Array1::from_iter(scales.iter().map(|it| f64::from(*it))).into_dyn();
         BatchNorm { scale, bias, kind: "BatchNormalization", quantized: false }
     }
 
@@ -114,8 +124,12 @@ impl Hardware for BatchNorm {
 
     fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed {
         match role {
-            Role::Scale if self.quantized => auto::grid(Some(&self.scale)),
-            Role::Bias if self.quantized => auto::grid(Some(&self.bias)),
+            Role::Scale if self.quantized && auto::is_short(&self.scale) => {
+                auto::grid(Some(&self.scale))
+            }
+            Role::Bias if self.quantized && auto::is_short(&self.bias) => {
+                auto::grid(Some(&self.bias))
+            }
             Role::Scale => auto::weight(&self.scale, cx),
             Role::Bias => auto::weight(&self.bias, cx),
             _ if cx.compat && !cx.exact => self.hls4ml_result(cx),

@@ -351,6 +351,17 @@ impl FakeQuant {
         all
     }
 
+    /// What is done to one element of a tensor, whose shape the constants fit.
+    pub fn element(&self, shape: &[usize], element: usize) -> FakeQuant {
+        let own = |it: Tensor| {
+            let wide = it.broadcast(IxDyn(shape)).expect("fits was asked");
+            let own = wide.iter().nth(element).copied().unwrap_or(0.0);
+            Ok::<_, std::convert::Infallible>(ndarray::arr0(own).into_dyn())
+        };
+        let Ok(it) = self.clone().try_map(own);
+        it
+    }
+
     /// Whether the constants broadcast to a shape.
     pub fn fits(&self, shape: &[usize]) -> bool {
         self.constants().iter().all(|it| it.broadcast(IxDyn(shape)).is_some())

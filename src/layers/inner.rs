@@ -44,6 +44,7 @@ pub(super) fn decide(
         default: Format::signed(16, 6),
         width: around.settings.width,
         feeds_activation: false,
+        quantized: false,
         calibrated: None,
         exact: false,
     };
@@ -67,7 +68,12 @@ pub(super) fn lower(
     operands: &[NodeId],
 ) -> NodeId {
     let outside = cx.builder.within(part);
-    let mut inner = Lower { builder: &mut *cx.builder, formats, compat: cx.compat };
+    let mut inner = Lower {
+        builder: &mut *cx.builder,
+        formats,
+        operands: cx.operands.clone(),
+        compat: cx.compat,
+    };
     let made = inside(layer).lower(&mut inner, operands);
     cx.builder.within(outside);
     made

@@ -129,7 +129,9 @@ impl Gathering for Linear<'_> {
     fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed {
         match role {
             Role::Weight if self.quantized => auto::grid(Some(&self.weights)),
-            Role::Bias if self.quantized => auto::grid(self.bias),
+            Role::Bias if self.quantized && self.bias.is_none_or(auto::is_short) => {
+                auto::grid(self.bias)
+            }
             Role::Weight => auto::weight(&self.weights, cx),
             Role::Bias => auto::bias(self.bias, cx),
             Role::Accum => {

@@ -11,6 +11,8 @@ pub struct Lower<'a> {
     pub builder: &'a mut Builder,
     /// What was decided about the layer's numbers.
     pub formats: &'a LayerFormats,
+    /// What was decided about the operands.
+    pub operands: Vec<&'a LayerFormats>,
     /// Whether hls4ml's quirks are reproduced.
     pub compat: bool,
 }

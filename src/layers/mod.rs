@@ -44,6 +44,7 @@ mod reshape;
 mod scalar;
 mod shape;
 mod softmax;
+mod stairs;
 mod steps;
 mod table;
 mod ternary_tanh;
@@ -96,6 +97,7 @@ pub use reshape::Reshape;
 pub use scalar::{Scalar, ScalarFunction};
 pub use shape::{Concatenate, Pad, Permute, Take};
 pub use softmax::Softmax;
+pub use stairs::Stairs;
 pub use steps::Steps;
 pub use table::{Function, Table};
 pub use ternary_tanh::TernaryTanh;
@@ -105,7 +107,7 @@ pub use wrapper::TimeDistributed;
 
 use crate::graph::NodeId;
 use crate::nn::Shape;
-use crate::precision::{Resolve, Role, Span, Typed};
+use crate::precision::{Resolve, Role, Span, Typed, auto};
 use crate::source::Tensor;
 
 /// What every layer says about itself; no method has a default, so none can be forgotten.
@@ -204,7 +206,7 @@ pub const SPELLINGS: [(&str, &[Spelling]); ROWS] = {
 layers! {
     Input, Dense, BatchNorm, Identity, Reshape, Merge,
     Relu, LeakyRelu, ThresholdedRelu, PRelu, Clip, Elu, Selu, HardSigmoid, HardTanh, Table,
-    BinaryTanh, TernaryTanh, Softmax, Quantizer, Steps,
+    BinaryTanh, TernaryTanh, Softmax, Quantizer, Steps, Stairs,
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, LayerNorm,
     Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant, GridTable,
@@ -233,13 +235,29 @@ impl Layer {
         self.hardware().map_or(&[Role::Result], Hardware::roles)
     }
 
+    /// Whether the layer is a quantizer of the model.
+    pub fn is_quantizer(&self) -> bool {
+        matches!(self, Layer::Quantizer(_) | Layer::Stairs(_))
+    }
+
     /// What becomes of exact operands here.
     pub fn exactness(&self) -> Exactness {
         match self {
             Layer::TimeDistributed(it) => it.layer.exactness(),
             Layer::Quantizer(_)
             | Layer::GridTable(_)
+            | Layer::Stairs(_)
             | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
+            // A constant on no grid that sums could keep.
+            Layer::Dense(Dense { bias: Some(it), .. })
+            | Layer::Conv(Conv { bias: Some(it), .. })
+                if !auto::is_short(it) =>
+            {
+                Exactness::Lost
+            }
+            Layer::BatchNorm(it) if !auto::is_short(&it.scale) || !auto::is_short(&it.bias) => {
+                Exactness::Lost
+            }
             Layer::Dense(Dense { quantized: true, .. })
             | Layer::Conv(Conv { quantized: true, .. })
             | Layer::Reduce(Reduce {

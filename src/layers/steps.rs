@@ -49,7 +49,12 @@ impl Steps {
         steps
     }
 
-    fn at(&self, x: f64) -> f64 {
+    /// The least format of all values.
+    pub(super) fn grid(&self) -> Format {
+        Steps::format(&self.values)
+    }
+
+    pub(super) fn at(&self, x: f64) -> f64 {
         self.values[self.thresholds.partition_point(|it| *it <= x)]
     }
 
@@ -154,7 +159,7 @@ mod tests {
             let bench = Bench::new(steps.clone(), input, &[1]);
             for mantissa in input.min()..=input.max() {
                 let x = input.value(mantissa);
-                assert_eq!(bench.exact(&[x]), [steps.at(x)], "{x} in {input}");
+                assert_eq!(bench.floats(&[vec![x]]), [[steps.at(x)]], "{x} in {input}");
             }
         }
     }
@@ -164,7 +169,7 @@ mod tests {
         let steps = Steps::of(|_| 0.5);
         assert_eq!((steps.thresholds.len(), steps.values.clone()), (0, vec![0.5]));
         let bench = Bench::new(steps, Format::signed(4, 2), &[1]);
-        assert_eq!(bench.exact(&[1.0]), [0.5]);
+        assert_eq!(bench.floats(&[vec![1.0]]), [[0.5]]);
     }
 
     #[test]

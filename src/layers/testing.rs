@@ -85,6 +85,7 @@ impl Bench {
             default: Format::signed(16, 6),
             width: 16,
             feeds_activation: false,
+            quantized: false,
             calibrated: None,
             exact: false,
         };
@@ -140,7 +141,14 @@ impl Bench {
             inputs.push(input);
         }
         builder.enter(Origin::new("test", format!("layer{suffix}")));
-        let mut cx = Lower { builder, formats, compat: self.compat };
+        let operand = |(format, shape): (Format, Shape)| LayerFormats {
+            types: [(Role::Result, Typed::new(format, "given"))].into(),
+            spans: vec![Span::of(format); shape.elements()],
+            ..LayerFormats::default()
+        };
+        let operands: Vec<LayerFormats> = self.operands().into_iter().map(operand).collect();
+        let operands = operands.iter().collect();
+        let mut cx = Lower { builder, formats, operands, compat: self.compat };
         let output = self.layer.hardware().unwrap().lower(&mut cx, &inputs);
         builder.graph.outputs.push(output);
     }

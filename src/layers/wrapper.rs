@@ -217,7 +217,12 @@ impl Hardware for TimeDistributed {
             body.graph.inputs.push(port);
         }
         let ports = body.graph.inputs.clone();
-        let mut inside = Lower { builder: &mut body, formats: cx.formats, compat: cx.compat };
+        let mut inside = Lower {
+            builder: &mut body,
+            formats: cx.formats,
+            operands: cx.operands.clone(),
+            compat: cx.compat,
+        };
         let made = inner::inside(&self.layer).lower(&mut inside, &ports);
         body.graph.outputs = vec![made];
         let sequences = operands.len();

@@ -76,7 +76,7 @@ mod tests {
         let before = graph(orders);
         let mut after = graph(orders);
         let pinned = ["y".to_owned()].into();
-        passes::run(&mut after, &Options { pinned });
+        passes::run(&mut after, &Options { pinned, ..Options::default() });
         let permutes = after.topo().into_iter().map(|it| &after.node(it).op);
         let permutes = permutes.filter(|it| matches!(it, Layer::Permute(_))).count();
         assert_eq!(permutes, left, "{orders:?}");

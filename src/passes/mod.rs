@@ -6,6 +6,7 @@
 mod cancel_permutes;
 mod clear_dead_lanes;
 mod fuse_batch_norm;
+mod fuse_stairs;
 mod hide_masked;
 mod index_ports;
 mod quantize_ports;
@@ -32,6 +33,10 @@ pub struct Pass {
 pub struct Options {
     /// Layers to which the user gave a result type of their own: they stay.
     pub pinned: BTreeSet<String>,
+    /// Layers whose constants the user gave a type, by their names or their class.
+    pub typed: BTreeSet<String>,
+    /// hls4ml's quirks are reproduced.
+    pub compat: bool,
 }
 
 /// The pipeline. It is repeated until nothing changes.
@@ -39,6 +44,7 @@ pub const NN: &[&Pass] = &[
     &remove_identity::PASS,
     &cancel_permutes::PASS,
     &fuse_batch_norm::PASS,
+    &fuse_stairs::PASS,
     &hide_masked::PASS,
     &quantize_ports::PASS,
     &index_ports::PASS,

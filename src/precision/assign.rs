@@ -37,9 +37,11 @@ struct Unbounded;
 pub fn assign(graph: &nn::Graph, config: &Config, ranges: Option<&Calibration>) -> Result<Formats> {
     let mut formats = Formats { layers: vec![None; graph.bound()], compat: config.is_compat() };
     let mut problems = Problems::default();
+    let quantized = graph.topo().iter().any(|it| graph.node(*it).op.is_quantizer());
     for id in graph.topo() {
         // An operand that failed has been reported: nothing certain can be said from here on.
-        let Some(cx) = context(graph, id, config, ranges, &formats) else { continue };
+        let cx = context(graph, id, config, ranges, &formats);
+        let Some(cx) = cx.map(|it| Resolve { quantized, ..it }) else { continue };
         if let Some(mut layer) = problems.note(layer(graph, id, config, cx)) {
             let exact =
                 |from: &NodeId| formats.layers[from.index()].as_ref().is_some_and(|it| it.exact);
@@ -80,6 +82,7 @@ fn context<'a>(
         feeds_activation: !users.is_empty()
             && !graph.outputs.contains(&id)
             && users.iter().all(activation),
+        quantized: false,
         calibrated: ranges.and_then(|it| it.of(&node.name)),
         exact: node.op.exactness() == Exactness::Kept
             && !operands.is_empty()
@@ -99,12 +102,15 @@ fn layer(
         return Ok(float_only(config, node, cx));
     };
     let given = node.op.exactness() == Exactness::Given;
+    // Whatever is not on the grid of a port cannot enter it.
+    let is_port = matches!(node.op, Layer::Input(_)) && cx.quantized && !cx.compat;
     let chooser = Chooser { config, spec: node.op.spec(), hardware, name: &node.name, given };
-    let mut on_grid = cx.exact || given;
+    let mut on_grid = cx.exact || given || is_port;
     for role in hardware.roles() {
         let typed = chooser.choose(*role, &mut cx);
         // A type of the user's may lose what the model has.
-        on_grid = on_grid && (given || typed.format.contains(chooser.infer(*role, &mut cx).format));
+        on_grid = on_grid
+            && (given || is_port || typed.format.contains(chooser.infer(*role, &mut cx).format));
         if !typed.format.is_legal() {
             let Typed { format, reason } = typed;
             let problem = Problem::at(&node.origin, Impossible { role: *role, format, reason });

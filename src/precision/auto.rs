@@ -34,6 +34,11 @@ pub fn constant(values: &Tensor, cx: &Resolve<'_>) -> Typed {
     )
 }
 
+/// Whether sums can keep a constant as it is: it has no bits far behind the binary point.
+pub fn is_short(values: &Tensor) -> bool {
+    values.iter().all(|it| (it * 2f64.powi(40)).fract() == 0.0)
+}
+
 /// The smallest format that holds every value of a constant as it is; a missing one is a one-bit zero.
 ///
 /// Values must be on a grid of not too many bits, or the format is too wide to exist.

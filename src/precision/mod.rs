@@ -246,6 +246,8 @@ pub struct Resolve<'a> {
     pub width: u32,
     /// Every reader is an activation, so that the result may stay as wide as the sum.
     pub feeds_activation: bool,
+    /// The model has quantizers of its own.
+    pub quantized: bool,
     /// Measured range of the layer's output (`--calibrate`), margin included.
     pub calibrated: Option<Span>,
     /// The model's quantizers have put every operand on a grid, and the layer can keep every bit.

@@ -20,31 +20,54 @@ use crate::units::Binary;
 /// Whole numbers up to here are exact in float32.
 const SINGLE: f64 = (1u32 << 24) as f64;
 
-/// What is certain about the outputs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// They equal what the framework computes in float32, whatever the order of its sums.
-    Framework,
-    /// They are the model's exact values; in these layers float32 could round otherwise.
-    Exact(Vec<String>),
-    /// These outputs are rounded to formats that are not the model's.
-    Rounded(Vec<String>),
+/// What is certain about the outputs, and where it ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// The first layers on the way to the outputs that round to formats which are not the model's.
+    pub rounded: Vec<String>,
+    /// Layers in front of them whose sums float32 could round.
+    pub long: Vec<String>,
+    /// Layers in front of them whose float32 arithmetic has been reproduced for every value.
+    pub single: Vec<String>,
+    /// Inputs that are on a grid which the model does not say, with its format.
+    pub ports: Vec<String>,
+}
+
+impl Proof {
+    /// Whether the outputs equal what the framework computes in float32, whatever the order of its
+    /// sums.
+    pub fn is_complete(&self) -> bool {
+        self.rounded.is_empty() && self.long.is_empty()
+    }
 }
 
 /// Judges a model; `None` if it has no quantizers, so that nothing was ever exact.
 pub fn proof(graph: &nn::Graph, formats: &Formats) -> Option<Proof> {
     let order = graph.topo();
-    let is_quantizer = |id: &NodeId| matches!(graph.node(*id).op, Layer::Quantizer(_));
-    order.iter().find(|id| is_quantizer(id))?;
+    order.iter().find(|id| graph.node(**id).op.is_quantizer())?;
+    let exact = |id: &NodeId| formats.of(*id).exact;
     let name = |id: &NodeId| graph.node(*id).name.clone();
-    let rounded: Vec<String> =
-        graph.outputs.iter().filter(|id| !formats.of(**id).exact).map(name).collect();
-    if !rounded.is_empty() {
-        return Some(Proof::Rounded(rounded));
-    }
-    let long: Vec<String> =
-        order.iter().filter(|id| is_long(graph, formats, **id)).map(name).collect();
-    Some(if long.is_empty() { Proof::Framework } else { Proof::Exact(long) })
+    let named = |judge: &dyn Fn(&NodeId) -> bool| -> Vec<String> {
+        order.iter().filter(|id| judge(id)).map(name).collect()
+    };
+    let is_port = |id: &NodeId| graph.inputs.contains(id);
+    let on_own = |id: &NodeId| graph.node(*id).op.exactness() != Exactness::Given;
+    let told = |id: &NodeId| format!("{} ({})", name(id), formats.of(*id).format(Role::Result));
+    Some(Proof {
+        rounded: named(&|id| !exact(id) && graph.operands(*id).iter().all(exact)),
+        long: named(&|id| exact(id) && is_long(graph, formats, *id)),
+        single: named(&|id| exact(id) && is_single(graph, formats, *id)),
+        ports: order.iter().filter(|id| is_port(id) && on_own(id) && exact(id)).map(told).collect(),
+    })
+}
+
+/// Whether a layer steps where float32 arithmetic does.
+fn is_single(graph: &nn::Graph, formats: &Formats, id: NodeId) -> bool {
+    let (Layer::Stairs(stairs), [from]) = (&graph.node(id).op, &graph.operands(id)[..]) else {
+        return false;
+    };
+    let from = formats.of(*from);
+    stairs.is_single(&from.spans, from.format(Role::Result).frac())
 }
 
 /// Whether float32 may give something else in a layer: a sum that needs more bits than it has, or a
@@ -54,6 +77,10 @@ fn is_long(graph: &nn::Graph, formats: &Formats, id: NodeId) -> bool {
     let node = graph.node(id);
     if let Layer::GridTable(table) = &node.op {
         return table.uncertain;
+    }
+    // Frameworks multiply weights by their scales first.
+    if matches!(&node.op, Layer::Stairs(it) if it.has_weights()) {
+        return true;
     }
     let kept = node.op.exactness() == Exactness::Kept;
     let Some(layer) = magnitudes(&node.op).filter(|_| kept) else { return false };
@@ -97,23 +124,55 @@ fn magnitudes(op: &Layer) -> Option<Layer> {
     })
 }
 
+impl Proof {
+    /// What makes the claim true beside the quantizers.
+    fn conditions(&self) -> String {
+        let mut text = String::new();
+        if !self.single.is_empty() {
+            text += "; the float32 arithmetic of ";
+            text += &self.single.join(", ");
+            text += " is reproduced for every value that can reach it";
+        }
+        if !self.ports.is_empty() {
+            text += "; inputs are taken to be values of ";
+            text += &self.ports.join(", ");
+        }
+        text
+    }
+}
+
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Proof::Framework => f.write_str(
+        let conditions = self.conditions();
+        let long = self.long.join(", ");
+        if !self.rounded.is_empty() {
+            let rounded = self.rounded.join(", ");
+            write!(
+                f,
+                "outputs are rounded to formats that the model's quantizers do not give, in "
+            )?;
+            return match self.long.is_empty() {
+                true => write!(
+                    f,
+                    "{rounded}; everything in front is proved equal to the framework's{conditions}"
+                ),
+                false => write!(
+                    f,
+                    "{rounded}; everything in front is exactly what the model's quantizers mean, \
+                     the framework's float32 could round otherwise in {long}{conditions}"
+                ),
+            };
+        }
+        match self.long.is_empty() {
+            true => write!(
+                f,
                 "outputs are proved equal to the framework's: the model's quantizers decide every \
-                 format, and no sum between them exceeds the 24 bits of a float32",
+                 format, and no sum between them exceeds the 24 bits of a float32{conditions}"
             ),
-            Proof::Exact(layers) => write!(
+            false => write!(
                 f,
                 "outputs are exactly what the model's quantizers mean; the framework's float32 could \
-                 round otherwise in {}",
-                layers.join(", ")
-            ),
-            Proof::Rounded(outputs) => write!(
-                f,
-                "outputs are rounded to formats that the model's quantizers do not give: {}",
-                outputs.join(", ")
+                 round otherwise in {long}{conditions}"
             ),
         }
     }
@@ -145,14 +204,16 @@ mod tests {
 
     #[test]
     fn short_sums_are_proved() {
-        assert_eq!(judged(&[0.75, -3.0], true, "Model: {}"), Some(Proof::Framework));
+        assert_eq!(judged(&[0.75, -3.0], true, "Model: {}"), Some(Proof::default()));
     }
 
     #[test]
     fn long_sums_are_named() {
         // 2^11 units of the input times 2^16 of the weight.
         let weights = [1.0 + 1.0 / 65536.0, 0.5];
-        assert_eq!(judged(&weights, true, "Model: {}"), Some(Proof::Exact(vec!["fc".into()])));
+        let long = Proof { long: vec!["fc".into()], ..Proof::default() };
+        assert!(!long.is_complete());
+        assert_eq!(judged(&weights, true, "Model: {}"), Some(long));
     }
 
     #[test]
@@ -165,9 +226,12 @@ mod tests {
             net.layer("lut", GridTable { tables, of: vec![0], uncertain });
             let graph = net.finish();
             let formats = assign(&graph, &Config::default(), None).unwrap();
-            let wanted =
-                if uncertain { Proof::Exact(vec!["lut".into()]) } else { Proof::Framework };
-            assert_eq!(proof(&graph, &formats), Some(Proof::Rounded(vec!["lut".into()])));
+            let wanted = Proof {
+                long: uncertain.then(|| "lut".into()).into_iter().collect(),
+                ..Proof::default()
+            };
+            let rounded = Proof { rounded: vec!["lut".into()], ..Proof::default() };
+            assert_eq!(proof(&graph, &formats), Some(rounded));
             let mut graph = graph;
             passes::run(&mut graph, &passes::Options::default());
             let formats = assign(&graph, &Config::default(), None).unwrap();
@@ -177,12 +241,39 @@ mod tests {
 
     #[test]
     fn float_weights_and_the_users_types_end_it() {
-        let rounded = Some(Proof::Rounded(vec!["fc".into()]));
+        let rounded = Some(Proof { rounded: vec!["fc".into()], ..Proof::default() });
         assert_eq!(judged(&[0.75, -3.0], false, "Model: {}"), rounded);
         let narrow = "LayerName: {fc: {Precision: {accum: 'fixed<6,4>'}}}";
         assert_eq!(judged(&[0.75, -3.0], true, narrow), rounded);
         let wide = "LayerName: {fc: {Precision: {accum: 'fixed<40,20>'}}}";
-        assert_eq!(judged(&[0.75, -3.0], true, wide), Some(Proof::Framework));
+        assert_eq!(judged(&[0.75, -3.0], true, wide), Some(Proof::default()));
+    }
+
+    #[test]
+    fn a_float_normalization_is_reproduced_and_a_softmax_named() {
+        let mut net = Net::new("x", &[2]);
+        let weights = ndarray::Array2::from_elem((2, 2), 0.75).into_dyn();
+        let bias = Some(ndarray::arr1(&[0.1f32, -0.3].map(f64::from)).into_dyn());
+        net.layer("fc", Dense { weights, bias, quantized: true });
+        net.batch_norm("bn", &[0.7, -0.9], &[0.2, 0.1]);
+        let lanes = vec![Some(Format::signed(5, 2)); 2];
+        net.layer("quant", Quantizer { lanes });
+        net.layer("softmax", crate::layers::Softmax { group: 2, hidden: None });
+        let mut graph = net.finish();
+        let options = passes::Options::default();
+        assert_eq!(passes::run(&mut graph, &options), ["bn"]);
+        let formats = assign(&graph, &Config::default(), None).unwrap();
+        let found = proof(&graph, &formats).unwrap();
+        let expected = Proof {
+            rounded: vec!["softmax".into()],
+            single: vec!["quant".into()],
+            ports: vec!["x (fixed<16,6>)".into()],
+            ..Proof::default()
+        };
+        assert_eq!(found, expected);
+        let told = found.to_string();
+        assert!(told.contains("in softmax; everything in front is proved equal"), "{told}");
+        assert!(told.contains("float32 arithmetic of quant is reproduced"), "{told}");
     }
 
     #[test]

@@ -35,7 +35,7 @@ type Recipe = (usize, Vec<Format>, Vec<i64>, usize, usize);
 
 fn recipe() -> impl Strategy<Value = Recipe> {
     (
-        0usize..16,
+        0usize..17,
         prop::collection::vec(format(14), 6),
         prop::collection::vec(-4000i64..4000, 24),
         1usize..5,
@@ -127,6 +127,7 @@ fn graph(recipe: &Recipe) -> crate::fixed::Graph {
             let unit = Matmul { batch, rows, columns, sum, products, accum, result, shape };
             builder.add("", unit, &[x, b])
         }
+        15 => builder.add("", threshold(formats, raw, m), &[x]),
         _ => {
             let b = port(&mut builder, "b", formats[2]);
             builder.enter(Origin::new("test", "unit"));
@@ -149,6 +150,14 @@ fn mac(formats: &[Format], raw: &[i64], n_in: usize, n_out: usize) -> Mac {
         accum: formats[4],
         result: formats[1],
     }
+}
+
+fn threshold(formats: &[Format], raw: &[i64], count: usize) -> Threshold {
+    let (threshold, result) = (formats[2], formats[1]);
+    let mut thresholds = constants(threshold, raw, 2 * count).to_vec();
+    thresholds.chunks_mut(count).for_each(<[i128]>::sort_unstable);
+    let values = constants(result, &raw[7..], 2 * (count + 1));
+    Threshold { count, thresholds: thresholds.into(), threshold, values, result }
 }
 
 fn lut(formats: &[Format], raw: &[i64], m: usize) -> Lut {

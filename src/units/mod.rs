@@ -22,6 +22,7 @@ mod reorder;
 mod requantize;
 mod scan;
 mod select;
+mod threshold;
 
 use std::fmt::Debug;
 
@@ -42,6 +43,7 @@ pub use reorder::Reorder;
 pub use requantize::Requantize;
 pub use scan::Scan;
 pub use select::{Compare, Select};
+pub use threshold::Threshold;
 
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Graph, Type, Word};
@@ -176,6 +178,6 @@ macro_rules! units {
 
 // Adding a unit: write its file, then add its name here.
 units! {
-    Input, Constant, Requantize, Mac, Affine, Rectify, Select, Clamp, Lut, Eltwise, Reduce, Argmax,
-    Reorder, Matmul, Scan,
+    Input, Constant, Requantize, Mac, Affine, Rectify, Select, Threshold, Clamp, Lut, Eltwise, Reduce,
+    Argmax, Reorder, Matmul, Scan,
 }

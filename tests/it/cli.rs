@@ -66,7 +66,7 @@ fn json_of_commands_that_look() {
     let bench = Bench::new();
     let (model, input) = (bench.path("m.keras"), bench.path("x.npy"));
     let inspect = json(0, &["inspect", &model]);
-    expect!["file format sha256 supported layers removed unused warnings"]
+    expect!["file format sha256 supported layers formats undecided proof removed unused warnings"]
         .assert_eq(&keys(&inspect).join(" "));
     assert_eq!(inspect["sha256"].as_str().unwrap().len(), 64);
     expect!["config formats warnings"].assert_eq(&keys(&json(0, &["config", &model])).join(" "));
@@ -90,7 +90,7 @@ fn json_of_commands_on_projects() {
     let bench = Bench::new();
     let (model, project) = (bench.path("m.keras"), bench.path("p"));
     let build = json(0, &["build", &model, "-o", &project]);
-    expect!["project rtl hls files warnings"].assert_eq(&keys(&build).join(" "));
+    expect!["project rtl hls files proof warnings"].assert_eq(&keys(&build).join(" "));
     assert_eq!(build["rtl"]["interval"], 1);
     // Every file that is listed is there, and the other way round.
     let mut listed: Vec<&str> =
@@ -135,6 +135,36 @@ fn inspect_lists_layers() {
     for part in ["Keras 3 archive", "batch_normalization", "Dense", "Softmax", "parameters"] {
         assert!(text.contains(part), "no {part} in\n{text}");
     }
+}
+
+/// All that is known of a model that can be read: also what quantizers it has, and what is left over.
+#[test]
+fn inspect_draws_and_tells_all() {
+    let bench = Bench::new();
+    let (model, picture) =
+        (text(&own("tests/models/qk2_mlp.h5")).to_owned(), bench.path("net.svg"));
+    let said = stdout(&["inspect", &model, "--svg", &picture]);
+    for part in ["FixedPointQuantizer", "ufixed<6,2,RND_CONV,SAT>", "the model's own: exactly"] {
+        assert!(said.contains(part), "no {part} in\n{said}");
+    }
+    let picture = String::from_utf8(bench.read("net.svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.contains("relu1"), "{picture}");
+    let inspected = json(0, &["inspect", &model]);
+    let types = inspected["formats"].as_array().unwrap();
+    let of = |layer: &str, role: &str| {
+        types.iter().find(|it| it["layer"] == layer && it["role"] == role).unwrap()["format"]
+            .clone()
+    };
+    assert_eq!(of("fc1", "weight"), "fixed<6,1>");
+    assert_eq!(of("qb", "result"), "fixed<7,3>");
+    // The layers of one model with the weights of another.
+    let layers = r#"{"class_name": "Sequential", "config": [{"class_name": "Flatten", "config":
+        {"name": "flat", "batch_input_shape": [null, 2, 3]}}]}"#;
+    std::fs::write(bench.path("flat.json"), layers).unwrap();
+    let weights = text(&own("tests/models/k3_mlp.weights.h5")).to_owned();
+    let arguments = ["inspect", &bench.path("flat.json"), "--weights", &weights];
+    assert!(stdout(&arguments).contains("stored, but read by no layer: "));
+    assert_eq!(json(0, &arguments)["unused"].as_array().unwrap().len(), 9);
 }
 
 /// The lines of a configuration, without the reasons for its types.

@@ -106,6 +106,14 @@ fn jsc_mlp_equals_hls4ml() {
     }
 }
 
+/// A model of QKeras: hls4ml rounds its normalizations.
+#[test]
+fn autoencoder_equals_hls4ml() {
+    let Some(folder) = shared("models/p05_ad03_qkeras_ae") else { return };
+    let golden = folder.join("hls4ml_vitis_parallel_name.npz");
+    check_hls4ml(&Model::new(folder.join("model_ToyCar.h5")), &golden, &[]);
+}
+
 #[test]
 fn small_mlp_equals_hls4ml() {
     let Some(golden) = shared("samples/k3_mlp.hls4ml_parallel.npz") else { return };

@@ -182,6 +182,15 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             let unit = Matmul { batch, rows, columns, sum: n, products, accum, result, shape };
             add(builder, name, unit, &[a, b])
         }
+        11 => {
+            let (count, channels) = (random.range(1, 5) as usize, random.pick(&[1, n]));
+            let threshold = pool.format(random, 60);
+            let mut thresholds = mantissas(random, threshold, channels * count).to_vec();
+            thresholds.chunks_mut(count).for_each(<[i128]>::sort_unstable);
+            let values = mantissas(random, result, channels * (count + 1));
+            let thresholds = thresholds.into();
+            add(builder, name, Threshold { count, thresholds, threshold, values, result }, &[x])
+        }
         _ => {
             let Some(b) = operand(builder, random, "b", 3, 128, true) else { return false };
             let count = random.range(1, 6) as usize;
@@ -256,7 +265,7 @@ fn lut(
     add(builder, name, Lut { index, table, entry, result }, &[x])
 }
 
-const KINDS: usize = 12;
+const KINDS: usize = 13;
 
 #[test]
 fn every_unit_means_in_cpp_what_it_means() {

@@ -90,16 +90,9 @@ fn import(cx: &Import<'_>, class: &Class) -> Result<Imported, LayerError> {
         None => it,
     });
     bias.as_ref().map(|it| finite("bias", it)).transpose()?;
-    let is_quantized = is_kernel_quantized && bias.as_ref().is_none_or(is_short);
     let mut made = plain(cx, class, codes)?;
-    finish(&mut made, bias, scale, is_quantized)?;
+    finish(&mut made, bias, scale, is_kernel_quantized)?;
     Ok(made)
-}
-
-/// Whether numbers can be kept as they are in hardware. Floats that no quantizer has seen may have bits
-/// far behind the binary point.
-fn is_short(values: &Tensor) -> bool {
-    values.iter().all(|it| (it * 2f64.powi(40)).fract() == 0.0)
 }
 
 /// Imports the layer as Keras' own, with another kernel.

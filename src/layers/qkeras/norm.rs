@@ -4,8 +4,8 @@ use ndarray::Array1;
 
 use super::super::import::expect_shape;
 use super::super::{BatchNorm, Import, Imported, LayerError};
-use super::is_short;
 use super::rule::Rule;
+use crate::precision::auto::is_short;
 use crate::source::Tensor;
 
 /// The numbers of a normalization, one a channel.

@@ -59,7 +59,12 @@ impl Recurrent {
         let state: State = (roles.iter().zip(["h", "c"]))
             .map(|(role, part)| port(part, units, cx.formats.format(*role)))
             .collect();
-        let mut inside = Lower { builder: &mut body, formats: cx.formats, compat: cx.compat };
+        let mut inside = Lower {
+            builder: &mut body,
+            formats: cx.formats,
+            operands: cx.operands.clone(),
+            compat: cx.compat,
+        };
         let mut outputs = self.cell(&mut inside, x, &state);
         outputs.push(self.row(&mut inside, &outputs));
         body.graph.outputs = outputs;
