@@ -126,7 +126,7 @@ fn nothing_is_ignored_in_silence() {
     let (config, warnings) = read(
         "Backend: Libero\nInputData: x.npy\nBoard: pynq-z2\nWriterConfig: {Namespace: me, WriteTar: true}\n\
          HLSConfig:\n  Flows: ['vivado:ip']\n  Model: {BramFactor: 4096, PipelineStyle: dataflow, BitExact: false}\n  \
-         LayerName: {lstm: {Precision: {recurrent_weight: 'fixed<8,3>'}, static: false, TargetCycles: 4}}\n",
+         LayerName: {lstm: {Precision: {depthwise: 'fixed<8,3>'}, static: false, TargetCycles: 4}}\n",
     );
     assert_eq!(config.hls, None);
     let places: Vec<&str> = warnings.iter().map(|it| it.split(": ").next().unwrap()).collect();
@@ -142,7 +142,7 @@ fn nothing_is_ignored_in_silence() {
             "c.yml:HLSConfig.Model.BramFactor",
             "c.yml:HLSConfig.Model.PipelineStyle",
             "c.yml:HLSConfig.Model.BitExact",
-            "c.yml:HLSConfig.LayerName.lstm.Precision.recurrent_weight",
+            "c.yml:HLSConfig.LayerName.lstm.Precision.depthwise",
             "c.yml:HLSConfig.LayerName.lstm.static",
             "c.yml:HLSConfig.LayerName.lstm.TargetCycles",
         ]

@@ -208,6 +208,19 @@ fn convolutional_networks() {
     }
 }
 
+/// Recurrent layers: all kinds, directions, first and last states, and whole small networks.
+#[test]
+fn recurrent_networks() {
+    let Some(_) = tools() else { return };
+    let project =
+        Project::build(&own("tests/models/layers_rnn.keras"), &["--precision", "fixed<8,3>"]);
+    project.cosim(&["--samples", "50"]);
+    for model in ["k3_rnn.h5", "t_rnn.pt2"] {
+        let Some(model) = shared(&format!("samples/{model}")) else { return };
+        Project::build(&model, &["--precision", "fixed<8,3>"]).check(&["--samples", "50"]);
+    }
+}
+
 /// Sums of three terms and work in DSP blocks, as devices of two makers have them.
 #[test]
 fn ternary_adders_and_dsp_blocks() {

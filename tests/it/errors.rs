@@ -13,7 +13,7 @@ use nn2rtl::config::Config;
 use nn2rtl::source::{Attr, Attrs, Dialect, RawInput, RawModel, RawNode, Tensor};
 use tempfile::TempDir;
 
-use crate::support::{nn2rtl, npy, npy_bytes, own, run, shared, text, tree, values};
+use crate::support::{nn2rtl, npy, npy_bytes, own, run, text, tree, values};
 
 /// A folder with a good model (`m.keras`, 16 inputs) and good samples (`x.npy`).
 fn bench() -> TempDir {
@@ -181,18 +181,25 @@ fn weights_that_do_not_fit() {
 
 #[test]
 fn layers_without_hardware_are_named_all_at_once() {
-    let Some(model) = shared("samples/k3_rnn.keras") else { return };
-    let dir = bench();
-    std::fs::copy(model, dir.path().join("rnn.keras")).unwrap();
+    let (dir, model) = (bench(), own("tests/models/layers_functions.keras"));
+    std::fs::copy(model, dir.path().join("functions.keras")).unwrap();
     check(
         &dir,
-        "build rnn.keras -o p",
+        "build functions.keras -o p",
         &expect![[r#"
-        error: rnn.keras:lstm: LSTM lstm cannot be built: no unit computes it yet, only the float engine
-        error: rnn.keras:bidirectional_forward: GRU bidirectional_forward cannot be built: no unit computes it yet, only the float engine
-        error: rnn.keras:bidirectional_backward: GRU bidirectional_backward cannot be built: no unit computes it yet, only the float engine
-        error: rnn.keras:gru_1: GRU gru_1 cannot be built: no unit computes it yet, only the float engine
-        error: rnn.keras:simple_rnn: SimpleRNN simple_rnn cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:true_divide_reciprocal: Activation true_divide_reciprocal cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:true_divide_1_reciprocal: Activation true_divide_1_reciprocal cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:power_1: Activation power_1 cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:power_2: Activation power_2 cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:sqrt: Activation sqrt cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:rsqrt: Activation rsqrt cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:log: Activation log cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:sin: Activation sin cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:cos: Activation cos cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:sign: Activation sign cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:celu: Activation celu cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:prod: Reduce prod cannot be built: no unit computes it yet, only the float engine
+        error: functions.keras:matmul: Einsum matmul cannot be built: no unit computes it yet, only the float engine
           help: inspect, config and predict --engine float work with it
     "#]],
     );

@@ -237,20 +237,21 @@ const REFUSED: &[(&str, &[&str])] = &[
 /// A model with layers that have no hardware can be looked at and run in floats, but not built.
 #[test]
 fn layers_without_hardware_are_told_and_not_built() {
-    let (model, scratch) = (own("tests/models/layers_rnn.keras"), tempfile::tempdir().unwrap());
+    let (model, scratch) =
+        (own("tests/models/layers_functions.keras"), tempfile::tempdir().unwrap());
     let inspected = json(0, &["inspect", text(&model)]);
     assert_eq!(inspected["supported"], false);
     let layers = inspected["layers"].as_array().unwrap();
     let unsupported = |it: &&Value| it.get("unsupported").is_some();
     let count = layers.iter().filter(unsupported).count();
-    assert!(count >= 15 && count < layers.len(), "{count} of {}", layers.len());
+    assert!(count >= 10 && count < layers.len(), "{count} of {}", layers.len());
     let config = json(0, &["config", text(&model)]);
-    assert!(config["config"]["LayerName"].get("lstm").is_some(), "{config}");
+    assert!(config["config"]["LayerName"].get("sqrt").is_some(), "{config}");
     let project = scratch.path().join("p");
     let said = stderr(&run(2, &["build", text(&model), "-o", text(&project)]));
     let errors = said.lines().filter(|it| it.starts_with("error: ")).count();
     assert_eq!(errors, count, "{said}");
-    assert!(said.contains("LSTM lstm cannot be built"), "{said}");
+    assert!(said.contains("Activation sqrt cannot be built"), "{said}");
     assert!(!project.exists());
 }
 
@@ -281,6 +282,24 @@ fn built_layers_keep_the_frameworks_values() {
             let bound = if name == "wires" && at == 1 { 0.08 } else { bound };
             assert!(worst < bound, "{name}, y{at}: {worst}");
         }
+    }
+}
+
+/// Recurrent layers and small networks of them at 16 bits. Activations' tables have 1024 entries, so
+/// one step is off by 0.004 at most, and all that follow by what becomes of that.
+#[test]
+fn recurrent_layers_keep_the_frameworks_values() {
+    let own = |it: &str| Some(own(&format!("tests/models/{it}")));
+    let sample = |it: &str| shared(&format!("samples/{it}"));
+    for (model, golden, inputs, bound) in [
+        (own("layers_rnn.keras"), own("layers_rnn.npz"), 3, 0.03),
+        (sample("k3_rnn.h5"), sample("k3_rnn.npz"), 1, 0.01),
+        (sample("k3_rnn.keras"), sample("k3_rnn.npz"), 1, 0.01),
+        (sample("t_rnn.pt2"), sample("t_rnn.npz"), 1, 0.01),
+    ] {
+        let (Some(model), Some(golden)) = (model, golden) else { return };
+        let all = differences(&model, &golden, inputs);
+        assert!(all.iter().all(|it| *it < bound), "{}: {all:?}", model.display());
     }
 }
 

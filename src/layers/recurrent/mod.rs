@@ -53,7 +53,7 @@ pub struct Recurrent {
     pub recurrent: Tensor,
     /// `[gates * units]`.
     pub bias: Option<Tensor>,
-    /// `[gates * units]`, added to `R h`; other cells than a GRU that resets after have it in `bias`.
+    /// `[gates * units]`, added to `R h`; a GRU that resets before has it in `bias`.
     pub recurrent_bias: Option<Tensor>,
     /// Of candidates and of an LSTM's output: a layer that keeps the shape.
     pub activation: Box<Layer>,
@@ -91,10 +91,14 @@ impl Recurrent {
         let columns = |gate: usize| Slice::from(gate * units..(gate + 1) * units);
         let part = |it: &Array1<f64>, gate: usize| it.slice_axis(Axis(0), columns(gate)).to_owned();
         let gate = |it: Array1<f64>| apply(&self.gate_activation, it);
+        let mut again = h.dot(&r.matrix);
+        if let Some(bias) = &r.bias {
+            again += bias;
+        }
         match self.cell {
-            Cell::Simple => *h = apply(&self.activation, &x + &h.dot(&r.matrix)),
+            Cell::Simple => *h = apply(&self.activation, &x + &again),
             Cell::Lstm => {
-                let sum = &x + &h.dot(&r.matrix);
+                let sum = &x + &again;
                 let forget = gate(part(&sum, 1));
                 let candidate = apply(&self.activation, part(&sum, 2));
                 *c = forget * &*c + gate(part(&sum, 0)) * candidate;
@@ -102,10 +106,6 @@ impl Recurrent {
             }
             Cell::Gru { reset_after } => {
                 let x = x.to_owned();
-                let mut again = h.dot(&r.matrix);
-                if let Some(bias) = &r.bias {
-                    again += bias;
-                }
                 let update = gate(part(&x, 0) + part(&again, 0));
                 let reset = gate(part(&x, 1) + part(&again, 1));
                 let rest = match reset_after {

@@ -134,10 +134,10 @@ impl Stack {
             expect_shape(role, value, &[columns])?;
             Ok::<_, LayerError>(self.columns(value))
         };
-        let (bias, recurrent_bias) = match (self.biases, self.cell) {
-            (false, _) => (None, None),
-            (true, Cell::Gru { .. }) => (Some(bias(at + 2, "b_ih")?), Some(bias(at + 3, "b_hh")?)),
-            (true, _) => (Some(bias(at + 2, "b_ih")? + bias(at + 3, "b_hh")?), None),
+        let (bias, recurrent_bias) = match self.biases {
+            false => (None, None),
+            // Two constants, as hls4ml has them.
+            true => (Some(bias(at + 2, "b_ih")?), Some(bias(at + 3, "b_hh")?)),
         };
         Ok(Recurrent {
             cell: self.cell,
