@@ -8,15 +8,16 @@ import sys
 
 
 def cmvm(rows):
-    lines = ['| matrix | extra depth | adder bits alkaid | nn2rtl | ratio | adders alkaid | nn2rtl | seconds alkaid | nn2rtl | exact |',
-             '|---|---|---:|---:|---:|---:|---:|---:|---:|---|']
+    lines = ['| matrix | extra depth | adder bits alkaid | nn2rtl | ratio | depth alkaid | nn2rtl | seconds alkaid | nn2rtl | ratio | exact |',
+             '|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|']
     for r in rows:
         b, o = r.get('alkaid'), r.get('nn2rtl')
         of = lambda it, key, digits: f'{it[key]:,.{digits}f}' if it else '–'
-        ratio = f"{r['bits_ratio']:.3f}" if 'bits_ratio' in r else '–'
+        ratio = f"{r['bits_ratio']:.4f}" if 'bits_ratio' in r else '–'
+        faster = f"{r['speedup']:.1f}" if 'speedup' in r else '–'
         exact = all(it['exact'] for it in (b, o) if it)
         lines.append(f"| {r['case']} | {r['delay'] if r['delay'] is not None else 'any'} | {of(b, 'adder_bits', 0)} | {of(o, 'adder_bits', 0)} | {ratio} "
-                     f"| {of(b, 'adders', 0)} | {of(o, 'adders', 0)} | {of(b, 'seconds', 3)} | {of(o, 'seconds', 3)} | {'yes' if exact else '**no**'} |")
+                     f"| {of(b, 'depth', 1)} | {of(o, 'depth', 1)} | {of(b, 'seconds', 4)} | {of(o, 'seconds', 4)} | {faster} | {'yes' if exact else '**no**'} |")
     return '\n'.join(lines)
 
 
