@@ -8,6 +8,7 @@ mod engines;
 mod errors;
 mod golden;
 mod hgq;
+mod layers;
 mod qkeras;
 mod support;
 mod tidy;
