@@ -126,6 +126,8 @@ impl Reader {
     }
 
     fn role(&mut self, name: &str, path: &str) -> Option<Role> {
+        // What hls4ml calls the weights of an embedding.
+        let name = if name == "embeddings" { "weight" } else { name };
         let role = Role::ALL.into_iter().find(|it| it.name() == name);
         if role.is_none() {
             if unused::TYPES.contains(&name) {

@@ -48,7 +48,7 @@ impl fmt::Display for Lookup<'_> {
 pub(crate) fn has_builtin(kind: &str, role: Role) -> bool {
     use Role::{ExpTable, InpNorm, InvInp, InvTable, Shift, Slope, Table};
     matches!(role, Table | ExpTable | InvTable | InvInp | InpNorm | Slope | Shift)
-        || (kind == "Softmax" && role == Role::Accum)
+        || (matches!(kind, "Softmax" | "LayerNormalization") && role == Role::Accum)
 }
 
 /// Whether hls4ml reads the type only from a key ending in `_t`.

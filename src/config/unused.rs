@@ -133,7 +133,6 @@ pub(super) const TYPES: &[&str] = &[
     "pointwise_accum",
     "depthwise_result",
     "dw_output",
-    "embeddings",
     "forward_weight",
     "forward_bias",
     "forward_recurrent_weight",

@@ -78,3 +78,49 @@ fn mask(graph: &Graph, options: &Options, id: NodeId) -> Option<Mask> {
     let hides = same && addend.iter().any(|it| *it <= HIDDEN);
     hides.then_some(Mask { sum, data, constant, addend })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Origin;
+    use crate::layers::{Input, Merge};
+    use crate::nn::{Shape, evaluate};
+
+    /// `softmax(x + mask)` on `[2, 3]`.
+    fn graph(mask: &[f64]) -> Graph {
+        let mut graph = Graph::default();
+        let mut add = |name: &str, op: Layer, shape: &[usize], operands: &[NodeId]| {
+            let (ty, origin) = (Shape(shape.to_vec()), Origin::new("m", name));
+            graph.add(Node { name: name.into(), op, ty, origin }, operands)
+        };
+        let x = add("x", Input { shape: Shape(vec![2, 3]), lanes: None }.into(), &[2, 3], &[]);
+        let value = Tensor::from_shape_vec(vec![mask.len() / 3, 3], mask.to_vec()).unwrap();
+        let shape = value.shape().to_vec();
+        let mask = add("mask", Constant { value }.into(), &shape, &[]);
+        let sum = add("sum", Merge { op: Binary::Add }.into(), &[2, 3], &[x, mask]);
+        let softmax = add("y", Softmax::new(3).into(), &[2, 3], &[sum]);
+        graph.inputs.push(x);
+        graph.outputs.push(softmax);
+        graph
+    }
+
+    #[test]
+    fn large_negative_addends_hide_and_the_rest_is_added() {
+        let x = [Tensor::from_shape_fn(vec![2, 3], |at| (at[0] + 2 * at[1]) as f64 / 2.0)];
+        for (mask, sums) in [
+            (&[0.0, -1e9, -1e9, 0.0, 0.0, -1e9][..], 0),
+            (&[0.5, -1e9, 0.25], 1),
+            (&[0.5, -3.0, 0.25], 1),
+            (&[-1e9, -1e9, -1e9, 0.0, -1e5, 0.0], 0),
+        ] {
+            let (before, mut after) = (graph(mask), graph(mask));
+            while run(&mut after, &Options::default()) {}
+            let merges = after.topo().into_iter().map(|it| &after.node(it).op);
+            assert_eq!(merges.filter(|it| matches!(it, Layer::Merge(_))).count(), sums, "{mask:?}");
+            let y = |graph| evaluate(graph, &x, |_, _| {}).remove(0);
+            let (before, after) = (y(&before), y(&after));
+            let equal = before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 1e-6);
+            assert!(equal, "{mask:?}: {before} {after}");
+        }
+    }
+}

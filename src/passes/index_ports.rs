@@ -46,3 +46,50 @@ fn rows(graph: &Graph, id: NodeId) -> Option<usize> {
     let all: Option<Vec<usize>> = users.iter().map(of).collect();
     all?.into_iter().max()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Origin;
+    use crate::graph::Node;
+    use crate::layers::{Embedding, Input, Relu};
+    use crate::nn::Shape;
+    use crate::source::Tensor;
+
+    /// The port in front of tables of so many rows, and perhaps of something else.
+    fn port(tables: &[usize], other: bool) -> Option<Vec<Format>> {
+        let mut graph = Graph::default();
+        let mut add = |name: String, op: Layer, operands: &[NodeId]| {
+            let (ty, origin) = (Shape(vec![2]), Origin::new("m", name.as_str()));
+            graph.add(Node { name, op, ty, origin }, operands)
+        };
+        let x = add("x".into(), Input { shape: Shape(vec![2]), lanes: None }.into(), &[]);
+        for rows in tables {
+            let table = Tensor::zeros(vec![*rows, 3]);
+            add(format!("table_{rows}"), Embedding { table }.into(), &[x]);
+        }
+        if other {
+            add("other".into(), Relu { max: None }.into(), &[x]);
+        }
+        graph.inputs.push(x);
+        run(&mut graph, &Options::default());
+        match &graph.node(x).op {
+            Layer::Input(input) => input.lanes.clone(),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn indices_have_the_bits_of_the_largest_table() {
+        let index = |bits| {
+            let format = Format::unsigned(bits, bits as i32);
+            Some(vec![format.with(Rounding::Trn, Overflow::Sat); 2])
+        };
+        assert_eq!(port(&[10], false), index(4));
+        assert_eq!(port(&[16, 3], false), index(4));
+        assert_eq!(port(&[17], false), index(5));
+        assert_eq!(port(&[1], false), index(1));
+        assert_eq!(port(&[10], true), None);
+        assert_eq!(port(&[], false), None);
+    }
+}

@@ -8,6 +8,7 @@ mod engines;
 mod errors;
 mod golden;
 mod hgq;
+mod layers;
 #[allow(dead_code, reason = "shared with the tests of the frontends")]
 #[path = "../frontends/models.rs"]
 mod models;

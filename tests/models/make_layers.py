@@ -246,7 +246,23 @@ def repack(path):
             new.writestr(zipfile.ZipInfo(name), data, compress_type=zipfile.ZIP_DEFLATED)
 
 
-for make in (conv, pool, shape, rnn, attention, norm, functions, nested, wires):
+def block():
+    x = keras.Input((3, 4), name="x")
+    i = keras.Input((3,), name="i", dtype="int32")
+    h = L.Add()([x, L.Embedding(6, 4)(i)])
+    h = L.LayerNormalization()(L.Add()([h, L.MultiHeadAttention(2, 2)(h, h, use_causal_mask=True)]))
+    scores = K.einsum("bij,bkj->bki", h, x)
+    return [x, i], [
+        L.Dense(2)(h),
+        L.Dot(axes=(1, 1))([scores, h]),
+        K.prod(h, axis=2),
+        K.divide(x, L.Activation("sigmoid")(h)),
+        K.sin(h),
+        L.UnitNormalization()(x),
+    ]
+
+
+for make in (conv, pool, shape, rnn, attention, norm, functions, nested, wires, block):
     if sys.argv[1:] and make.__name__ not in sys.argv[1:]:
         continue
     keras.backend.clear_session()
@@ -261,7 +277,7 @@ for make in (conv, pool, shape, rnn, attention, norm, functions, nested, wires):
     arrays = {}
     for at, it in enumerate(model.inputs):
         shape = (2, *it.shape[1:])
-        arrays[f"x{at}"] = rng.integers(0, 10, shape).astype("int32") if it.dtype == "int32" else rng.normal(size=shape).astype("float32")
+        arrays[f"x{at}"] = rng.integers(0, 6 if make is block else 10, shape).astype("int32") if it.dtype == "int32" else rng.normal(size=shape).astype("float32")
     outputs = model.predict([arrays[f"x{at}"] for at in range(len(model.inputs))], verbose=0)
     for at, it in enumerate(outputs):
         arrays[f"y{at}"] = np.asarray(it)

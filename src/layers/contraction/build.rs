@@ -64,7 +64,7 @@ impl Einsum {
                 elements(&[batch.as_slice(), &columns, &sum].concat(), b, &extents),
             ],
             output: elements(&self.output, &order, &extents),
-            shape: Shape(self.output.iter().map(|it| extents[it]).collect()),
+            shape: self.shape(&extents).expect("infer has checked the labels"),
             batch: size(&batch),
             rows: size(&rows),
             columns: size(&columns),

@@ -26,7 +26,8 @@ pub struct Einsum {
     pub kernel: Option<Tensor>,
     /// Added to the result, to which it broadcasts.
     pub bias: Option<Tensor>,
-    /// hls4ml's `Dot`: every product is cast to the accumulator, not only sums.
+    /// `Dot`: one number has an axis; in hls4ml every product is cast to the accumulator, not only
+    /// sums.
     pub dot: bool,
 }
 
@@ -83,6 +84,16 @@ impl Einsum {
             }
         }
         Some(extents)
+    }
+
+    /// Shape of the result; `None` if a label is in no tensor.
+    pub(super) fn shape(&self, extents: &BTreeMap<Label, usize>) -> Option<Shape> {
+        let mut shape: Vec<usize> =
+            self.output.iter().map(|it| extents.get(it).copied()).collect::<Option<_>>()?;
+        if self.dot && shape.is_empty() {
+            shape.push(1);
+        }
+        Some(Shape(shape))
     }
 
     /// The same layer as dense layers and reshapes, if the sum is over the last axes of the input
@@ -190,8 +201,7 @@ impl LayerSpec for Einsum {
             format!("axes {} and {} of equal extents", axes(&self.inputs[0]), axes(&self.inputs[1]))
         };
         let extents = extents.ok_or_else(|| wrong(expected()))?;
-        let shape = self.output.iter().map(|it| extents.get(it).copied());
-        let shape = Shape(shape.collect::<Option<_>>().ok_or_else(|| wrong(expected()))?);
+        let shape = self.shape(&extents).ok_or_else(|| wrong(expected()))?;
         if let Some(bias) = &self.bias
             && crate::layers::merge::broadcast(&Shape(bias.shape().to_vec()), &shape).as_ref()
                 != Some(&shape)
@@ -222,7 +232,10 @@ impl LayerSpec for Einsum {
         if let Some(bias) = &self.bias {
             out += bias;
         }
-        out
+        match self.dot && self.output.is_empty() {
+            true => out.insert_axis(Axis(0)),
+            false => out,
+        }
     }
 
     fn weights(&self) -> Vec<(Role, &Tensor)> {

@@ -3,7 +3,7 @@
 use super::attention;
 use super::einsum::{Einsum, Label};
 use crate::layers::axes::sample_axis;
-use crate::layers::{Import, Imported, LayerError, LayerNorm, Operand, Reshape, Spelling};
+use crate::layers::{Import, Imported, LayerError, LayerNorm, Operand, Spelling};
 use crate::nn::Shape;
 use crate::source::Attr;
 
@@ -136,11 +136,7 @@ fn import_dot(cx: &Import<'_>) -> Result<Imported, LayerError> {
             *operand = made.add("normalized", unit, &[*operand]);
         }
     }
-    let scalar = output.is_empty();
     let product = Einsum { dot: true, ..Einsum::of(&la, &lb, &output) };
-    let mut value = made.add(if scalar { "product" } else { "" }, product, &operands);
-    if scalar {
-        value = made.add("", Reshape { shape: Shape(vec![1]) }, &[value]);
-    }
+    let value = made.add("", product, &operands);
     Ok(made.with_outputs([value]))
 }

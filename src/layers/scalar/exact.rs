@@ -140,11 +140,10 @@ pub(super) fn lower(function: ScalarFunction, cx: &mut Lower<'_>, x: NodeId) -> 
                 true => x,
                 false => {
                     let (limit, hi) = activation::limit(max);
-                    let lo = Format { signed: true, ..limit }.min().min(hi);
                     // Below the bend the other branch is taken; nothing else is cut off there.
                     let floor = limit.union(from).union(Format::signed(1, 1));
                     let hi = hi << (floor.frac() - limit.frac());
-                    let clamp = Clamp { lo: floor.min().min(lo), hi, limit: floor, result };
+                    let clamp = Clamp { lo: floor.min(), hi, limit: floor, result };
                     cx.builder.add("above", clamp, &[x])
                 }
             };
