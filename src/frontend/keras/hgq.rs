@@ -110,10 +110,15 @@ pub(super) fn name(op: &str, attrs: &BTreeMap<String, Attr>) -> String {
     }
 }
 
-/// Whether HGQ2 itself does not read a part of a layer's file: before version 0.2 the softmax of an
-/// attention had a quantizer for its input. What nobody reads is warned of.
+/// Whether HGQ2 0.2 itself does not read a part of a layer's file: before, the softmax of an attention
+/// had a quantizer for its input; whether a simple cell quantizes its state is not saved, so that a
+/// cell that is loaded does not. What nobody reads is warned of.
 pub(super) fn is_unread(op: &str, part: &str) -> bool {
-    op.starts_with('Q') && op.contains("Attention") && part.starts_with("_softmax/iq/")
+    match op {
+        "QMultiHeadAttention" | "QLinformerAttention" => part.starts_with("_softmax/iq/"),
+        "QSimpleRNN" => part.starts_with("cell/sq/"),
+        _ => false,
+    }
 }
 
 /// Whether a configuration is one of HGQ2.
@@ -174,6 +179,14 @@ mod tests {
         let found: Vec<_> = stages.inputs.iter().map(|it| it.attrs["config"].clone()).collect();
         assert_eq!(found, confs);
         assert!(stages.output.is_none() && weights.is_empty());
+    }
+
+    #[test]
+    fn what_hgq_leaves_is_left() {
+        assert!(is_unread("QMultiHeadAttention", "_softmax/iq/quantizer"));
+        assert!(!is_unread("QMultiHeadAttention", "_softmax/oq/quantizer"));
+        assert!(is_unread("QSimpleRNN", "cell/sq/quantizer"));
+        assert!(!is_unread("QGRU", "cell/sq/quantizer"));
     }
 
     #[test]
