@@ -110,10 +110,49 @@ pub(super) fn name(op: &str, attrs: &BTreeMap<String, Attr>) -> String {
     }
 }
 
-/// Whether HGQ2 itself does not read a part of a layer's file: before version 0.2 the softmax of an
-/// attention had a quantizer for its input. What nobody reads is warned of.
+/// Whether HGQ2 0.2 itself does not read a part of a layer's file: before, the softmax of an attention
+/// had a quantizer for its input; whether a simple cell quantizes its state is not saved, so that a
+/// cell that is loaded does not. What nobody reads is warned of. Parts are paths or roles.
 pub(super) fn is_unread(op: &str, part: &str) -> bool {
-    op.starts_with('Q') && op.contains("Attention") && part.starts_with("_softmax/iq/")
+    let part = part.trim_start_matches('_').trim_start_matches("cell/");
+    match op {
+        "QMultiHeadAttention" | "QLinformerAttention" => part.starts_with("softmax/iq/"),
+        "QSimpleRNN" => part.starts_with("sq/"),
+        _ => false,
+    }
+}
+
+/// The role of a weight that is filed by the names of layers inside of a layer of HGQ2, which are
+/// numbered through the whole model: their order counts. `seen` are the layers met so far.
+pub(super) fn by_name(op: &str, role: String, seen: &mut Vec<String>) -> String {
+    let mut parts: Vec<&str> = role.split('/').collect();
+    let mut number = |name: &str| {
+        let known = seen.iter().position(|it| it == name);
+        known.unwrap_or_else(|| {
+            seen.push(name.to_owned());
+            seen.len() - 1
+        })
+    };
+    let at;
+    match op {
+        "QMultiHeadAttention" | "QLinformerAttention" if parts[0].starts_with("q_softmax") => {
+            parts[0] = "softmax";
+        }
+        "QLinformerAttention" if parts[0].starts_with("q_einsum_dense") => {
+            parts[0] = if number(parts[0]) == 0 { "lin_k_proj" } else { "lin_v_proj" };
+        }
+        "QDenseT" | "QEinsumDenseT" | "QConvT1D" | "QConvT2D" => match (parts[0], parts.len()) {
+            (first, 3) if first.starts_with("sequential") => {
+                at = number(parts[1]).to_string();
+                (parts[0], parts[1]) = ("module", &at);
+            }
+            (first, _) if first.starts_with("quantizer") => parts[0] = "toq",
+            (first, _) if first.starts_with("batch_normalization") => parts[0] = "bn_module",
+            _ => {}
+        },
+        _ => {}
+    }
+    parts.join("/")
 }
 
 /// Whether a configuration is one of HGQ2.
@@ -174,6 +213,37 @@ mod tests {
         let found: Vec<_> = stages.inputs.iter().map(|it| it.attrs["config"].clone()).collect();
         assert_eq!(found, confs);
         assert!(stages.output.is_none() && weights.is_empty());
+    }
+
+    #[test]
+    fn what_hgq_leaves_is_left() {
+        assert!(is_unread("QMultiHeadAttention", "_softmax/iq/quantizer"));
+        assert!(!is_unread("QMultiHeadAttention", "_softmax/oq/quantizer"));
+        assert!(is_unread("QSimpleRNN", "cell/sq/quantizer"));
+        assert!(
+            is_unread("QSimpleRNN", "sq/k") && is_unread("QLinformerAttention", "softmax/iq/k")
+        );
+        assert!(!is_unread("QGRU", "cell/sq/quantizer"));
+    }
+
+    #[test]
+    fn numbered_layers_inside_are_told_by_their_order() {
+        let mut seen = Vec::new();
+        let mut role = |op: &str, role: &str| by_name(op, role.to_owned(), &mut seen);
+        let linear = "QLinformerAttention";
+        assert_eq!(role(linear, "q_softmax_3/inv_table/oq/k"), "softmax/inv_table/oq/k");
+        assert_eq!(role(linear, "q_einsum_dense_9/kernel"), "lin_k_proj/kernel");
+        assert_eq!(role(linear, "q_einsum_dense_10/iq/k"), "lin_v_proj/iq/k");
+        assert_eq!(role(linear, "q_einsum_dense_9/iq/k"), "lin_k_proj/iq/k");
+        assert_eq!(role(linear, "query/kernel"), "query/kernel");
+        let mut seen = Vec::new();
+        let mut role = |role: &str| by_name("QConvT2D", role.to_owned(), &mut seen);
+        assert_eq!(role("sequential_3/einsum_dense_7/kernel"), "module/0/kernel");
+        assert_eq!(role("sequential_3/einsum_dense_8/kernel"), "module/1/kernel");
+        assert_eq!(role("sequential_3/einsum_dense_7/bias"), "module/0/bias");
+        assert_eq!(role("quantizer_3/k"), "toq/k");
+        assert_eq!(role("batch_normalization_2/gamma"), "bn_module/gamma");
+        assert_eq!(role("iq/k"), "iq/k");
     }
 
     #[test]

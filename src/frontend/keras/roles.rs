@@ -82,7 +82,7 @@ pub(super) fn of_name(class: &str, layer: &str, inner: Option<&str>, name: &str)
         let part = group.strip_prefix(owner).and_then(|it| it.strip_prefix('_')).unwrap_or(group);
         owner = group;
         let skipped = part.starts_with("fixed_point_quantizer")
-            || (wraps && group.contains("_cell"))
+            || (wraps && is_cell(part))
             || (class.ends_with("Batchnorm") && part.starts_with("batch_normalization"));
         match part {
             _ if skipped => {}
@@ -93,6 +93,11 @@ pub(super) fn of_name(class: &str, layer: &str, inner: Option<&str>, name: &str)
     }
     role.push(plain(last));
     role.join("/")
+}
+
+/// Whether a part is a cell, and not something in it, which has the cell's name in its own.
+fn is_cell(part: &str) -> bool {
+    part == "cell" || part.starts_with("cell_") || part.contains("_cell")
 }
 
 /// A variable's name without the `:0` of TensorFlow.
@@ -120,6 +125,8 @@ mod tests {
                 "",
                 "forward/bias",
             ),
+            ("QGRU", "l/qgru_cell/qgru_cell_rkq/fixed_point_quantizer_kif/k", "", "", "rkq/k"),
+            ("QSimpleRNN", "l/simple_rnn_cell/paq/fixed_point_quantizer_kif/k", "", "", "paq/k"),
             ("TimeDistributed", "l/bias:0", "layer", "", "bias"),
             ("TimeDistributed", "l/inner/bias", "layer", "", "bias"),
             ("MultiHeadAttention", "l/query/kernel", "_query_dense", "", "query/kernel"),
@@ -134,6 +141,9 @@ mod tests {
             ("QDense", "m/l/l_iq/fixed_point_quantizer_kif_3/f", "iq/quantizer", "f", "iq/f"),
         ] {
             assert_eq!(of_name(class, "l", Some("inner"), name), role);
+            if part.is_empty() && role.contains('/') {
+                continue;
+            }
             let key = if key.is_empty() { role.rsplit('/').next().unwrap() } else { key };
             if key.starts_with("vars/") {
                 continue;

@@ -201,9 +201,14 @@ impl Weights {
         let inner = inner.filter(|_| layer.op == "TimeDistributed");
         let has_cost = names.iter().any(|it| it.ends_with("/ebops"));
         let mut found = Found::new();
+        let mut seen = Vec::new();
         for name in names {
             let path = join(&group, name);
             let role = roles::of_name(&layer.op, &layer.name, inner, name);
+            let role = hgq::by_name(&layer.op, role, &mut seen);
+            if hgq::is_unread(&layer.op, &role) {
+                continue;
+            }
             let scalar = self.h5.dataset(&path).is_some_and(|it| it.shape().is_empty());
             let is_cost = has_cost && scalar && matches!(role.as_str(), "beta" | "ebops");
             if is_cost || roles::is_bookkeeping(name) {

@@ -2,7 +2,7 @@
 //!
 //! With `q` for the quantizers, `h` the state and `x` the input of a step, the cells are
 //!
-//! * simple: `h = activation(paq(iq(x) K + b + sq(h) R))`;
+//! * simple: `h = activation(paq(iq(x) K + b + h R))`;
 //! * GRU: `z, r = praq(..)` of both sums, `c = paq(x K + b + r * rhq(sq(h) R + b'))` (or, with the reset
 //!   before the product, `rhq(r * sq(h)) R`), `h = z * sq(h) + (1 - z) * c`.
 //!
