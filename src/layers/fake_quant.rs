@@ -74,6 +74,15 @@ pub enum Law {
         /// Rounding.
         nearest: Nearest,
     },
+    /// `round(clamp(c)) - zero`: how many scales, whole numbers.
+    Whole {
+        /// Least code.
+        low: f64,
+        /// Largest code.
+        high: f64,
+        /// Rounding.
+        nearest: Nearest,
+    },
     /// `scale` where `c` is not negative, else `-scale`.
     Bipolar,
     /// `clamp(round(x / scale) + zero)`: codes, not values.
@@ -380,6 +389,9 @@ impl FakeQuant {
                 let c = nearest.round(code(*x, *s, *z).clamp(*low, *high));
                 single(single(c - z) * s)
             }),
+            Law::Whole { low, high, nearest } => {
+                all.map_collect(|x, s, z| nearest.round(code(*x, *s, *z).clamp(*low, *high)) - z)
+            }
             Law::Bipolar => all.map_collect(|x, s, z| {
                 let c = if code(*x, *s, *z) >= 0.0 { 1.0 } else { -1.0 };
                 single(single(c - z) * s)
