@@ -233,6 +233,8 @@ pub fn decide(
     if scales.iter().any(Option::is_some) {
         // What feeds an output may have other types than what feeds a scale.
         formats = assign(&graph, config, ranges.as_ref())?;
+        let scaled = graph.outputs.iter().zip(&scales).filter(|it| it.1.is_some());
+        formats.scaled = scaled.map(|it| graph.node(*it.0).name.clone()).collect();
     }
     Ok(Decided { graph, formats, scales, removed, device })
 }

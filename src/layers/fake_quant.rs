@@ -362,10 +362,14 @@ impl FakeQuant {
 
     /// What is done to one element of a tensor, whose shape the constants fit.
     pub fn element(&self, shape: &[usize], element: usize) -> FakeQuant {
+        let mut at = vec![0; shape.len()];
+        let mut rest = element;
+        for (at, extent) in at.iter_mut().zip(shape).rev() {
+            (*at, rest) = (rest % extent, rest / extent);
+        }
         let own = |it: Tensor| {
             let wide = it.broadcast(IxDyn(shape)).expect("fits was asked");
-            let own = wide.iter().nth(element).copied().unwrap_or(0.0);
-            Ok::<_, std::convert::Infallible>(ndarray::arr0(own).into_dyn())
+            Ok::<_, std::convert::Infallible>(ndarray::arr0(wide[IxDyn(&at)]).into_dyn())
         };
         let Ok(it) = self.clone().try_map(own);
         it

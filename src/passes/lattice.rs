@@ -4,7 +4,7 @@
 //! again from the constants alone, and only one that gives every constant back in every bit counts;
 //! so it does not matter who has quantized them, and nothing is ever changed.
 
-use crate::source::Tensor;
+use crate::nn::Tensor;
 
 /// Largest code that is looked for.
 const MAX_CODE: f64 = 4096.0;

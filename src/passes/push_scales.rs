@@ -44,13 +44,17 @@ fn run(graph: &mut Graph, options: &Options) -> bool {
 /// The scale that a node is, if it is one that is to be moved.
 fn scale(graph: &Graph, id: NodeId) -> Option<&Tensor> {
     match &graph.node(id).op {
-        Layer::BatchNorm(BatchNorm { scale, bias, kind: "ApplyAlpha", quantized: false })
-            if scale.iter().all(|it| *it > 0.0) && bias.iter().all(|it| *it == 0.0) =>
-        {
-            Some(scale)
-        }
+        Layer::BatchNorm(it) if is_scale(it) => Some(&it.scale),
         _ => None,
     }
+}
+
+/// Whether a layer does nothing but multiply by scales that are on no short grid.
+pub(super) fn is_scale(norm: &BatchNorm) -> bool {
+    norm.kind == "ApplyAlpha"
+        && !norm.quantized
+        && norm.scale.iter().all(|it| *it > 0.0)
+        && norm.bias.iter().all(|it| *it == 0.0)
 }
 
 /// Scales that stay in front of a layer are multiplied as they are, if they have few bits.

@@ -6,11 +6,12 @@
 
 use ndarray::ArrayView;
 
+use super::push_scales::is_scale;
 use super::{Options, Pass, edit};
 use crate::graph::NodeId;
 use crate::layers::{Layer, Permute, Quantizer};
 use crate::nn::Graph;
-use crate::source::Tensor;
+use crate::nn::Tensor;
 
 /// Moves permutations behind layers that work element by element.
 pub(super) const PASS: Pass = Pass {
@@ -54,7 +55,8 @@ fn swapped(graph: &Graph, id: NodeId) -> Option<(Layer, Vec<NodeId>, Permute)> {
         Layer::Relu(_) | Layer::LeakyRelu(_) | Layer::Clip(_) | Layer::Identity(_) => {
             node.op.clone()
         }
-        Layer::BatchNorm(it) if it.scale.len() == 1 && it.bias.len() == 1 => node.op.clone(),
+        // Scales go the other way.
+        Layer::BatchNorm(it) if it.scale.len() == 1 && !is_scale(it) => node.op.clone(),
         Layer::FakeQuant(it) => {
             let one = |it: Tensor| one(&it).map(|it| ndarray::arr0(it).into_dyn()).ok_or(());
             Layer::from(it.clone().try_map(one).ok()?)

@@ -7,12 +7,15 @@ use super::{Options, Pass, edit, sink_permutes::one};
 use crate::graph::NodeId;
 use crate::layers::fake_quant::{FakeQuant, Law, Nearest};
 use crate::layers::{BatchNorm, Clip, Layer, Quantizer, Relu};
+use crate::nn::Tensor;
 use crate::nn::{Graph, Shape};
-use crate::source::Tensor;
 
 /// Takes quantizers apart.
 pub(super) const PASS: Pass =
     Pass { name: "split_quantizers", about: "take quantizers apart: whole numbers, a scale", run };
+
+/// Layers, each behind the one before.
+type Row = Vec<(&'static str, Layer)>;
 
 /// Largest size of a whole number that every float holds.
 const MOST: f64 = (1u32 << 24) as f64;
@@ -23,8 +26,10 @@ fn run(graph: &mut Graph, options: &Options) -> bool {
         if options.pinned.contains(&graph.node(id).name) {
             continue;
         }
-        let Some((quantizer, operand)) = whole(graph, id) else { continue };
-        if let Some(row) = split(&quantizer, &graph.node(id).ty) {
+        let found = whole(graph, id).and_then(|(quantizer, operand)| {
+            Some((split(&quantizer, &graph.node(id).ty)?, operand))
+        });
+        if let Some((row, operand)) = found.or_else(|| half(graph, id)) {
             edit::replace(graph, id, &[operand], row);
             changed = true;
         }
@@ -59,6 +64,31 @@ fn whole(graph: &Graph, id: NodeId) -> Option<(FakeQuant, NodeId)> {
     }
 }
 
+/// Half of a quantizer that stands alone, with a power of two as its scale.
+fn half(graph: &Graph, id: NodeId) -> Option<(Row, NodeId)> {
+    let Layer::FakeQuant(layer) = &graph.node(id).op else { return None };
+    let scale = one(&layer.scale).filter(|it| Quantizer::exponent(*it).is_some())?;
+    if one(&layer.zero) != Some(0.0) {
+        return None;
+    }
+    let factor = |it: f64| Layer::from(alpha(ndarray::arr1(&[it]).into_dyn()));
+    let row = match layer.law {
+        Law::Values => vec![("", factor(scale))],
+        Law::Codes { low, high } => {
+            let is_limit =
+                |it: &Layer| matches!(it, Layer::Clip(_) | Layer::Relu(_) | Layer::FakeQuant(_));
+            if graph.users(id).iter().any(|it| is_limit(&graph.node(*it).op)) {
+                return None;
+            }
+            let format = Quantizer::format((low, high), 1.0, Nearest::HalfEven)?;
+            let lanes = vec![Some(format); graph.node(id).ty.elements()];
+            vec![("scaled", factor(1.0 / scale)), ("", Quantizer { lanes }.into())]
+        }
+        _ => return None,
+    };
+    Some((row, graph.operands(id)[0]))
+}
+
 /// Both halves as one quantizer whose zero is zero.
 fn joined(first: &FakeQuant, last: &FakeQuant, (min, max): (f64, f64)) -> Option<FakeQuant> {
     let Law::Codes { low, high } = first.law else { return None };
@@ -75,7 +105,7 @@ fn joined(first: &FakeQuant, last: &FakeQuant, (min, max): (f64, f64)) -> Option
 }
 
 /// What a quantizer becomes.
-fn split(layer: &FakeQuant, shape: &Shape) -> Option<Vec<(&'static str, Layer)>> {
+fn split(layer: &FakeQuant, shape: &Shape) -> Option<Row> {
     let Law::Integer { low, high, nearest } = layer.law else { return None };
     let zero = one(&layer.zero).filter(|it| it.fract() == 0.0)?;
     if [low - zero, high - zero].iter().any(|it| it.abs() > MOST) {

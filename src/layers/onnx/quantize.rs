@@ -48,9 +48,8 @@ fn exact(layer: &FakeQuant, shape: &[usize]) -> Option<Imported> {
         return None;
     }
     let scales = layer.scale.broadcast(shape)?;
-    let quantizer = |low: f64, high: f64, nearest: Nearest, codes: bool| {
-        let lane =
-            |it: &f64| Quantizer::format((low, high), if codes { 1.0 } else { *it }, nearest);
+    let quantizer = |low: f64, high: f64, nearest: Nearest| {
+        let lane = |it: &f64| Quantizer::format((low, high), *it, nearest);
         let lanes: Option<Vec<_>> = scales.iter().map(|it| lane(it).map(Some)).collect();
         Some(Quantizer { lanes: lanes? })
     };
@@ -61,19 +60,7 @@ fn exact(layer: &FakeQuant, shape: &[usize]) -> Option<Imported> {
     let whole = layer.scale.first().copied().filter(|it| layer.scale.iter().all(|b| b == it));
     match layer.law {
         Law::Integer { low, high, nearest } => {
-            Some(Imported::unary(quantizer(low, high, nearest, false)?))
-        }
-        Law::Codes { low, high } => {
-            Quantizer::exponent(whole?)?;
-            let mut made = Imported::default();
-            let codes = made.add("scaled", scaled(1.0 / whole?), &[Operand::Input(0)]);
-            let layer = quantizer(low, high, Nearest::HalfEven, true)?;
-            let output = made.add("", layer, &[codes]);
-            Some(made.with_outputs([output]))
-        }
-        Law::Values => {
-            Quantizer::exponent(whole?)?;
-            Some(Imported::unary(scaled(whole?)))
+            Some(Imported::unary(quantizer(low, high, nearest)?))
         }
         Law::Bipolar => {
             Quantizer::exponent(whole?)?;
@@ -82,6 +69,7 @@ fn exact(layer: &FakeQuant, shape: &[usize]) -> Option<Imported> {
             let output = made.add("", scaled(whole?), &[sign]);
             Some(made.with_outputs([output]))
         }
-        Law::Truncate { .. } | Law::Whole { .. } => None,
+        // Halves of quantizers look for each other first: passes make exact layers of them.
+        Law::Codes { .. } | Law::Values | Law::Truncate { .. } | Law::Whole { .. } => None,
     }
 }
