@@ -4,7 +4,7 @@
 //! tables ([`build`]): over the whole input as other activations; of one period for sine and cosine;
 //! addressed by a floating-point number for roots, powers and the logarithm, so that the relative
 //! error is the same for inputs of all sizes. With 1024 entries and inputs in `fixed<16,6>` it is
-//! 0.002 for the reciprocal, 0.001 for roots; the logarithm is within 0.002, sine and cosine within
+//! 0.002 for the reciprocal, 0.0011 for roots; the logarithm is within 0.0021, sine and cosine within
 //! 0.004.
 //!
 //! What has no value at zero or below has that of the smallest positive input there.
