@@ -64,8 +64,6 @@ mod fuzz_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
-mod quantized_tests;
-#[cfg(test)]
 mod testing;
 
 use std::fmt::Debug;
