@@ -230,8 +230,8 @@ mod tests {
                 long: uncertain.then(|| "lut".into()).into_iter().collect(),
                 ..Proof::default()
             };
-            let rounded = Proof { rounded: vec!["lut".into()], ..Proof::default() };
-            assert_eq!(proof(&graph, &formats), Some(rounded));
+            let ports = vec!["x (fixed<16,6>)".into()];
+            assert_eq!(proof(&graph, &formats), Some(Proof { ports, ..wanted.clone() }));
             let mut graph = graph;
             passes::run(&mut graph, &passes::Options::default());
             let formats = assign(&graph, &Config::default(), None).unwrap();

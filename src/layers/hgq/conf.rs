@@ -115,7 +115,11 @@ impl Conf {
         let kif = match attrs.str("q_type", "kif")? {
             "kif" => true,
             "kbi" => false,
-            "dummy" => return Ok(None),
+            // It quantizes nothing, whatever its modes.
+            "dummy" => {
+                attrs.ignore(&["round_mode", "overflow_mode", "is_weight", "trainable"]);
+                return Ok(None);
+            }
             other => return Err(cx.value_error("q_type", other, "kif, kbi, dummy")),
         };
         let mode = attrs.str("round_mode", "TRN")?.to_ascii_uppercase();

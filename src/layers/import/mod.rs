@@ -351,6 +351,7 @@ pub(in crate::layers) fn find(raw: &RawNode) -> Option<&'static Spelling> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::fake_quant::{FakeQuant, Law};
 
     #[test]
     fn inputs_without_sensible_extents_are_refused() {
@@ -400,10 +401,20 @@ mod tests {
             constants: BTreeMap::new(),
             unused: Vec::new(),
         };
-        let graph = import(&model).unwrap();
+        let mut graph = import(&model).unwrap();
         let x = Tensor::from_shape_vec(vec![2], vec![3.0, 4.0]).unwrap();
         let y = nn::evaluate(&graph, &[x], |_, _| {});
         assert!((y[0][[0]] - 0.6).abs() < 1e-12, "{y:?}");
+        crate::lower::check(&graph).unwrap();
+        // Values of codes on no power of two.
+        let one = |it: f64| Tensor::from_elem(vec![], it);
+        for id in graph.topo() {
+            if !graph.operands(id).is_empty() {
+                let (scale, zero) = (one(0.3), one(0.0));
+                let law = Law::Values;
+                graph.node_mut(id).op = FakeQuant { law, scale, zero }.into();
+            }
+        }
         let problems = crate::lower::check(&graph).unwrap_err();
         let names: Vec<_> = problems.0.iter().filter_map(|it| it.at.as_ref()).collect();
         assert_eq!(names.iter().map(|it| &*it.node).collect::<Vec<_>>(), ["a", "b"]);

@@ -59,7 +59,10 @@ fn every_shared_file_loads_and_no_weight_is_left() {
             continue;
         };
         let model = load_shared(&path).unwrap_or_else(|it| panic!("{file}: {it}"));
-        assert_eq!(model.unused, [""; 0], "{file}");
+        // HGQ2 0.2 has a quantizer in front of this softmax in its file, and does not apply it.
+        let wanted =
+            |it: &&String| !(file.contains("p10_") && it.contains("/_softmax/iq/quantizer/"));
+        assert_eq!(model.unused.iter().find(wanted), None, "{file}");
         assert!(!model.inputs.is_empty() && !model.outputs.is_empty(), "{file}");
         well_formed(&model);
         let stored = model.nodes.iter().map(|it| it.weights.len()).sum::<usize>();
