@@ -11,7 +11,7 @@ use super::{Options, Pass};
 use crate::graph::{Node, NodeId};
 use crate::layers::{BatchNorm, Layer, Stairs};
 use crate::nn::Graph;
-use crate::source::Tensor;
+use crate::nn::Tensor;
 
 /// Fuses them.
 pub(super) const PASS: Pass = Pass {

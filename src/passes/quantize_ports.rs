@@ -9,7 +9,7 @@ use crate::fixed::{Format, Overflow, Rounding};
 use crate::graph::NodeId;
 use crate::layers::Layer;
 use crate::nn::Graph;
-use crate::source::Tensor;
+use crate::nn::Tensor;
 
 /// Gives inputs the formats of the quantizers behind them.
 pub(super) const PASS: Pass = Pass {

@@ -256,7 +256,7 @@ mod tests {
         let bias = Some(ndarray::arr1(&[0.1f32, -0.3].map(f64::from)).into_dyn());
         net.layer("fc", Dense { weights, bias, quantized: true });
         net.batch_norm("bn", &[0.7, -0.9], &[0.2, 0.1]);
-        let lanes = vec![Some(Format::signed(5, 2)); 2];
+        let lanes = vec![Some(Format::signed(5, 2).rounded()); 2];
         net.layer("quant", Quantizer { lanes });
         net.layer("softmax", crate::layers::Softmax { group: 2, hidden: None });
         let mut graph = net.finish();

@@ -181,25 +181,13 @@ fn weights_that_do_not_fit() {
 
 #[test]
 fn layers_without_hardware_are_named_all_at_once() {
-    let (dir, model) = (bench(), own("tests/models/layers_functions.keras"));
-    std::fs::copy(model, dir.path().join("functions.keras")).unwrap();
+    let (dir, model) = (bench(), own("tests/models/b_mlp_qonnx.onnx"));
+    std::fs::copy(model, dir.path().join("b.onnx")).unwrap();
     check(
         &dir,
-        "build functions.keras -o p",
+        "build b.onnx -o p",
         &expect![[r#"
-        error: functions.keras:true_divide_reciprocal: Activation true_divide_reciprocal cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:true_divide_1_reciprocal: Activation true_divide_1_reciprocal cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:power_1: Activation power_1 cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:power_2: Activation power_2 cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:sqrt: Activation sqrt cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:rsqrt: Activation rsqrt cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:log: Activation log cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:sin: Activation sin cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:cos: Activation cos cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:sign: Activation sign cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:celu: Activation celu cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:prod: Reduce prod cannot be built: no unit computes it yet, only the float engine
-        error: functions.keras:matmul: Einsum matmul cannot be built: no unit computes it yet, only the float engine
+        error: b.onnx:/5/act_quant/export_handler/Quant: Quant /5/act_quant/export_handler/Quant cannot be built: no unit computes it yet, only the float engine
           help: inspect, config and predict --engine float work with it
     "#]],
     );

@@ -112,7 +112,7 @@ pub(crate) fn stderr(output: &Output) -> String {
 /// An array of floats: its shape and its values.
 pub(crate) type Array = (Vec<usize>, Vec<f64>);
 
-/// Reads an `.npy` of floats.
+/// Reads an `.npy` of floats or 32-bit integers.
 pub(crate) fn read_npy(path: &Path) -> Array {
     let bytes = std::fs::read(path).unwrap_or_else(|it| panic!("{}: {it}", path.display()));
     parse_npy(&bytes)
@@ -123,7 +123,10 @@ fn parse_npy(bytes: &[u8]) -> Array {
     let shape = file.shape().iter().map(|it| *it as usize).collect();
     let values = match file.try_data::<f32>() {
         Ok(data) => data.map(|it| f64::from(it.expect("a value"))).collect(),
-        Err(file) => file.into_vec::<f64>().expect("f4 or f8"),
+        Err(file) => match file.try_data::<i32>() {
+            Ok(data) => data.map(|it| f64::from(it.expect("a value"))).collect(),
+            Err(file) => file.into_vec::<f64>().expect("f4, i4 or f8"),
+        },
     };
     (shape, values)
 }

@@ -28,6 +28,8 @@ pub(super) struct Ranges {
     pub hidden: Vec<Vec<Span>>,
     /// An LSTM's cells behind every step.
     pub cells: Vec<Vec<Span>>,
+    /// Output and cells before the first step, where they are given: they have the same types.
+    pub initial: [Vec<Span>; 2],
 }
 
 fn hull(rows: &[Vec<Span>]) -> Span {
@@ -77,7 +79,9 @@ impl Recurrent {
             self.cast(cx, role, given.unwrap_or_else(|| vec![Span::point(0.0); units]))
         };
         let (mut h, mut c) = (first(1, Role::Result), first(2, Role::State));
-        let mut ranges = Ranges::default();
+        let given = |at: usize, it: &[Span]| cx.inputs.get(at).map_or(Vec::new(), |_| it.to_vec());
+        let initial = [given(1, &h), given(2, &c)];
+        let mut ranges = Ranges { initial, ..Ranges::default() };
         let rows: Vec<&[Span]> = cx.inputs[0].spans.chunks(inputs).collect();
         for step in 0..rows.len() {
             let row = if self.backwards { rows.len() - 1 - step } else { step };
@@ -185,9 +189,9 @@ impl Recurrent {
     }
 
     /// The type of what is carried from step to step.
-    fn carried(&self, rows: &[Vec<Span>], cx: &Resolve<'_>, what: &str) -> Typed {
+    fn carried(&self, rows: &[Vec<Span>], initial: &[Span], cx: &Resolve<'_>, what: &str) -> Typed {
         let first = Span::hull(rows.first().into_iter().flatten());
-        let all = hull(rows);
+        let all = Span::hull(rows.iter().flatten().chain(initial));
         let start = first.union(Span::point(0.0)).format(cx.width);
         let format = all.format(cx.width);
         let growth =
@@ -215,7 +219,10 @@ impl Recurrent {
             Role::RecurrentBias => auto::bias(self.recurrent_bias.as_ref(), cx),
             Role::Table => self.table(cx),
             _ if cx.compat => Typed::new(cx.default, "model default"),
-            Role::State => self.carried(&self.ranges(cx).cells, cx, "cells"),
+            Role::State => {
+                let Ranges { cells, initial: [_, initial], .. } = self.ranges(cx);
+                self.carried(&cells, &initial, cx, "cells")
+            }
             Role::Accum => {
                 let format = |it: Role| cx.format(it).frac();
                 let products = [
@@ -233,10 +240,15 @@ impl Recurrent {
 
     fn result(&self, cx: &Resolve<'_>) -> Typed {
         let ranges = self.ranges(cx);
-        let typed = self.carried(&ranges.hidden, cx, "outputs");
+        let typed = self.carried(&ranges.hidden, &ranges.initial[0], cx, "outputs");
         match cx.calibrated {
             // Rows that are not measured may be larger.
-            Some(measured) if self.sequences && !self.cells && !self.is_bounded() => {
+            Some(measured)
+                if self.sequences
+                    && !self.cells
+                    && !self.is_bounded()
+                    && ranges.initial[0].is_empty() =>
+            {
                 cx.covering(measured.intersect(hull(&ranges.hidden)), "calibrated")
             }
             _ if self.cells => {
