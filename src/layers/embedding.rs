@@ -162,7 +162,7 @@ mod tests {
         // Mantissas in eighths: 2.875 is row 2, -1 row 0, 9 the last row.
         for (indices, rows) in [([0, 8], [0, 1]), ([23, 32], [2, 4]), ([-8, 72], [0, 4])] {
             let sample: Vec<i128> = indices.to_vec();
-            let found = run(&graph, &[sample.clone()]).remove(0);
+            let found = run(&graph, std::slice::from_ref(&sample)).remove(0);
             let wanted = rows.iter().flat_map(|row| (0..3).map(move |it| f64::from(row * 3 + it)));
             let floats: Vec<f64> = found.iter().map(|it| result.value(*it)).collect();
             assert_eq!(floats, wanted.collect::<Vec<f64>>());

@@ -106,22 +106,8 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             add(builder, name, Requantize { to }, &[x])
         }
         1 => mac(builder, pool, random, name, x, result),
-        2 => {
-            let (scale, bias) = (pool.format(random, 60), pool.format(random, 60));
-            let count = random.pick(&[1, n]);
-            let (scales, biases) =
-                (mantissas(random, scale, count), mantissas(random, bias, count));
-            add(builder, name, Affine { scales, scale, biases, bias, result }, &[x])
-        }
-        3 => {
-            let (threshold_format, slope) = (pool.format(random, 60), pool.format(random, 60));
-            let threshold =
-                if random.below(2) == 0 { 0 } else { mantissa(random, threshold_format) };
-            let count = random.pick(&[0, 1, n]);
-            let slopes = mantissas(random, slope, count);
-            let unit = Rectify { threshold, threshold_format, slopes, slope, result };
-            add(builder, name, unit, &[x])
-        }
+        2 => affine(builder, pool, random, name, (x, n), result),
+        3 => rectify(builder, pool, random, name, (x, n), result),
         4 => {
             let a = operand(builder, random, "a", n, 128, true);
             let b = operand(builder, random, "b", n, 128, true);
@@ -182,15 +168,7 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             let unit = Matmul { batch, rows, columns, sum: n, products, accum, result, shape };
             add(builder, name, unit, &[a, b])
         }
-        11 => {
-            let (count, channels) = (random.range(1, 5) as usize, random.pick(&[1, n]));
-            let threshold = pool.format(random, 60);
-            let mut thresholds = mantissas(random, threshold, channels * count).to_vec();
-            thresholds.chunks_mut(count).for_each(<[i128]>::sort_unstable);
-            let values = mantissas(random, result, channels * (count + 1));
-            let thresholds = thresholds.into();
-            add(builder, name, Threshold { count, thresholds, threshold, values, result }, &[x])
-        }
+        11 => threshold(builder, pool, random, name, (x, n), result),
         _ => {
             let Some(b) = operand(builder, random, "b", 3, 128, true) else { return false };
             let count = random.range(1, 6) as usize;
@@ -204,6 +182,53 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             add(builder, name, Reorder { map, shape: Shape(vec![count]) }, &operands)
         }
     }
+}
+
+fn affine(
+    builder: &mut Builder,
+    pool: &Pool,
+    random: &mut Random,
+    name: &str,
+    (x, n): (NodeId, usize),
+    result: Format,
+) -> bool {
+    let (scale, bias) = (pool.format(random, 60), pool.format(random, 60));
+    let count = random.pick(&[1, n]);
+    let (scales, biases) = (mantissas(random, scale, count), mantissas(random, bias, count));
+    add(builder, name, Affine { scales, scale, biases, bias, result }, &[x])
+}
+
+fn rectify(
+    builder: &mut Builder,
+    pool: &Pool,
+    random: &mut Random,
+    name: &str,
+    (x, n): (NodeId, usize),
+    result: Format,
+) -> bool {
+    let (threshold_format, slope) = (pool.format(random, 60), pool.format(random, 60));
+    let threshold = if random.below(2) == 0 { 0 } else { mantissa(random, threshold_format) };
+    let count = random.pick(&[0, 1, n]);
+    let slopes = mantissas(random, slope, count);
+    let unit = Rectify { threshold, threshold_format, slopes, slope, result };
+    add(builder, name, unit, &[x])
+}
+
+fn threshold(
+    builder: &mut Builder,
+    pool: &Pool,
+    random: &mut Random,
+    name: &str,
+    (x, n): (NodeId, usize),
+    result: Format,
+) -> bool {
+    let (count, channels) = (random.range(1, 5) as usize, random.pick(&[1, n]));
+    let threshold = pool.format(random, 60);
+    let mut thresholds = mantissas(random, threshold, channels * count).to_vec();
+    thresholds.chunks_mut(count).for_each(<[i128]>::sort_unstable);
+    let values = mantissas(random, result, channels * (count + 1));
+    let thresholds = thresholds.into();
+    add(builder, name, Threshold { count, thresholds, threshold, values, result }, &[x])
 }
 
 fn mac(

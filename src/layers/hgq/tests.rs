@@ -217,7 +217,7 @@ fn proxies_cast_as_ap_fixed_does_and_look_up_in_their_table() {
     let x = arr1(&[-9.0, 0.8]).into_dyn();
     for (width, wanted) in [([5.0, 3.0], [-4.0, 0.75]), ([5.0, 0.0], [-4.0, 0.0])] {
         let graph = imported(node("FixedPointQuantizer", &modes, &bits(width))).unwrap();
-        let y = crate::nn::evaluate(&graph, &[x.clone()], |_, _| {});
+        let y = crate::nn::evaluate(&graph, std::slice::from_ref(&x), |_, _| {});
         assert_eq!(y[0], arr1(&wanted).into_dyn());
     }
     let said = imported(node("FixedPointQuantizer", &modes[..1], &bits([5.0, 3.0])[..2]));

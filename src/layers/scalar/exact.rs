@@ -44,7 +44,8 @@ pub(super) fn span(function: ScalarFunction, x: Span, input: Format) -> Span {
             x.rising(|it| function.at(it).clamp(to.min_value(), to.max_value()))
         }
         Ramp { slope, threshold, max } => {
-            let ((slope, by), (_, at), bend) = ramp(slope, threshold);
+            let Constants { slope: (slope, by), at, bend, .. } =
+                Constants::of_ramp(slope, threshold);
             let above = Span::new(x.lo.max(bend), x.hi.max(bend)).rising(|it| it.min(limit(max)));
             let below = x.rising(|it| it.min(bend)).scale(by.value(slope)).add(Span::point(at));
             above.union(below)
@@ -68,12 +69,24 @@ fn limit(value: f64) -> f64 {
     format.value(mantissa)
 }
 
-/// Slope, offset (its format and value) and bend of a ramp below its threshold.
-fn ramp(slope: f64, threshold: f64) -> ((i128, Format), ((i128, Format), f64), f64) {
-    let (format, mantissa) = activation::limit(slope);
-    let bend = limit(threshold);
-    let (offset, by) = activation::limit(-format.value(mantissa) * bend);
-    ((mantissa, format), ((by, offset), offset.value(by)), bend)
+/// A ramp below a threshold, its constants as mantissas with their formats.
+struct Constants {
+    slope: (i128, Format),
+    offset: (i128, Format),
+    /// The value of the offset.
+    at: f64,
+    /// Where it begins to rise.
+    bend: f64,
+}
+
+impl Constants {
+    fn of_ramp(slope: f64, threshold: f64) -> Constants {
+        let (format, mantissa) = activation::limit(slope);
+        let bend = limit(threshold);
+        let (offset, by) = activation::limit(-format.value(mantissa) * bend);
+        let (slope, at) = ((mantissa, format), offset.value(by));
+        Constants { slope, offset: (by, offset), at, bend }
+    }
 }
 
 /// Whole numbers, the next above the largest input included.
@@ -135,7 +148,7 @@ pub(super) fn lower(function: ScalarFunction, cx: &mut Lower<'_>, x: NodeId) -> 
             cx.builder.add("", clamp, &[scaled])
         }
         Ramp { slope, threshold, max } => {
-            let (slope, (offset, _), bend) = ramp(slope, threshold);
+            let Constants { slope, offset, bend, .. } = Constants::of_ramp(slope, threshold);
             let above = match max > activation::UNLIMITED {
                 true => x,
                 false => {
