@@ -1,4 +1,4 @@
-//! Reading a model allocates no more than four times its file.
+//! Reading a model allocates no more than four times its file, archives unpacked.
 
 #![allow(clippy::print_stderr, reason = "the measured figures")]
 

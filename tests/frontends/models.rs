@@ -23,11 +23,17 @@ impl ModelFile {
         format!("{}{}", name(&self.model), weights.unwrap_or_default())
     }
 
-    /// Bytes of its files.
+    /// Bytes of its files, archives unpacked.
     pub(crate) fn size(&self) -> usize {
-        let size = |it: &PathBuf| std::fs::metadata(it).map_or(0, |it| it.len() as usize);
-        size(&self.model) + self.weights.as_ref().map_or(0, size)
+        unpacked(&self.model) + self.weights.as_deref().map_or(0, unpacked)
     }
+}
+
+fn unpacked(path: &Path) -> usize {
+    let packed = std::fs::metadata(path).map_or(0, |it| it.len());
+    let archive = std::fs::File::open(path).ok().and_then(|it| zip::ZipArchive::new(it).ok());
+    let entries = archive.and_then(|it| it.decompressed_size());
+    entries.map_or(packed, |it| packed.max(it as u64)) as usize
 }
 
 /// The folder of a repository beside which `shared` may lie.
