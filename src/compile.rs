@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Io, Level, Warning};
-use crate::design::{Design, LatencyTarget, LayerPlan, Plan};
+use crate::design::{Design, LatencyTarget, LayerPlan, OutputScale, Plan};
 use crate::device::{self, Device};
 use crate::error::{Located, Origin, Result};
+use crate::graph::NodeId;
+use crate::layers::Layer;
 use crate::precision::{Calibration, Formats, Role, assign, calibrate, check};
 use crate::rtl::dsp::{self, DspPlan};
 use crate::source::{RawModel, Tensor};
@@ -161,10 +163,44 @@ pub struct Decided {
     pub graph: nn::Graph,
     /// The formats of its layers.
     pub formats: Formats,
+    /// What its outputs are multiplied by outside of the hardware.
+    pub scales: Vec<Option<OutputScale>>,
     /// Names of layers that passes took out.
     pub removed: Vec<String>,
     /// The device.
     pub device: &'static Device,
+}
+
+/// Takes scales and offsets of exact numbers at outputs out of the graph: no hardware can hold what
+/// they leave, so the numbers go out, and whoever reads them multiplies. A type of the user's for the
+/// layer keeps it in hardware.
+fn output_scales(
+    graph: &mut nn::Graph,
+    formats: &Formats,
+    config: &Config,
+) -> Vec<Option<OutputScale>> {
+    let outputs = graph.outputs.clone();
+    let scale = |id: &NodeId| {
+        let node = graph.node(*id);
+        let Layer::BatchNorm(norm) = &node.op else { return None };
+        let operand = graph.operands(*id)[0];
+        let given = config.precision(&node.name, node.op.spec().kind(), Role::Result);
+        let given = given.is_some_and(|it| it.level != Level::Model);
+        // A layer in between would see the values.
+        let alone = graph.users(*id).is_empty() && !graph.inputs.contains(&operand);
+        let is_lost = !formats.of(*id).exact && formats.of(operand).exact;
+        let list = |it: &Tensor| it.iter().copied().collect();
+        let scale = OutputScale { scale: list(&norm.scale), bias: list(&norm.bias) };
+        (is_lost && alone && !given && !config.is_compat()).then_some((operand, scale))
+    };
+    let found: Vec<_> = outputs.iter().map(scale).collect();
+    for (output, found) in graph.outputs.iter_mut().zip(&found) {
+        *output = found.as_ref().map_or(*output, |it| it.0);
+    }
+    for id in graph.dead() {
+        graph.remove(id);
+    }
+    found.into_iter().map(|it| it.map(|it| it.1)).collect()
 }
 
 /// From the raw model to formats; layers without hardware are no hindrance if `all`.
@@ -191,8 +227,16 @@ pub fn decide(
         warnings.push(Warning::at(&raw.origin(""), what));
     }
     let ranges = measure(&graph, calibration)?;
-    let formats = assign(&graph, config, ranges.as_ref())?;
-    Ok(Decided { graph, formats, removed, device })
+    let mut graph = graph;
+    let mut formats = assign(&graph, config, ranges.as_ref())?;
+    let scales = output_scales(&mut graph, &formats, config);
+    if scales.iter().any(Option::is_some) {
+        // What feeds an output may have other types than what feeds a scale.
+        formats = assign(&graph, config, ranges.as_ref())?;
+        let scaled = graph.outputs.iter().zip(&scales).filter(|it| it.1.is_some());
+        formats.scaled = scaled.map(|it| graph.node(*it.0).name.clone()).collect();
+    }
+    Ok(Decided { graph, formats, scales, removed, device })
 }
 
 /// Everything, from the raw model to the design.
@@ -206,10 +250,10 @@ pub fn compile(
     mut warnings: Vec<Warning>,
 ) -> Result<Compiled> {
     let decided = decide(&raw, config, calibration, &mut warnings, false)?;
-    let Decided { graph, formats, removed, device } = decided;
+    let Decided { graph, formats, scales, removed, device } = decided;
     let fixed = lower::lower(&graph, &formats)?;
     let plan = plan(&graph, config, device, &source, &mut warnings)?;
-    let design = Design { graph: fixed, plan };
+    let design = Design { graph: fixed, plan, scales };
     Ok(Compiled { source, graph, formats, design, device, removed, warnings })
 }
 

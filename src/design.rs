@@ -69,6 +69,28 @@ pub struct Design {
     pub graph: fixed::Graph,
     /// How it is built.
     pub plan: Plan,
+    /// What outputs are multiplied by outside of the hardware, by output; `None` for those that are
+    /// values as they are.
+    #[serde(default)]
+    pub scales: Vec<Option<OutputScale>>,
+}
+
+/// A scale that no hardware holds exactly: an output carries whole numbers (of its format's unit), and
+/// whoever reads them multiplies, in single precision as the frameworks do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputScale {
+    /// Factors: one, or one for each element of the last axis.
+    pub scale: Vec<f64>,
+    /// What is added behind; as many.
+    pub bias: Vec<f64>,
+}
+
+impl OutputScale {
+    /// The value of an element.
+    fn value(&self, element: usize, x: f64) -> f64 {
+        let own = |all: &[f64]| all[element % all.len()];
+        f64::from((x * own(&self.scale)) as f32 + own(&self.bias) as f32)
+    }
 }
 
 impl Design {
@@ -124,9 +146,25 @@ impl Design {
         samples.rows().map(row).collect()
     }
 
-    /// Values of mantissas at the outputs.
+    /// Multiplies what outputs carry by their scales, where they have one: rows of all outputs.
+    pub fn scaled(&self, mut values: Vec<f64>) -> Vec<f64> {
+        let counts = self.graph.outputs.iter().map(|it| self.graph.node(*it).ty.elements());
+        let scales = self.scales.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let elements = |(count, scale)| (0..count).map(move |it| (it, scale));
+        let row: Vec<(usize, Option<&OutputScale>)> =
+            counts.zip(scales).flat_map(elements).collect();
+        for row_values in values.chunks_mut(row.len().max(1)) {
+            for (value, (element, scale)) in row_values.iter_mut().zip(&row) {
+                *value = scale.map_or(*value, |it| it.value(*element, *value));
+            }
+        }
+        values
+    }
+
+    /// What mantissas at the outputs are, scales included.
     pub fn values(&self, rows: &[Vec<i128>]) -> Vec<f64> {
         let formats = self.formats(&self.graph.outputs);
-        rows.iter().flat_map(|it| it.iter().zip(&formats).map(|(v, f)| f.value(*v))).collect()
+        let values = rows.iter().flat_map(|it| it.iter().zip(&formats).map(|(v, f)| f.value(*v)));
+        self.scaled(values.collect())
     }
 }

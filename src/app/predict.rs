@@ -141,7 +141,8 @@ fn emulated(args: &Predict, design: &Design, warnings: Vec<Warning>) -> Result<P
         true => Predictor::Scalars(Box::new(Scalars::new(&design.graph)?)),
         false => Predictor::new(&design.graph, samples.rows().len()),
     };
-    let rows = outputs(&design.outputs(), predictor.predict(&samples.values));
+    let values = design.scaled(predictor.predict(&samples.values));
+    let rows = outputs(&design.outputs(), values);
     let mut trace = Vec::new();
     if args.trace.is_some() {
         let emulator = Emulator::new(&design.graph);

@@ -74,6 +74,15 @@ pub enum Law {
         /// Rounding.
         nearest: Nearest,
     },
+    /// `round(clamp(c)) - zero`: how many scales, whole numbers.
+    Whole {
+        /// Least code.
+        low: f64,
+        /// Largest code.
+        high: f64,
+        /// Rounding.
+        nearest: Nearest,
+    },
     /// `scale` where `c` is not negative, else `-scale`.
     Bipolar,
     /// `clamp(round(x / scale) + zero)`: codes, not values.
@@ -353,10 +362,14 @@ impl FakeQuant {
 
     /// What is done to one element of a tensor, whose shape the constants fit.
     pub fn element(&self, shape: &[usize], element: usize) -> FakeQuant {
+        let mut at = vec![0; shape.len()];
+        let mut rest = element;
+        for (at, extent) in at.iter_mut().zip(shape).rev() {
+            (*at, rest) = (rest % extent, rest / extent);
+        }
         let own = |it: Tensor| {
             let wide = it.broadcast(IxDyn(shape)).expect("fits was asked");
-            let own = wide.iter().nth(element).copied().unwrap_or(0.0);
-            Ok::<_, std::convert::Infallible>(ndarray::arr0(own).into_dyn())
+            Ok::<_, std::convert::Infallible>(ndarray::arr0(wide[IxDyn(&at)]).into_dyn())
         };
         let Ok(it) = self.clone().try_map(own);
         it
@@ -380,6 +393,9 @@ impl FakeQuant {
                 let c = nearest.round(code(*x, *s, *z).clamp(*low, *high));
                 single(single(c - z) * s)
             }),
+            Law::Whole { low, high, nearest } => {
+                all.map_collect(|x, s, z| nearest.round(code(*x, *s, *z).clamp(*low, *high)) - z)
+            }
             Law::Bipolar => all.map_collect(|x, s, z| {
                 let c = if code(*x, *s, *z) >= 0.0 { 1.0 } else { -1.0 };
                 single(single(c - z) * s)

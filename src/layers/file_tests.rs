@@ -208,5 +208,5 @@ fn samples_of_onnx() {
 fn published_models_of_onnx() {
     check_shared("models/p11_mnist_onnx_cntk", "golden_0.npz", &["model.onnx"]);
     check_shared("models/p13_mnist_qonnx_tfc_w1a2", "golden_0.npz", &["TFC_1W2A.onnx"]);
-    // Not p12 and p14: some outputs differ by one step of their quantizer, which is not explained yet.
+    // p03, p12 and p14 are in quantized_tests.rs.
 }

@@ -64,6 +64,8 @@ mod fuzz_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
+mod quantized_tests;
+#[cfg(test)]
 mod testing;
 
 use std::fmt::Debug;

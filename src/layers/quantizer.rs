@@ -7,6 +7,7 @@
 
 use ndarray::Zip;
 
+use super::fake_quant::Nearest;
 use super::{Hardware, LayerError, LayerSpec, Lower, Spelling, hgq};
 use crate::fixed::{Format, Overflow, Rounding, Type};
 use crate::graph::NodeId;
@@ -25,6 +26,38 @@ pub struct Quantizer {
 impl Quantizer {
     pub(super) const SPELLINGS: &[Spelling] =
         &[Spelling::keras("Quantizer", hgq::import_quantizer)];
+
+    /// The exponent of a power of two.
+    pub fn exponent(scale: f64) -> Option<i32> {
+        let exponent = scale.log2().round();
+        (exponent.abs() < 40.0 && exponent.exp2() == scale).then_some(exponent as i32)
+    }
+
+    /// The cast to codes from `low` to `high` times a scale, if there is one that rounds likewise.
+    pub fn format((low, high): (f64, f64), scale: f64, nearest: Nearest) -> Option<Format> {
+        let exponent = Quantizer::exponent(scale)?;
+        let signed = low < 0.0;
+        let bits = (high + 1.0).log2() as u32 + u32::from(signed);
+        if bits == 0 || bits > 48 || (high + 1.0).log2().fract() != 0.0 {
+            return None;
+        }
+        let full = if signed { -high - 1.0 } else { 0.0 };
+        let overflow = match low {
+            _ if low == full => Overflow::Sat,
+            _ if low == -high && bits > 1 => Overflow::SatSym,
+            _ => return None,
+        };
+        let rounding = match nearest {
+            Nearest::HalfEven => Rounding::RndConv,
+            Nearest::HalfUp => Rounding::RndInf,
+            Nearest::HalfDown => Rounding::RndZero,
+            Nearest::Floor => Rounding::Trn,
+            Nearest::Down => Rounding::TrnZero,
+            Nearest::Ceil | Nearest::Up => return None,
+        };
+        let format = Format { signed, ..Format::signed(bits, bits as i32 + exponent) };
+        Some(format.with(rounding, overflow))
+    }
 
     /// The smallest format that holds every element, with the modes of the first.
     pub fn union(&self) -> Format {

@@ -25,6 +25,9 @@ const MOST_BITS: u32 = 16;
 /// Bits of a constant that sums should have.
 const SHORT: u32 = 16;
 
+/// What a chain does to one element.
+type OfElement<'a> = Box<dyn Fn(f64) -> f64 + 'a>;
+
 /// A chain of elementwise layers, the last of which leaves few values.
 #[derive(Clone, Debug)]
 pub struct Stairs {
@@ -54,8 +57,10 @@ impl Stairs {
     /// Whether a stage multiplies by constants that belong to the weights in front: what frameworks
     /// multiply first is then rounded in sums of theirs.
     pub fn has_weights(&self) -> bool {
-        let is_weight =
-            |it: &Layer| matches!(it, Layer::BatchNorm(it) if it.quantized && is_long(&it.scale));
+        let is_weight = |it: &Layer| match it {
+            Layer::BatchNorm(it) => (it.quantized || it.kind == "ApplyAlpha") && is_long(&it.scale),
+            _ => false,
+        };
         self.stages.iter().any(is_weight)
     }
 
@@ -70,6 +75,14 @@ impl Stairs {
         let stages: Vec<_> =
             self.stages.iter().map(|it| stage(it, shape, element, rounded)).collect();
         move |x| stages.iter().fold(rounded(x), |x, stage| rounded(stage(x)))
+    }
+
+    /// The functions of all elements, until they repeat.
+    fn functions(&self, shape: &[usize], single: bool) -> Vec<OfElement<'_>> {
+        let elements: usize = shape.iter().product();
+        let period = self.period(elements, shape.last().copied().unwrap_or(1)).min(elements);
+        let boxed = |at| Box::new(self.function(shape, at, single)) as OfElement<'_>;
+        (0..period).map(boxed).collect()
     }
 
     /// Whether an operand's values, whole numbers of its unit, are computed on in single precision.
@@ -120,6 +133,10 @@ fn grid(layer: &Layer) -> Option<Format> {
         Layer::FakeQuant(it) => match it.law {
             Law::Codes { low, high } if low.is_finite() && high.is_finite() => {
                 Format::holding(low as i128, high as i128, 0)
+            }
+            Law::Whole { low, high, .. } => {
+                let zero = it.zero.first().copied().unwrap_or(0.0);
+                Format::holding((low - zero) as i128, (high - zero) as i128, 0)
             }
             _ => return None,
         },
@@ -185,9 +202,9 @@ impl LayerSpec for Stairs {
     }
     fn eval(&self, inputs: &[&Tensor]) -> Tensor {
         let shape = inputs[0].shape();
-        let single = !self.has_weights();
-        let values = inputs[0].iter().enumerate();
-        let values = values.map(|(at, x)| self.function(shape, at, single)(*x)).collect();
+        let functions = self.functions(shape, !self.has_weights());
+        let values = inputs[0].iter().zip(functions.iter().cycle());
+        let values = values.map(|(x, f)| f(*x)).collect();
         Tensor::from_shape_vec(shape, values).expect("as many elements")
     }
     fn weights(&self) -> Vec<(Role, &Tensor)> {
@@ -217,12 +234,12 @@ impl Hardware for Stairs {
     fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
         let input = &cx.inputs[0];
         let single = self.is_single(input.spans, input.format.frac());
-        let span = |(at, span): (usize, &Span)| {
-            let f = self.function(&input.shape.0, at, single);
+        let functions = self.functions(&input.shape.0, single);
+        let span = |(span, f): (&Span, &OfElement<'_>)| {
             let (a, b) = (f(span.lo), f(span.hi));
             Span::new(a.min(b), a.max(b))
         };
-        input.spans.iter().enumerate().map(span).collect()
+        input.spans.iter().zip(functions.iter().cycle()).map(span).collect()
     }
 
     fn is_activation(&self) -> bool {

@@ -67,7 +67,9 @@ fn chain(graph: &Graph, options: &Options, id: NodeId) -> Option<Chain> {
         return None;
     }
     let mut now = Chain { stages: vec![graph.node(id).op.clone()], ..Chain::default() };
-    let mut found = None;
+    // A quantizer to whole numbers has no hardware of its own.
+    let alone = matches!(&now.stages[0], Layer::FakeQuant(_));
+    let mut found = alone.then(|| Chain { stages: now.stages.clone(), ..Chain::default() });
     while let [from] = graph.operands(*now.inside.last().unwrap_or(&id))[..] {
         let private = graph.users(from).len() == 1 && !graph.outputs.contains(&from);
         if !private {

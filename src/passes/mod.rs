@@ -5,13 +5,19 @@
 
 mod cancel_permutes;
 mod clear_dead_lanes;
+mod edit;
 mod fuse_batch_norm;
 mod fuse_stairs;
 mod hide_masked;
 mod index_ports;
+mod lattice;
+mod push_scales;
 mod quantize_ports;
 mod remove_dead;
 mod remove_identity;
+mod sink_permutes;
+mod split_quantizers;
+mod split_weights;
 
 use std::collections::BTreeSet;
 
@@ -42,7 +48,11 @@ pub struct Options {
 /// The pipeline. It is repeated until nothing changes.
 pub const NN: &[&Pass] = &[
     &remove_identity::PASS,
+    &sink_permutes::PASS,
     &cancel_permutes::PASS,
+    &split_quantizers::PASS,
+    &split_weights::PASS,
+    &push_scales::PASS,
     &fuse_batch_norm::PASS,
     &fuse_stairs::PASS,
     &hide_masked::PASS,

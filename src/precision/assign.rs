@@ -35,7 +35,8 @@ struct Unbounded;
 /// # Errors
 /// Every layer with a type too wide to exist; layers behind it are not judged.
 pub fn assign(graph: &nn::Graph, config: &Config, ranges: Option<&Calibration>) -> Result<Formats> {
-    let mut formats = Formats { layers: vec![None; graph.bound()], compat: config.is_compat() };
+    let (layers, compat) = (vec![None; graph.bound()], config.is_compat());
+    let mut formats = Formats { layers, compat, scaled: Vec::new() };
     let mut problems = Problems::default();
     let quantized = graph.topo().iter().any(|it| graph.node(*it).op.is_quantizer());
     for id in graph.topo() {

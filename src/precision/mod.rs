@@ -218,6 +218,8 @@ pub struct Formats {
     pub layers: Vec<Option<LayerFormats>>,
     /// Whether hls4ml's quirks are reproduced (`Compat: hls4ml`).
     pub compat: bool,
+    /// Layers whose outputs are multiplied by a scale outside of the hardware.
+    pub scaled: Vec<String>,
 }
 
 impl Formats {

@@ -55,7 +55,11 @@ pub fn proof(graph: &nn::Graph, formats: &Formats) -> Option<Proof> {
     let told = |id: &NodeId| format!("{} ({})", name(id), formats.of(*id).format(Role::Result));
     Some(Proof {
         rounded: named(&|id| !exact(id) && graph.operands(*id).iter().all(exact)),
-        long: named(&|id| exact(id) && is_long(graph, formats, *id)),
+        long: named(&|id| {
+            // A framework multiplies by the scale first and rounds what it sums.
+            let scaled = formats.scaled.contains(&name(id));
+            exact(id) && (scaled || is_long(graph, formats, *id))
+        }),
         single: named(&|id| exact(id) && is_single(graph, formats, *id)),
         ports: order.iter().filter(|id| is_port(id) && on_own(id) && exact(id)).map(told).collect(),
     })

@@ -221,6 +221,18 @@ fn recurrent_networks() {
     }
 }
 
+/// Quantizers whose scales are no powers of two: integers in hardware, scales outside.
+#[test]
+fn quantizers_of_any_scale() {
+    let Some(_) = tools() else { return };
+    for name in ["b_mlp_qonnx", "b_mlp_qcdq", "b_cnn_qonnx"] {
+        let Some(model) = shared(&format!("samples/{name}.onnx")) else { return };
+        let golden = model.with_file_name(format!("{}.npz", &name[..5]));
+        let project = Project::build(&model, &[]);
+        project.check(&["--samples", "50", "--input", text(&golden)]);
+    }
+}
+
 /// Sums of three terms and work in DSP blocks, as devices of two makers have them.
 #[test]
 fn ternary_adders_and_dsp_blocks() {

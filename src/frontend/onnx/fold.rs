@@ -168,12 +168,16 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// Tells products of which all constants lie on such a grid.
+    /// Tells products of which the weights lie on such a grid.
     fn mark_grid(&self, node: &mut Node) {
-        let constants = node.inputs.iter().flatten().filter(|it| self.constant(it).is_some());
-        let constants: Vec<_> = constants.collect();
-        let on_grid = !constants.is_empty() && constants.iter().all(|it| self.grids.contains(*it));
-        if matches!(&*node.op, "Gemm" | "MatMul") && on_grid {
+        let weights = match &*node.op {
+            "Gemm" | "Conv" | "qonnx.custom_op.channels_last::Conv" => 1..2,
+            "MatMul" => 0..2,
+            _ => return,
+        };
+        let inputs = node.inputs.get(weights).into_iter().flatten().flatten();
+        let constants: Vec<_> = inputs.filter(|it| self.constant(it).is_some()).collect();
+        if !constants.is_empty() && constants.iter().all(|it| self.grids.contains(*it)) {
             node.attrs.values.insert("quantized".to_owned(), Attr::Int(1));
         }
     }

@@ -18,8 +18,8 @@
 //! * `Constant`, `Shape`, `Size` and, on constants, `Identity`, `Gather`, `Unsqueeze`, `Squeeze`,
 //!   `Concat`, `Reshape`, `Flatten`, `Cast`, `Slice`, `Transpose`, `Expand`, `ConstantOfShape`,
 //!   `Where` and arithmetic have become [`RawModel::constants`], rounded to their element type.
-//!   Quantizers of weights are folded, too; a `Gemm` or `MatMul` of which all constants come from
-//!   quantizers has the attribute `quantized` = 1. `Identity`, `Dropout` and `Cast` of activations
+//!   Quantizers of weights are folded, too; a `Gemm`, `MatMul` or `Conv` whose weights come from a
+//!   quantizer has the attribute `quantized` = 1. `Identity`, `Dropout` and `Cast` of activations
 //!   stay nodes.
 //! * Where the batch is not the first axis (between the transpositions around an LSTM), tensors are
 //!   handed on with the batch first, and axes are renumbered; `layout` of recurrent operators is 1.

@@ -2,7 +2,6 @@
 //! arithmetic elsewhere.
 
 use super::per_sample;
-use crate::fixed::{Format, Overflow, Rounding};
 use crate::layers::fake_quant::{FakeQuant, Law, Nearest, Said};
 use crate::layers::{
     BatchNorm, BinaryTanh, Import, Imported, LayerError, Operand, Quantizer, Spelling,
@@ -43,41 +42,15 @@ fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     })
 }
 
-/// The exponent of a power of two.
-fn exponent(scale: f64) -> Option<i32> {
-    let exponent = scale.log2().round();
-    (exponent.abs() < 40.0 && exponent.exp2() == scale).then_some(exponent as i32)
-}
-
-/// The format of codes from `low` to `high` with a step of `2^exponent`.
-fn format(low: f64, high: f64, exponent: i32, rounding: Rounding) -> Option<Format> {
-    let signed = low < 0.0;
-    let bits = (high + 1.0).log2() as u32 + u32::from(signed);
-    if bits == 0 || bits > 48 || (high + 1.0).log2().fract() != 0.0 {
-        return None;
-    }
-    let full = if signed { -high - 1.0 } else { 0.0 };
-    let overflow = match low {
-        _ if low == full => Overflow::Sat,
-        _ if low == -high && bits > 1 => Overflow::SatSym,
-        _ => return None,
-    };
-    let int_bits = bits as i32 + exponent;
-    let format =
-        if signed { Format::signed(bits, int_bits) } else { Format::unsigned(bits, int_bits) };
-    Some(format.with(rounding, overflow))
-}
-
 /// What can be built as it is.
 fn exact(layer: &FakeQuant, shape: &[usize]) -> Option<Imported> {
     if layer.zero.iter().any(|it| *it != 0.0) {
         return None;
     }
-    let exponents = layer.scale.mapv(exponent);
-    let exponents = exponents.broadcast(shape)?;
-    let quantizer = |low: f64, high: f64, rounding: Rounding, codes: bool| {
-        let lane = |it: &Option<i32>| format(low, high, if codes { 0 } else { (*it)? }, rounding);
-        let lanes: Option<Vec<_>> = exponents.iter().map(|it| lane(it).map(Some)).collect();
+    let scales = layer.scale.broadcast(shape)?;
+    let quantizer = |low: f64, high: f64, nearest: Nearest| {
+        let lane = |it: &f64| Quantizer::format((low, high), *it, nearest);
+        let lanes: Option<Vec<_>> = scales.iter().map(|it| lane(it).map(Some)).collect();
         Some(Quantizer { lanes: lanes? })
     };
     let scaled = |factor: f64| {
@@ -87,39 +60,16 @@ fn exact(layer: &FakeQuant, shape: &[usize]) -> Option<Imported> {
     let whole = layer.scale.first().copied().filter(|it| layer.scale.iter().all(|b| b == it));
     match layer.law {
         Law::Integer { low, high, nearest } => {
-            Some(Imported::unary(quantizer(low, high, rounding(nearest)?, false)?))
-        }
-        Law::Codes { low, high } => {
-            exponent(whole?)?;
-            let mut made = Imported::default();
-            let codes = made.add("scaled", scaled(1.0 / whole?), &[Operand::Input(0)]);
-            let layer = quantizer(low, high, Rounding::RndConv, true)?;
-            let output = made.add("", layer, &[codes]);
-            Some(made.with_outputs([output]))
-        }
-        Law::Values => {
-            exponent(whole?)?;
-            Some(Imported::unary(scaled(whole?)))
+            Some(Imported::unary(quantizer(low, high, nearest)?))
         }
         Law::Bipolar => {
-            exponent(whole?)?;
+            Quantizer::exponent(whole?)?;
             let mut made = Imported::default();
             let sign = made.add("sign", BinaryTanh, &[Operand::Input(0)]);
             let output = made.add("", scaled(whole?), &[sign]);
             Some(made.with_outputs([output]))
         }
-        Law::Truncate { .. } => None,
+        // Halves of quantizers look for each other first: passes make exact layers of them.
+        Law::Codes { .. } | Law::Values | Law::Truncate { .. } | Law::Whole { .. } => None,
     }
-}
-
-/// The rounding of a cast that rounds likewise.
-fn rounding(nearest: Nearest) -> Option<Rounding> {
-    Some(match nearest {
-        Nearest::HalfEven => Rounding::RndConv,
-        Nearest::HalfUp => Rounding::RndInf,
-        Nearest::HalfDown => Rounding::RndZero,
-        Nearest::Floor => Rounding::Trn,
-        Nearest::Down => Rounding::TrnZero,
-        Nearest::Ceil | Nearest::Up => return None,
-    })
 }
