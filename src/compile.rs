@@ -183,6 +183,10 @@ fn output_scales(
     let scale = |id: &NodeId| {
         let node = graph.node(*id);
         let Layer::BatchNorm(norm) = &node.op else { return None };
+        // A normalization is the model's own layer, and stays one.
+        if norm.kind != "ApplyAlpha" || norm.quantized {
+            return None;
+        }
         let operand = graph.operands(*id)[0];
         let given = config.precision(&node.name, node.op.spec().kind(), Role::Result);
         let given = given.is_some_and(|it| it.level != Level::Model);

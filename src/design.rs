@@ -85,6 +85,16 @@ pub struct OutputScale {
     pub bias: Vec<f64>,
 }
 
+impl std::fmt::Display for OutputScale {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.scale[..], self.bias.iter().all(|it| *it == 0.0)) {
+            ([scale], true) => write!(f, "to be multiplied by {scale}"),
+            (_, true) => f.write_str("to be multiplied by the scales in design.json"),
+            _ => f.write_str("to be multiplied by the scales in design.json, offsets added"),
+        }
+    }
+}
+
 impl OutputScale {
     /// The value of an element.
     fn value(&self, element: usize, x: f64) -> f64 {

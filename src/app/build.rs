@@ -62,6 +62,12 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     if let Some(proof) = &proof {
         text.push_str(&format!("  {proof}\n"));
     }
+    let design = &compiled.design;
+    for ((name, _), scale) in design.outputs().iter().zip(&design.scales) {
+        if let Some(scale) = scale {
+            text.push_str(&format!("  output {name} carries whole numbers of its unit, {scale}\n"));
+        }
+    }
     let json = json!({
         "project": dir.display().to_string(),
         "rtl": manifest.rtl,
