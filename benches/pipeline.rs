@@ -24,6 +24,8 @@ fn datapath(operations: usize) -> Datapath {
     let byte = Interval::new(-128, 127);
     let mut pool: Vec<ValueId> =
         (0..width as u32).map(|it| datapath.push(Op::Input(0, it), byte)).collect();
+    let slots = vec![(8, true); pool.len()];
+    datapath.inputs.push(Port { name: "x".to_owned(), elements: pool.clone(), slots });
     for _ in 0..LAYERS {
         let mut all = pool.clone();
         for _ in 0..DEPTH {

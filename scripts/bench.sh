@@ -29,7 +29,8 @@ for bench in ${BENCH:-cmvm models fmax calibrate datapath tables_logic import fu
   case $bench in
     cmvm)
       python "$shared/bench/cmvm.py" --nn2rtl "$nn2rtl" --json "$out/cmvm.json" ${BENCH_ARGS:-} &&
-        python benches/tables.py cmvm "$out/cmvm.json" > "$out/cmvm.md"
+        python benches/tables.py cmvm "$out/cmvm.json" > "$out/cmvm.md" &&
+        python benches/cmvm_warm.py --nn2rtl "$nn2rtl" --cmvm "$shared/bench/cmvm.py" >> "$out/cmvm.md"
       ;;
     models | fmax)
       python "benches/$bench.py" --nn2rtl "$nn2rtl" --qor "$shared/bench/qor.py" \

@@ -289,4 +289,7 @@ pub struct Cmvm {
     /// How long to search.
     #[arg(long, value_enum, value_name = "LEVEL", default_value = "normal")]
     pub effort: Effort,
+    /// Solve it so often and report the shortest time; the first time, a process has to load itself.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: u32,
 }

@@ -180,22 +180,28 @@ fn output_scales(
     config: &Config,
 ) -> Vec<Option<OutputScale>> {
     let outputs = graph.outputs.clone();
-    let scale = |id: &NodeId| {
-        let node = graph.node(*id);
-        let Layer::BatchNorm(norm) = &node.op else { return None };
+    let affine = |id: NodeId| {
+        let node = graph.node(id);
         // A normalization is the model's own layer, and stays one.
-        if norm.kind != "ApplyAlpha" || norm.quantized {
-            return None;
-        }
-        let operand = graph.operands(*id)[0];
+        let Layer::BatchNorm(norm) = &node.op else { return None };
         let given = config.precision(&node.name, node.op.spec().kind(), Role::Result);
         let given = given.is_some_and(|it| it.level != Level::Model);
+        let is_lost = !formats.of(id).exact && !given && !config.is_compat();
+        (norm.kind == "ApplyAlpha" && !norm.quantized && is_lost).then_some(norm)
+    };
+    let scale = |id: &NodeId| {
         // A layer in between would see the values.
-        let alone = graph.users(*id).is_empty() && !graph.inputs.contains(&operand);
-        let is_lost = !formats.of(*id).exact && formats.of(operand).exact;
-        let list = |it: &Tensor| it.iter().copied().collect();
-        let scale = OutputScale { scale: list(&norm.scale), bias: list(&norm.bias) };
-        (is_lost && alone && !given && !config.is_compat()).then_some((operand, scale))
+        if !graph.users(*id).is_empty() {
+            return None;
+        }
+        let mut scale = OutputScale::from(affine(*id)?);
+        let mut operand = graph.operands(*id)[0];
+        while let Some(norm) = affine(operand).filter(|_| graph.users(operand).len() == 1) {
+            scale = scale.behind(&norm.into());
+            operand = graph.operands(operand)[0];
+        }
+        let is_port = graph.inputs.contains(&operand);
+        (formats.of(operand).exact && !is_port).then_some((operand, scale))
     };
     let found: Vec<_> = outputs.iter().map(scale).collect();
     for (output, found) in graph.outputs.iter_mut().zip(&found) {

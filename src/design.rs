@@ -12,9 +12,11 @@ use crate::data::Samples;
 use crate::error::Result;
 use crate::fixed;
 use crate::graph::NodeId;
+use crate::layers::BatchNorm;
 use crate::project;
 use crate::rtl::cmvm::Effort;
 use crate::rtl::dsp::DspPlan;
+use crate::source::Tensor;
 
 /// File name in a project.
 pub const FILE: &str = "design.json";
@@ -95,7 +97,23 @@ impl std::fmt::Display for OutputScale {
     }
 }
 
+impl From<&BatchNorm> for OutputScale {
+    fn from(norm: &BatchNorm) -> OutputScale {
+        let list = |it: &Tensor| it.iter().copied().collect();
+        OutputScale { scale: list(&norm.scale), bias: list(&norm.bias) }
+    }
+}
+
 impl OutputScale {
+    /// Both in one: this is applied to what `first` gives.
+    pub fn behind(&self, first: &OutputScale) -> OutputScale {
+        let count = self.scale.len().max(first.scale.len());
+        let own = |all: &[f64], at: usize| all[at % all.len()];
+        let scale = |at| own(&self.scale, at) * own(&first.scale, at);
+        let bias = |at| own(&self.scale, at) * own(&first.bias, at) + own(&self.bias, at);
+        OutputScale { scale: (0..count).map(scale).collect(), bias: (0..count).map(bias).collect() }
+    }
+
     /// The value of an element.
     fn value(&self, element: usize, x: f64) -> f64 {
         let own = |all: &[f64]| all[element % all.len()];

@@ -9,7 +9,7 @@ use crate::cli::Cmvm;
 use crate::data;
 use crate::error::{Located, Origin, Result};
 use crate::precision::{Precision, parse_precision};
-use crate::rtl::cmvm::{Add, Output, Problem, Source, solve};
+use crate::rtl::cmvm::{Add, AdderGraph, Output, Problem, Source, solve};
 use crate::rtl::datapath::{Interval, MAX_BITS};
 
 /// Why a matrix cannot be solved.
@@ -72,9 +72,12 @@ pub(super) fn run(args: &Cmvm) -> Result<Outcome> {
     if bits > MAX_BITS {
         return Err(MatrixError::Wide { bits }).locate(&at);
     }
-    let start = Instant::now();
-    let graph = solve(&problem);
-    let seconds = start.elapsed().as_secs_f64();
+    let (mut graph, mut seconds) = (AdderGraph::default(), f64::INFINITY);
+    for _ in 0..args.repeat {
+        let start = Instant::now();
+        graph = solve(&problem);
+        seconds = seconds.min(start.elapsed().as_secs_f64());
+    }
     let op = |it: &Add| {
         json!([it.a, it.shift_a, u8::from(it.negate_a), it.b, it.shift_b, u8::from(it.negate_b)])
     };

@@ -47,6 +47,10 @@ pub struct DelayModel {
     /// further apart and share wires, and the worst of more paths is worse. 0 where nobody measured.
     #[serde(default)]
     pub net_growth_ns: f64,
+    /// What every such doubling adds to `register_ns`: the nets from registers are those that cross the
+    /// design, and what follows in a stage is placed near by. 0 where nobody measured.
+    #[serde(default)]
+    pub register_growth_ns: f64,
     /// Into a carry chain (first lookup table included) and out of it again.
     pub carry_ns: f64,
     /// Along the carry chain, a bit.
@@ -75,7 +79,11 @@ impl DelayModel {
     pub fn at_size(&self, luts: u64) -> DelayModel {
         // Far below 2^52, where the conversion would round.
         let doublings = (luts as f64 / NET_LUTS).log2().max(0.0);
-        DelayModel { net_ns: self.net_ns + doublings * self.net_growth_ns, ..self.clone() }
+        DelayModel {
+            net_ns: self.net_ns + doublings * self.net_growth_ns,
+            register_ns: self.register_ns + doublings * self.register_growth_ns,
+            ..self.clone()
+        }
     }
 
     /// Addition or subtraction of `bits` bits.

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn codes_are_found_again() {
-        let scales = [0.012585338f32, 1.0 / 3.0, 7.5442172e-6, 0.25];
+        let scales = [0.012585338f32, 1.0 / 3.0, 7.544_217e-6, 0.25];
         let code = |(i, j): (usize, usize)| ((i * 89 + j * 31) % 255) as f32 - 127.0;
         let weights =
             Array2::from_shape_fn((40, 4), |at| f64::from(code(at) * scales[at.1])).into_dyn();

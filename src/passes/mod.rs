@@ -45,8 +45,10 @@ pub struct Options {
     pub compat: bool,
 }
 
-/// The pipeline. It is repeated until nothing changes.
+/// The pipeline. It is begun again whenever something has changed, until nothing does; what nobody
+/// reads any more goes first, as passes ask who reads a layer.
 pub const NN: &[&Pass] = &[
+    &remove_dead::PASS,
     &remove_identity::PASS,
     &sink_permutes::PASS,
     &cancel_permutes::PASS,
@@ -59,7 +61,6 @@ pub const NN: &[&Pass] = &[
     &quantize_ports::PASS,
     &index_ports::PASS,
     &clear_dead_lanes::PASS,
-    &remove_dead::PASS,
 ];
 
 /// Runs the pipeline; returns the names of layers that are gone, in order of their going.

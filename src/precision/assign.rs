@@ -170,8 +170,8 @@ impl Chooser<'_> {
         let found = self.config.precision(self.name, kind, role);
         match found.map(|it| (it.precision, it)) {
             Some((Precision::Fixed(format), found)) => Typed::new(format, found.to_string()),
-            // hls4ml infers only what the configuration calls auto.
-            None if cx.compat && !cx.exact && !attribute_only(role) => {
+            // hls4ml infers only what the configuration calls auto, and not all of that.
+            found if cx.compat && !cx.exact && !attribute_only(role) && self.is_default(found) => {
                 Typed::new(cx.default, "hls4ml: model default")
             }
             _ => self.infer(role, cx),
@@ -212,6 +212,12 @@ impl Chooser<'_> {
         }
         let reason = format!("{reason}; limited by maximum {maximum}");
         Typed { format: Format { width, int_bits, ..format }, reason }
+    }
+
+    /// Whether hls4ml takes the default for what is not said, or for what is called auto.
+    fn is_default<T>(&self, found: Option<T>) -> bool {
+        let kind = self.spec.kind();
+        found.is_none() || kind.starts_with("GlobalPooling")
     }
 
     fn lacks(&self, bias: Role) -> bool {

@@ -225,7 +225,10 @@ fn recurrent_networks() {
 #[test]
 fn quantizers_of_any_scale() {
     let Some(_) = tools() else { return };
-    for name in ["b_mlp_qonnx", "b_mlp_qcdq", "b_cnn_qonnx"] {
+    let samples = own("tests/models/b_mlp.npz");
+    let project = Project::build(&own("tests/models/b_mlp_qonnx.onnx"), &[]);
+    project.check(&["--samples", "50", "--input", text(&samples)]);
+    for name in ["b_mlp_qcdq", "b_cnn_qonnx"] {
         let Some(model) = shared(&format!("samples/{name}.onnx")) else { return };
         let golden = model.with_file_name(format!("{}.npz", &name[..5]));
         let project = Project::build(&model, &[]);

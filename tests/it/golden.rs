@@ -17,7 +17,7 @@ const P02: &str = "models/p02_jsc_mlp_keras2";
 
 /// A model file, and the weights beside a JSON model.
 pub(crate) struct Model {
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     weights: Option<PathBuf>,
 }
 
@@ -71,8 +71,10 @@ pub(crate) fn check_hls4ml(model: &Model, golden: &Path, without: &[&str]) {
     let mut config = meta["config"].clone();
     config["Compat"] = "hls4ml".into();
     let scratch = tempfile::tempdir().unwrap();
+    // Files without outputs have traces of all layers.
+    let output = if npz.has("hls0") { "y.npy" } else { "y.npz" };
     let (config_file, output, trace) =
-        (scratch.path().join("config.yml"), scratch.path().join("y.npy"), scratch.path().join("t"));
+        (scratch.path().join("config.yml"), scratch.path().join(output), scratch.path().join("t"));
     std::fs::write(&config_file, config.to_string()).unwrap();
     let mut arguments = vec!["predict"];
     arguments.extend(model.arguments());
@@ -82,9 +84,11 @@ pub(crate) fn check_hls4ml(model: &Model, golden: &Path, without: &[&str]) {
     arguments.extend(["--output", text(&output), "--trace", text(&trace)]);
     run(0, &arguments);
     let mut wrong = Vec::new();
-    // hls4ml gives some outputs flat.
-    let (ours, theirs) = (read_npy(&output).1, npz.floats("hls0").1);
-    wrong.extend(difference(&ours, &theirs).map(|it| format!("output: {it}")));
+    if npz.has("hls0") {
+        // hls4ml gives some outputs flat.
+        let (ours, theirs) = (read_npy(&output).1, npz.floats("hls0").1);
+        wrong.extend(difference(&ours, &theirs).map(|it| format!("output: {it}")));
+    }
     let mut missing = Vec::new();
     for layer in npz.names().filter_map(|it| it.strip_prefix("trace/")) {
         let file = trace.join(format!("{layer}.npy"));
@@ -239,7 +243,7 @@ fn models(folder: &Path) -> Vec<Model> {
 /// A model with layers that have no hardware can be looked at and run in floats, but not built.
 #[test]
 fn layers_without_hardware_are_told_and_not_built() {
-    let (model, scratch) = (own("tests/models/b_mlp_qonnx.onnx"), tempfile::tempdir().unwrap());
+    let (model, scratch) = (own("tests/models/trunc_qonnx.onnx"), tempfile::tempdir().unwrap());
     let inspected = json(0, &["inspect", text(&model)]);
     assert_eq!(inspected["supported"], false);
     let layers = inspected["layers"].as_array().unwrap();
@@ -252,7 +256,7 @@ fn layers_without_hardware_are_told_and_not_built() {
     let said = stderr(&run(2, &["build", text(&model), "-o", text(&project)]));
     let errors = said.lines().filter(|it| it.starts_with("error: ")).count();
     assert_eq!(errors, count, "{said}");
-    assert!(said.contains("Quant cannot be built"), "{said}");
+    assert!(said.contains("Quant cut cannot be built"), "{said}");
     assert!(!project.exists());
 }
 

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use crate::cosim::{Project, tools};
 use crate::golden::{Model, check_hls4ml, inputs};
-use crate::support::{Npz, own, read_npy, run, shared, text};
+use serde_json::Value;
+
+use crate::support::{Npz, json, own, read_npy, run, shared, text};
 
 /// The largest error of each output of a model, of the emulator without any configuration.
 fn errors(model: &Path, samples: &Path) -> Vec<f64> {
@@ -84,4 +86,60 @@ fn single_layers_equal_hls4ml() {
         let model = Model::new(own(&format!("tests/models/hls4ml_{model}.keras")));
         check_hls4ml(&model, &own(&format!("tests/golden/{golden}.npz")), &[]);
     }
+}
+
+/// A type in one spelling: signedness, bits, integer bits, rounding, overflow.
+fn spelled(precision: &str) -> Vec<String> {
+    let (name, arguments) = precision.trim_end_matches('>').split_once('<').unwrap();
+    let mut parts: Vec<String> = arguments.split(',').map(str::to_owned).collect();
+    if name.ends_with("int") {
+        parts.insert(1, parts[0].clone());
+    }
+    parts.truncate(4);
+    let modes = ["TRN", "WRAP"].map(str::to_owned);
+    parts.extend(modes.into_iter().skip(parts.len() - 2));
+    parts.push(name.starts_with('u').to_string());
+    parts
+}
+
+/// The types that are inferred under the configuration of a golden file are those of hls4ml.
+fn check_types(model: &Model, golden: &Path) {
+    let meta: Value = serde_json::from_str(&Npz::open(golden).text("meta")).unwrap();
+    let mut config = meta["config"].clone();
+    config["Compat"] = "hls4ml".into();
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("config.yml");
+    std::fs::write(&file, config.to_string()).unwrap();
+    let found = json(0, &["config", text(&model.file), "--config", text(&file)]);
+    let mut wrong = Vec::new();
+    for layer in meta["layers"].as_array().unwrap() {
+        let name = layer["name"].as_str().unwrap();
+        let Some(ours) = found["config"]["LayerName"][name]["Precision"].as_object() else {
+            continue;
+        };
+        for (role, ours) in ours {
+            let Some(theirs) = layer["types"][format!("{role}_t")].as_str() else { continue };
+            if spelled(ours.as_str().unwrap()) != spelled(theirs) {
+                wrong.push(format!("{name}.{role}: {ours}, hls4ml {theirs}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", golden.display(), wrong.join("\n"));
+}
+
+/// Every layer of four models in four configurations, what is inferred and what is given: all values of
+/// all layers. `scripts/golden_layers.py` makes them.
+#[test]
+fn a_grid_of_layers_equals_hls4ml() {
+    let mut cases = 0;
+    for group in ["conv", "pool", "merge", "wires"] {
+        let model = Model::new(own(&format!("tests/models/hls4ml_{group}.keras")));
+        for config in ["auto", "narrow", "odd", "resource"] {
+            let golden = own(&format!("tests/golden/layers/{group}_{config}.npz"));
+            check_hls4ml(&model, &golden, &[]);
+            check_types(&model, &golden);
+            cases += Npz::open(&golden).names().filter(|it| it.starts_with("trace/")).count();
+        }
+    }
+    assert!(cases >= 150, "{cases} cases");
 }

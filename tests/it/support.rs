@@ -156,6 +156,11 @@ impl Npz {
         self.0.keys().map(String::as_str)
     }
 
+    /// Whether there is such an array.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// An array of floats.
     pub(crate) fn floats(&self, name: &str) -> Array {
         parse_npy(&self.0[name])

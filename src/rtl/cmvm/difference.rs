@@ -19,6 +19,7 @@ pub(super) struct Reference {
 }
 
 /// What is left of a matrix, by columns, and what every column refers to.
+#[derive(Clone)]
 pub(super) struct Differences {
     pub columns: Vec<Vec<i128>>,
     pub references: Vec<Vec<Reference>>,

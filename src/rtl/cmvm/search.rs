@@ -1,8 +1,10 @@
 //! Several strategies for one problem; the best graph is kept.
 //!
 //! Which strategies are tried depends on the effort and on the size of the problem, never on the
-//! time they take, so a result can be had again. The plain one (no differences, patterns by number of
-//! occurrences) is always among them: no result is worse than that.
+//! time they take, so a result can be had again. The plain one (no differences, patterns by the full
+//! adders that they save) is always among them: no result is worse than that.
+
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -71,6 +73,7 @@ struct Open {
 }
 
 /// The columns of a plan, before anything is shared: the same for all plans with equal references.
+#[derive(Clone)]
 struct Start<W> {
     sharing: Sharing<W>,
     parts: Differences,
@@ -163,14 +166,21 @@ pub(super) fn search_in<W: Whole>(problem: &Problem<'_>, columns: &[Vec<i128>]) 
         true => margins.iter().map(start).collect(),
         false => margins.par_iter().map(start).collect(),
     };
-    let draft = |plan: &Plan| {
+    let starts: Vec<Arc<Start<W>>> = starts.into_iter().map(Arc::new).collect();
+    let with_start = |plan: Plan| {
         let at = margins.binary_search(&plan.margin).unwrap_or(0);
-        let draft = starts[at].draft(plan);
+        (plan, Arc::clone(&starts[at]))
+    };
+    let plans: Vec<(Plan, Arc<Start<W>>)> = plans.into_iter().map(with_start).collect();
+    // The last plan to begin somewhere needs no copy of it.
+    drop(starts);
+    let draft = |(plan, start): (Plan, Arc<Start<W>>)| {
+        let draft = Arc::unwrap_or_clone(start).draft(&plan);
         (draft.price(), draft)
     };
     let drafts: Vec<(u64, Draft<W>)> = match alone {
-        true => plans.iter().map(draft).collect(),
-        false => plans.par_iter().map(draft).collect(),
+        true => plans.into_iter().map(draft).collect(),
+        false => plans.into_par_iter().map(draft).collect(),
     };
     let best = drafts.into_iter().min_by_key(|it| it.0);
     let (_, best) = best.expect("there is always the plain plan");
@@ -192,25 +202,31 @@ fn digit_count(column: &[i128]) -> usize {
 
 /// The plans for a problem in which `work` pairs of digits are looked at.
 fn plans(problem: &Problem<'_>, work: usize) -> Vec<Plan> {
-    let plain = Plan { margin: None, score: Score::Count, seed: 0 };
-    let bits = Plan { score: Score::Bits, ..plain };
-    let mut plans = vec![plain, bits];
+    let bits = Plan { margin: None, score: Score::Bits, seed: 0 };
+    let count = Plan { score: Score::Count, ..bits };
+    let entries = problem.matrix.len();
     let zeros = problem.matrix.iter().filter(|it| **it == 0).count();
     // Comparing all columns is cubic.
     let compared = problem.n_out.saturating_pow(2).saturating_mul(problem.n_in);
     let (margins, seeds): (&[i64], _) = match problem.effort {
-        Effort::Fast => return plans,
+        Effort::Fast => (&[], 0),
+        // Dense and small: counts never win there, and differences, which save 3 %, take as long again.
+        Effort::Normal if problem.n_out <= 8 && compared <= 512 && zeros < entries / 8 => {
+            return vec![bits];
+        }
         // Where no level is to be lost, no output can wait for another, and columns that are mostly
-        // zeros have their digits in different places.
-        Effort::Normal if compared < 100_000 => match problem.limit {
-            Some(0) => (&[], 0),
-            _ if zeros > problem.matrix.len() / 2 => (&[], 0),
-            _ if problem.n_out < 12 => (&[5], 0),
-            _ => (&[8], 0),
-        },
+        // zeros have their digits in different places. In all others counts hardly ever win.
+        Effort::Normal
+            if compared < 100_000 && problem.limit != Some(0) && zeros <= entries / 2 =>
+        {
+            let margin = if problem.n_out < 12 { 5 } else { 8 };
+            return vec![bits, Plan { margin: Some(margin), ..bits }];
+        }
+        Effort::Normal if compared < 100_000 => (&[], 0),
         Effort::Normal => (&[], (20_000_000 / work.max(1)).min(1)),
         Effort::Max => (&[5, 8, 12, 16], (200_000_000 / work.max(1)).min(200)),
     };
+    let mut plans = vec![bits, count];
     plans.extend(margins.iter().map(|it| Plan { margin: Some(*it), ..bits }));
     for seed in 1..=seeds as u64 {
         plans.push(Plan { seed, ..bits });
@@ -256,10 +272,10 @@ impl<W: Whole> Start<W> {
     }
 
     /// Carries out a plan.
-    fn draft(&self, plan: &Plan) -> Draft<W> {
-        let (mut pool, columns) = self.sharing.clone().run(plan.score, plan.seed);
-        let (inputs, given) = (self.inputs.clone(), self.given.clone());
-        let (outputs, open) = tails(&mut pool, columns, &self.parts, &given, self.limited);
+    fn draft(self, plan: &Plan) -> Draft<W> {
+        let Start { sharing, parts, inputs, given, limited } = self;
+        let (mut pool, columns) = sharing.run(plan.score, plan.seed);
+        let (outputs, open) = tails(&mut pool, columns, &parts, &given, limited);
         Draft { pool, inputs, given, outputs, open }
     }
 }
