@@ -39,6 +39,7 @@ pub(in crate::layers) fn import_matmul(cx: &Import<'_>) -> Result<Imported, Laye
                     let output = made.add("", Reshape { shape: Shape(front) }, &[product]);
                     Ok(made.with_outputs([output]))
                 }
+                0 => Err(misfit(cx, "a matrix")),
                 // Axes of 1 in front change nothing where the data has as many.
                 rank if !matrix.is_empty()
                     && rank <= data.0.len() + 1
