@@ -200,9 +200,13 @@ fn layers_without_hardware_are_named_all_at_once() {
 fn a_product_with_a_scalar_is_refused() {
     let (dir, model) = (bench(), own("tests/models/scalar_matmul.onnx"));
     std::fs::copy(model, dir.path().join("s.onnx")).unwrap();
-    check(&dir, "inspect s.onnx", &expect![[r#"
+    check(
+        &dir,
+        "inspect s.onnx",
+        &expect![[r#"
         error: s.onnx:product: input shape [4] does not fit: expected a matrix
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
