@@ -383,7 +383,9 @@ fn recurrent(cx: &mut Translator<'_>, call: &Call, mut bound: Bound) -> Result<(
     for name in ["batch_first", "dropout"] {
         bound.attrs.remove(name);
     }
-    let out = cx.place(call, 0, form.place)?;
+    if cx.place(call, 0, form.place)?.rank() != 3 {
+        return Err(mixes(&bound));
+    }
     // States are [layers and directions, batch, features].
     let state = Form { sizes: vec![1; 3], place: Place::own(1) };
     for output in 1..call.outputs.len() {
@@ -400,7 +402,6 @@ fn recurrent(cx: &mut Translator<'_>, call: &Call, mut bound: Bound) -> Result<(
             });
         }
     }
-    debug_assert_eq!(out.rank(), 3);
     cx.emit(call, &bound.op, operands, bound.attrs);
     Ok(())
 }
