@@ -7,9 +7,7 @@
 use std::path::Path;
 
 use crate::cosim::{Project, tools};
-use crate::golden::{Model, check_hls4ml, inputs};
-use serde_json::Value;
-
+use crate::golden::{Model, check_hls4ml, configuration, inputs, meta};
 use crate::support::{Npz, json, own, read_npy, run, shared, text};
 
 /// The largest error of each output of a model, of the emulator without any configuration.
@@ -102,16 +100,14 @@ fn spelled(precision: &str) -> Vec<String> {
     parts
 }
 
-/// The types that are inferred under the configuration of a golden file are those of hls4ml.
-fn check_types(model: &Model, golden: &Path) {
-    let meta: Value = serde_json::from_str(&Npz::open(golden).text("meta")).unwrap();
-    let mut config = meta["config"].clone();
-    config["Compat"] = "hls4ml".into();
+/// The types that are inferred under the configuration of a golden file are those of hls4ml; how many
+/// were compared.
+fn check_types(model: &Model, golden: &Path) -> usize {
+    let meta = meta(&Npz::open(golden));
     let scratch = tempfile::tempdir().unwrap();
-    let file = scratch.path().join("config.yml");
-    std::fs::write(&file, config.to_string()).unwrap();
+    let file = configuration(&meta, scratch.path());
     let found = json(0, &["config", text(&model.file), "--config", text(&file)]);
-    let mut wrong = Vec::new();
+    let (mut compared, mut wrong) = (0, Vec::new());
     for layer in meta["layers"].as_array().unwrap() {
         let name = layer["name"].as_str().unwrap();
         let Some(ours) = found["config"]["LayerName"][name]["Precision"].as_object() else {
@@ -119,27 +115,29 @@ fn check_types(model: &Model, golden: &Path) {
         };
         for (role, ours) in ours {
             let Some(theirs) = layer["types"][format!("{role}_t")].as_str() else { continue };
+            compared += 1;
             if spelled(ours.as_str().unwrap()) != spelled(theirs) {
                 wrong.push(format!("{name}.{role}: {ours}, hls4ml {theirs}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{}:\n{}", golden.display(), wrong.join("\n"));
+    compared
 }
 
 /// Every layer of four models in four configurations, what is inferred and what is given: all values of
 /// all layers. `scripts/golden_layers.py` makes them.
 #[test]
 fn a_grid_of_layers_equals_hls4ml() {
-    let mut cases = 0;
+    let (mut cases, mut types) = (0, 0);
     for group in ["conv", "pool", "merge", "wires"] {
         let model = Model::new(own(&format!("tests/models/hls4ml_{group}.keras")));
         for config in ["auto", "narrow", "odd", "resource"] {
             let golden = own(&format!("tests/golden/layers/{group}_{config}.npz"));
             check_hls4ml(&model, &golden, &[]);
-            check_types(&model, &golden);
+            types += check_types(&model, &golden);
             cases += Npz::open(&golden).names().filter(|it| it.starts_with("trace/")).count();
         }
     }
-    assert!(cases >= 150, "{cases} cases");
+    assert_eq!((cases, types), (200, 468), "layers and types");
 }
