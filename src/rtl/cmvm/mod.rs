@@ -48,7 +48,7 @@ use span::Span;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Effort {
-    /// One attempt by each of two rules.
+    /// One attempt, which all others contain.
     Fast,
     /// A few attempts; seconds for the largest layers.
     #[default]
