@@ -25,6 +25,14 @@ impl Datapath {
         self.push(Op::Const(value), Interval::new(value, value))
     }
 
+    /// A value, or the constant that it turned out to be.
+    pub fn folded(&mut self, value: ValueId) -> ValueId {
+        match self.interval(value).constant() {
+            Some(constant) => self.constant(constant),
+            None => value,
+        }
+    }
+
     /// What a term can be.
     pub fn term_interval(&self, term: Term) -> Interval {
         let Interval { lo, hi } = self.interval(term.value);
@@ -88,8 +96,8 @@ impl Datapath {
 
     /// The same term with what is only wiring or sign in its value as its own shift and sign.
     pub fn flat(&self, mut term: Term) -> Term {
-        while let Op::Add(zero, inner) = self.op(term.value)
-            && self.op(zero.value) == Op::Const(0)
+        while let Some((zero, inner)) = self.sum_of(term.value)
+            && self.is_zero(zero.value)
         {
             let (shift, negate) = (term.shift + inner.shift, term.negate != inner.negate);
             term = Term { value: inner.value, shift, negate };
@@ -197,7 +205,7 @@ impl Datapath {
             }
             // Zeros that a shift has put below need not be cut off.
             Op::Add(zero, inner)
-                if self.op(zero.value) == Op::Const(0) && !inner.negate && inner.shift <= low =>
+                if self.is_zero(zero.value) && !inner.negate && inner.shift <= low =>
             {
                 return self.slice(inner.value, low - inner.shift, width, signed);
             }

@@ -5,32 +5,41 @@
 //! truncation, and the half unit of a rounding also through a rectifier: what it lifts above zero is
 //! cut off again. Where there is nothing to join, it stays where it was.
 
+use super::ranges::Forms;
 use super::rewrite::{Rewrite, readers};
 use crate::rtl::datapath::{Datapath, Interval, Op, Term, ValueId};
 
 /// Sums looked at in search of another constant.
 const MOST_STEPS: usize = 16;
 
-/// Joins the constants of a program.
+/// Joins the constants of a program and cuts the ranges of its sums.
 pub(super) fn run(old: &Datapath) -> Datapath {
-    let uses = Uses { readers: readers(old), lowest: lowest_read(old) };
+    let readers = readers(old);
+    let uses = Uses { read: reads(old, &readers), readers };
     let mut single = Single::default();
-    Rewrite::run(old, |rewrite, id| {
+    let mut forms = Forms::default();
+    Rewrite::run(old, &uses.readers, |rewrite, id| {
         let made = match old.op(id) {
             Op::Add(a, b) => match half_of_rectified(rewrite, &mut single, &uses, (id, a, b)) {
                 Some(made) => {
                     rewrite.differs(id);
                     made
                 }
-                None => {
-                    let made = join(rewrite, &mut single, a, b);
-                    rewrite.new.tighten(made, old.interval(id));
-                    made
-                }
+                None => forms.again(
+                    rewrite,
+                    id,
+                    (a, b, uses.read[id.index()].summed),
+                    |rewrite, a, b| {
+                        let (a, b) = (rewrite.new.flat(a), rewrite.new.flat(b));
+                        join(rewrite, &mut single, a, b)
+                    },
+                ),
             },
             _ => rewrite.again(id),
         };
         single.set(made, uses.readers[id.index()] == 1);
+        forms.expect(made, uses.readers[id.index()]);
+        forms.release(rewrite, id);
         made
     })
 }
@@ -38,7 +47,16 @@ pub(super) fn run(old: &Datapath) -> Datapath {
 /// How the old values are read.
 struct Uses {
     readers: Vec<u32>,
-    lowest: Vec<u32>,
+    read: Vec<Read>,
+}
+
+/// What is read of a value.
+#[derive(Clone, Copy)]
+struct Read {
+    /// The lowest bit; 0 if not only slices read it.
+    lowest: u32,
+    /// A sum reads it.
+    summed: bool,
 }
 
 /// New values that only one value reads.
@@ -66,7 +84,6 @@ impl Single {
 
 /// A sum whose constants have met.
 fn join(rewrite: &mut Rewrite<'_>, single: &mut Single, a: Term, b: Term) -> ValueId {
-    let (a, b) = (rewrite.term(a), rewrite.term(b));
     for (term, other) in [(a, b), (b, a)] {
         if let Some(constant) = constant_of(&rewrite.new, other) {
             return absorb(rewrite, single, term, constant)
@@ -85,12 +102,12 @@ fn join(rewrite: &mut Rewrite<'_>, single: &mut Single, a: Term, b: Term) -> Val
 
 /// The value of a constant term.
 fn constant_of(datapath: &Datapath, term: Term) -> Option<i128> {
-    datapath.term_interval(term).constant()
+    datapath.is_constant(term.value).then(|| datapath.term_interval(term).lo)
 }
 
 /// A term that is a sum with a constant, read once, as what is left and the constant.
 fn split(datapath: &Datapath, single: &Single, term: Term) -> Option<(Term, i128)> {
-    let Op::Add(a, b) = datapath.op(term.value) else { return None };
+    let (a, b) = datapath.sum_of(term.value)?;
     let (rest, constant) = match (constant_of(datapath, a), constant_of(datapath, b)) {
         (Some(0), _) | (_, Some(0)) => return None,
         (Some(constant), None) => (b, constant),
@@ -130,7 +147,7 @@ fn absorb(
             let made = rebuild(rewrite, single, &steps, at, (rest, own + amount));
             return Some(rewrite.new.term(Term { value: made, ..term }));
         }
-        if let (Op::Add(a, b), true) = (rewrite.new.op(value), single.get(value)) {
+        if let (Some((a, b)), true) = (rewrite.new.sum_of(value), single.get(value)) {
             steps.extend(inside(a, amount, Some((at, a, b))));
             steps.extend(inside(b, amount, Some((at, b, a))));
         }
@@ -158,15 +175,24 @@ fn rebuild(
     let before = rewrite.new.scope();
     rewrite.new.resume(rewrite.new.scope_of(steps[at].value));
     let constant = Term::plain(rewrite.new.constant(constant));
-    let mut made = rewrite.new.add(rest, constant);
+    let made = rewrite.new.add(rest, constant);
+    let mut made = moved(rewrite, made, &steps[at]);
     while let Some((outer, read, sibling)) = steps[at].outside {
         single.set(made, true);
         rewrite.new.resume(rewrite.new.scope_of(steps[outer].value));
         made = rewrite.new.add(Term { value: made, ..read }, sibling);
         at = outer;
+        made = moved(rewrite, made, &steps[at]);
     }
     rewrite.new.resume(before);
     made
+}
+
+/// What a step has become: as much is known of its range as of the value before.
+fn moved(rewrite: &mut Rewrite<'_>, made: ValueId, step: &Step) -> ValueId {
+    let Interval { lo, hi } = rewrite.new.interval(step.value);
+    rewrite.new.tighten(made, Interval::new(lo + step.amount, hi + step.amount));
+    rewrite.new.folded(made)
 }
 
 /// `floor(x / 2^s) + c` as `floor((x + c * 2^s) / 2^s)`, if that joins a constant in `x`.
@@ -202,7 +228,7 @@ fn half_of_rectified(
         _ => return None,
     };
     let plain = chosen.shift == 0 && !chosen.negate && uses.readers[chosen.value.index()] == 1;
-    let unseen = 0 < constant && constant.checked_ilog2()? < uses.lowest[id.index()];
+    let unseen = 0 < constant && constant.checked_ilog2()? < uses.read[id.index()].lowest;
     let Op::Mux(sign, zero, kept) = old.op(chosen.value) else { return None };
     if !plain || !unseen || old.op(zero) != Op::Const(0) {
         return None;
@@ -229,20 +255,22 @@ fn half_of_rectified(
     Some(rewrite.new.mux(negative, zero, positive))
 }
 
-/// The lowest bit that anybody reads of each value; 0 if not only slices read it.
-fn lowest_read(datapath: &Datapath) -> Vec<u32> {
-    let live = datapath.live();
-    let mut lowest = vec![u32::MAX; datapath.len()];
-    for id in datapath.values().filter(|id| live[id.index()]) {
+/// What is read of each value.
+fn reads(datapath: &Datapath, readers: &[u32]) -> Vec<Read> {
+    let mut reads = vec![Read { lowest: u32::MAX, summed: false }; datapath.len()];
+    for id in datapath.values().filter(|id| readers[id.index()] > 0) {
         match datapath.op(id) {
             Op::Slice { value, low, .. } => {
-                let lowest = &mut lowest[value.index()];
+                let lowest = &mut reads[value.index()].lowest;
                 *lowest = low.min(*lowest);
             }
-            op => op.operands().for_each(|it| lowest[it.index()] = 0),
+            op => op.operands().for_each(|it| {
+                let read = &mut reads[it.index()];
+                *read = Read { lowest: 0, summed: read.summed | op.is_sum() };
+            }),
         }
     }
     let outputs = datapath.outputs.iter().flat_map(|it| &it.elements);
-    outputs.for_each(|id| lowest[id.index()] = 0);
-    lowest
+    outputs.for_each(|id| reads[id.index()].lowest = 0);
+    reads
 }

@@ -24,13 +24,7 @@ use crate::device::DelayModel;
 type Pass = fn(&Datapath) -> Datapath;
 
 /// All passes by name, in the order in which they run.
-const PASSES: [(&str, Pass); 5] = [
-    ("ranges", ranges::run),
-    ("constants", constants::run),
-    ("ranges", ranges::run),
-    ("demand", demand::run),
-    ("ranges", ranges::run),
-];
+const PASSES: [(&str, Pass); 2] = [("constants", constants::run), ("demand", demand::run)];
 
 /// Runs all passes.
 pub fn optimize(datapath: &Datapath) -> Datapath {
@@ -65,7 +59,7 @@ pub fn replace(
     datapath: &Datapath,
     other: impl Fn(&mut Datapath, &dyn Fn(ValueId) -> ValueId, ValueId) -> Option<ValueId>,
 ) -> Datapath {
-    rewrite::Rewrite::run(datapath, |rewrite, id| {
+    rewrite::Rewrite::run(datapath, &rewrite::readers(datapath), |rewrite, id| {
         let Some(made) = rewrite.with(|new, get| other(new, get, id)) else {
             return rewrite.again(id);
         };
@@ -76,5 +70,5 @@ pub fn replace(
 
 /// The program without what no output needs.
 pub fn clean(datapath: &Datapath) -> Datapath {
-    rewrite::Rewrite::run(datapath, |rewrite, id| rewrite.again(id))
+    rewrite::Rewrite::run(datapath, &rewrite::readers(datapath), |rewrite, id| rewrite.again(id))
 }

@@ -15,18 +15,18 @@ pub(super) struct Rewrite<'a> {
 }
 
 impl Rewrite<'_> {
-    /// Makes every live value with `make`, in order, and then the ports.
+    /// Makes every value that has readers with `make`, in order, and then the ports.
     pub(super) fn run(
         old: &Datapath,
+        readers: &[u32],
         mut make: impl FnMut(&mut Rewrite<'_>, ValueId) -> ValueId,
     ) -> Datapath {
-        let mut new = Datapath::default();
+        let mut new = Datapath::with_capacity(old.len());
         new.scopes.clone_from(&old.scopes);
         let (map, inexact) = (vec![None; old.len()], vec![false; old.len()]);
         let mut it = Rewrite { old, new, map, inexact };
-        let live = old.live();
         for id in old.values() {
-            if live[id.index()] || matches!(old.op(id), Op::Input(..)) {
+            if readers[id.index()] > 0 || matches!(old.op(id), Op::Input(..)) {
                 it.new.resume(old.scope_of(id));
                 it.map[id.index()] = Some(make(&mut it, id));
             }
@@ -107,10 +107,7 @@ impl Rewrite<'_> {
             }
         };
         self.new.tighten(made, known);
-        match self.new.interval(made).constant() {
-            Some(constant) => self.new.constant(constant),
-            None => made,
-        }
+        self.new.folded(made)
     }
 
     fn finish(self) -> Datapath {
@@ -133,13 +130,15 @@ impl Rewrite<'_> {
     }
 }
 
-/// How many times each value is read by live ones and by outputs.
+/// How many times each value is read by live ones and by outputs: those that are not live, not at all.
 pub(super) fn readers(datapath: &Datapath) -> Vec<u32> {
-    let live = datapath.live();
     let mut readers = vec![0; datapath.len()];
-    let inner = datapath.values().filter(|id| live[id.index()]);
-    let read = inner.flat_map(|id| datapath.op(id).operands());
-    let outputs = datapath.outputs.iter().flat_map(|it| it.elements.iter().copied());
-    read.chain(outputs).for_each(|id| readers[id.index()] += 1);
+    let outputs = datapath.outputs.iter().flat_map(|it| &it.elements);
+    outputs.for_each(|id| readers[id.index()] += 1);
+    for id in datapath.values().rev() {
+        if readers[id.index()] > 0 {
+            datapath.op(id).operands().for_each(|it| readers[it.index()] += 1);
+        }
+    }
     readers
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::rewrite::Rewrite;
+use super::rewrite::{Rewrite, readers};
 use super::sums::{self, Form};
 use crate::rtl::datapath::{Datapath, Interval, Op, Term, ValueId};
 
@@ -48,9 +48,9 @@ impl TableForms {
 
 /// The same program with sums in the place of tables that take more; nothing if there are none.
 pub fn split_tables(old: &Datapath, forms: &TableForms) -> Option<Datapath> {
-    let live = old.live();
+    let readers = readers(old);
     let read = |id: ValueId| match old.op(id) {
-        Op::Table(table, index) if live[id.index()] => {
+        Op::Table(table, index) if readers[id.index()] > 0 => {
             Some(((table, old.interval(index)), old.tables[table.index()].clone()))
         }
         _ => None,
@@ -65,7 +65,7 @@ pub fn split_tables(old: &Datapath, forms: &TableForms) -> Option<Datapath> {
     if forms.is_empty() {
         return None;
     }
-    Some(Rewrite::run(old, |rewrite, id| {
+    Some(Rewrite::run(old, &readers, |rewrite, id| {
         let Op::Table(table, index) = old.op(id) else { return rewrite.again(id) };
         let Some(form) = forms.get(&(table, old.interval(index))) else {
             return rewrite.again(id);

@@ -102,7 +102,7 @@ fn fused(old: &Datapath, sum: ValueId, inner: ValueId) -> Option<[Term; 3]> {
 
 /// For each sum the operand that it is to hold. `saved` says what each pair is worth.
 fn choose(old: &Datapath, saved: impl Fn(ValueId, ValueId) -> u64) -> Vec<Option<ValueId>> {
-    let (readers, live) = (readers(old), old.live());
+    let readers = readers(old);
     let inner = |sum: ValueId| {
         let alone = |it: &ValueId| {
             readers[it.index()] == 1
@@ -114,7 +114,9 @@ fn choose(old: &Datapath, saved: impl Fn(ValueId, ValueId) -> u64) -> Vec<Option
     // What is saved in the tree below a sum that may hold another one, and below one that may not.
     let (mut free, mut bound) = (vec![0u64; old.len()], vec![0u64; old.len()]);
     let mut held: Vec<Option<ValueId>> = vec![None; old.len()];
-    for sum in old.values().filter(|it| live[it.index()] && matches!(old.op(*it), Op::Add(..))) {
+    for sum in
+        old.values().filter(|it| readers[it.index()] > 0 && matches!(old.op(*it), Op::Add(..)))
+    {
         let inner = inner(sum);
         let without: u64 = inner.iter().map(|it| free[it.index()]).sum();
         let mut best = without;
@@ -140,7 +142,7 @@ fn choose(old: &Datapath, saved: impl Fn(ValueId, ValueId) -> u64) -> Vec<Option
 fn rewrite(old: &Datapath, held: &[Option<ValueId>]) -> Datapath {
     let mut is_held = vec![false; old.len()];
     held.iter().flatten().for_each(|it| is_held[it.index()] = true);
-    Rewrite::run(old, |rewrite, id| {
+    Rewrite::run(old, &readers(old), |rewrite, id| {
         if is_held[id.index()] {
             // Nobody reads it any more; whatever stands for it is no element of a tensor.
             rewrite.differs(id);
