@@ -182,6 +182,8 @@ impl Datapath {
         if let Some(constant) = from.constant() {
             return self.constant(super::eval::slice(constant, low, width, signed));
         }
+        // All bits from the highest one of the signal on are its sign.
+        let low = if width == 1 && from.signed() { low.min(from.width() - 1) } else { low };
         // Only what lies beyond the taken bits matters for whether they are the whole story.
         let interval = if width >= 127 {
             Interval::new(from.lo >> low.min(127), from.hi >> low.min(127))

@@ -12,6 +12,9 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// Everything that there is.
+    pub const ALL: Interval = Interval { lo: i128::MIN, hi: i128::MAX };
+
     /// Both ends.
     #[inline]
     pub fn new(lo: i128, hi: i128) -> Interval {

@@ -5,19 +5,17 @@
 //! truncation, and the half unit of a rounding also through a rectifier: what it lifts above zero is
 //! cut off again. Where there is nothing to join, it stays where it was.
 
-use super::ranges::Forms;
 use super::rewrite::{Rewrite, readers};
 use crate::rtl::datapath::{Datapath, Interval, Op, Term, ValueId};
 
 /// Sums looked at in search of another constant.
 const MOST_STEPS: usize = 16;
 
-/// Joins the constants of a program and cuts the ranges of its sums.
+/// Joins the constants of a program.
 pub(super) fn run(old: &Datapath) -> Datapath {
     let readers = readers(old);
-    let uses = Uses { read: reads(old, &readers), readers };
+    let uses = Uses { lowest: lowest_read(old, &readers), readers };
     let mut single = Single::default();
-    let mut forms = Forms::default();
     Rewrite::run(old, &uses.readers, |rewrite, id| {
         let made = match old.op(id) {
             Op::Add(a, b) => match half_of_rectified(rewrite, &mut single, &uses, (id, a, b)) {
@@ -25,21 +23,15 @@ pub(super) fn run(old: &Datapath) -> Datapath {
                     rewrite.differs(id);
                     made
                 }
-                None => forms.again(
-                    rewrite,
-                    id,
-                    (a, b, uses.read[id.index()].summed),
-                    |rewrite, a, b| {
-                        let (a, b) = (rewrite.new.flat(a), rewrite.new.flat(b));
-                        join(rewrite, &mut single, a, b)
-                    },
-                ),
+                None => {
+                    let made = join(rewrite, &mut single, a, b);
+                    rewrite.new.tighten(made, old.interval(id));
+                    made
+                }
             },
             _ => rewrite.again(id),
         };
         single.set(made, uses.readers[id.index()] == 1);
-        forms.expect(made, uses.readers[id.index()]);
-        forms.release(rewrite, id);
         made
     })
 }
@@ -47,16 +39,7 @@ pub(super) fn run(old: &Datapath) -> Datapath {
 /// How the old values are read.
 struct Uses {
     readers: Vec<u32>,
-    read: Vec<Read>,
-}
-
-/// What is read of a value.
-#[derive(Clone, Copy)]
-struct Read {
-    /// The lowest bit; 0 if not only slices read it.
-    lowest: u32,
-    /// A sum reads it.
-    summed: bool,
+    lowest: Vec<u32>,
 }
 
 /// New values that only one value reads.
@@ -84,6 +67,7 @@ impl Single {
 
 /// A sum whose constants have met.
 fn join(rewrite: &mut Rewrite<'_>, single: &mut Single, a: Term, b: Term) -> ValueId {
+    let (a, b) = (rewrite.term(a), rewrite.term(b));
     for (term, other) in [(a, b), (b, a)] {
         if let Some(constant) = constant_of(&rewrite.new, other) {
             return absorb(rewrite, single, term, constant)
@@ -228,18 +212,17 @@ fn half_of_rectified(
         _ => return None,
     };
     let plain = chosen.shift == 0 && !chosen.negate && uses.readers[chosen.value.index()] == 1;
-    let unseen = 0 < constant && constant.checked_ilog2()? < uses.read[id.index()].lowest;
+    let unseen = 0 < constant && constant.checked_ilog2()? < uses.lowest[id.index()];
     let Op::Mux(sign, zero, kept) = old.op(chosen.value) else { return None };
     if !plain || !unseen || old.op(zero) != Op::Const(0) {
         return None;
     }
-    let Op::Slice { value: x, low, width: 1, signed: false } = old.op(sign) else { return None };
-    let rectified = low + 1 == old.width(x) && old.interval(x).signed();
-    let Op::Slice { value, low: 0, width, .. } = old.op(kept) else { return None };
-    let all = value == x && width + 1 >= old.width(x) && !old.interval(kept).signed();
+    let (Op::Slice { value: x, .. }, Op::Slice { value, .. }) = (old.op(sign), old.op(kept)) else {
+        return None;
+    };
     let alone =
         uses.readers[x.index()] == 2 && [sign, kept].iter().all(|it| uses.readers[it.index()] == 1);
-    if !rectified || !all || !alone {
+    if value != x || !alone || !is_rectifier(rewrite, sign, kept, x) {
         return None;
     }
     let x = Term::plain(rewrite.get(x));
@@ -255,22 +238,35 @@ fn half_of_rectified(
     Some(rewrite.new.mux(negative, zero, positive))
 }
 
-/// What is read of each value.
-fn reads(datapath: &Datapath, readers: &[u32]) -> Vec<Read> {
-    let mut reads = vec![Read { lowest: u32::MAX, summed: false }; datapath.len()];
+/// Whether new values are the sign of another one and the bits below it.
+fn is_rectifier(rewrite: &Rewrite<'_>, sign: ValueId, kept: ValueId, x: ValueId) -> bool {
+    let new = &rewrite.new;
+    let [sign, kept, x] = [sign, kept, x].map(|it| rewrite.get(it));
+    let (range, bits) = (new.interval(x), new.width(x));
+    let is_sign = matches!(
+        new.op(sign),
+        Op::Slice { value, low, width: 1, signed: false } if value == x && low + 1 == bits
+    );
+    let is_rest = matches!(
+        new.op(kept),
+        Op::Slice { value, low: 0, width, .. } if value == x && width + 1 >= bits
+    );
+    is_sign && is_rest && range.signed() && !new.interval(kept).signed()
+}
+
+/// The lowest bit that anybody reads of each value; 0 if not only slices read it.
+fn lowest_read(datapath: &Datapath, readers: &[u32]) -> Vec<u32> {
+    let mut lowest = vec![u32::MAX; datapath.len()];
     for id in datapath.values().filter(|id| readers[id.index()] > 0) {
         match datapath.op(id) {
             Op::Slice { value, low, .. } => {
-                let lowest = &mut reads[value.index()].lowest;
+                let lowest = &mut lowest[value.index()];
                 *lowest = low.min(*lowest);
             }
-            op => op.operands().for_each(|it| {
-                let read = &mut reads[it.index()];
-                *read = Read { lowest: 0, summed: read.summed | op.is_sum() };
-            }),
+            op => op.operands().for_each(|it| lowest[it.index()] = 0),
         }
     }
     let outputs = datapath.outputs.iter().flat_map(|it| &it.elements);
-    outputs.for_each(|id| reads[id.index()].lowest = 0);
-    reads
+    outputs.for_each(|id| lowest[id.index()] = 0);
+    lowest
 }

@@ -4,12 +4,12 @@
 //! end of that on (carries only go up) and a choice both ends. Low bits of the operand that reaches
 //! further down pass through a sum unchanged, so they are not needed below what is read and below the
 //! other operand. Forward, the program is made again of values that are cut at both ends: a new value
-//! is the old one divided by a power of two, modulo another. What its sums can be is found again from
-//! their [forms](super::ranges).
+//! is the old one divided by a power of two, modulo another. What it can be is known if only the
+//! division has changed it; of other sums it is found again from their [forms](super::ranges).
 
 use super::ranges::Forms;
 use super::rewrite::{Rewrite, readers};
-use crate::rtl::datapath::{Datapath, Op, Term, ValueId};
+use crate::rtl::datapath::{Datapath, Interval, Op, Term, ValueId};
 
 /// Bits of a value that are read: from `low`, and up to `high` or all.
 #[derive(Clone, Copy)]
@@ -47,14 +47,11 @@ pub(super) fn run(old: &Datapath) -> Datapath {
             Op::Input(..) | Op::Const(_) => rewrite.again(id),
             _ if untouched => rewrite.again(id),
             _ => {
-                let (made, dropped) = cut.made(rewrite, id, bits);
-                cut.made[id.index()] = Made { dropped, has_form: op.is_sum() };
-                cut.forms.expect(made, readers[id.index()]);
-                if bits.all() {
-                    rewrite.new.tighten(made, old.interval(id));
-                } else {
+                let made = cut.made(rewrite, id, bits);
+                if !bits.all() {
                     rewrite.differs(id);
                 }
+                cut.forms.expect(made, readers[id.index()]);
                 made
             }
         };
@@ -129,16 +126,13 @@ fn passed(bits: Bits, a: Term, b: Term) -> u32 {
     if low.negate { 0 } else { bits.low.min(high.shift) }
 }
 
-/// The sum itself.
-fn plain(rewrite: &mut Rewrite<'_>, a: Term, b: Term) -> ValueId {
-    rewrite.new.add(a, b)
-}
-
 /// What has become of a value.
 #[derive(Clone, Copy, Default)]
 struct Made {
     /// Low bits that the new value lacks.
     dropped: u32,
+    /// Some of the upper bits differ: it is not just the old value divided.
+    differs: bool,
     /// It is a sum of which the form is kept.
     has_form: bool,
 }
@@ -146,48 +140,75 @@ struct Made {
 /// Reads values that have lost bits.
 struct Cut {
     made: Vec<Made>,
-    /// Of the sums that have lost bits, themselves or their operands; nothing new is to be learned of
-    /// the others, and as atoms they do as well.
+    /// Of the sums that differ in upper bits. What all others can be is known; they are atoms.
     forms: Forms,
 }
 
 impl Cut {
-    /// A value of which only some bits are read, and the lowest bit that it has.
-    fn made(&mut self, rewrite: &mut Rewrite<'_>, id: ValueId, bits: Bits) -> (ValueId, u32) {
-        match rewrite.old.op(id) {
-            Op::Add(a, b) => self.sum(rewrite, bits, a, b),
+    /// A value of which only some bits are read.
+    fn made(&mut self, rewrite: &mut Rewrite<'_>, id: ValueId, bits: Bits) -> ValueId {
+        let (made, dropped, differs) = match rewrite.old.op(id) {
+            Op::Add(a, b) => return self.sum(rewrite, id, bits, (a, b)),
             Op::Mux(condition, a, b) => {
                 let condition = rewrite.get(condition);
-                let (a, b) = (self.value(rewrite, a, bits), self.value(rewrite, b, bits));
-                (rewrite.new.mux(condition, a, b), bits.low)
+                let (a, lost_a) = self.value(rewrite, a, bits);
+                let (b, lost_b) = self.value(rewrite, b, bits);
+                (rewrite.new.mux(condition, a, b), bits.low, lost_a | lost_b)
             }
             Op::Slice { value, low, width, signed } => {
                 let from = low + bits.low - self.made[value.index()].dropped;
                 let source = rewrite.get(value);
-                let width = width.min(bits.high) - bits.low;
-                (rewrite.new.slice(source, from, width, signed), bits.low)
+                let taken = width.min(bits.high) - bits.low;
+                (rewrite.new.slice(source, from, taken, signed), bits.low, bits.high < width)
             }
-            _ => (rewrite.again(id), 0),
-        }
+            _ => (rewrite.again(id), 0, false),
+        };
+        self.set(rewrite, id, made, Made { dropped, differs, has_form: false })
     }
 
-    /// Some bits of a value: from `bits.low`, and no more than up to `bits.high`.
-    fn value(&self, rewrite: &mut Rewrite<'_>, id: ValueId, bits: Bits) -> ValueId {
-        let low = bits.low - self.made[id.index()].dropped;
+    /// Notes what has become of a value; what it can be is known if its upper bits are the same.
+    fn set(
+        &mut self,
+        rewrite: &mut Rewrite<'_>,
+        id: ValueId,
+        value: ValueId,
+        made: Made,
+    ) -> ValueId {
+        self.made[id.index()] = made;
+        if made.differs {
+            return value;
+        }
+        let Interval { lo, hi } = rewrite.old.interval(id);
+        rewrite.new.tighten(value, Interval::new(lo >> made.dropped, hi >> made.dropped));
+        rewrite.new.folded(value)
+    }
+
+    /// Some bits of a value: from `bits.low`, and no more than up to `bits.high`. Also whether that
+    /// differs from the old value in upper bits.
+    fn value(&self, rewrite: &mut Rewrite<'_>, id: ValueId, bits: Bits) -> (ValueId, bool) {
+        let made = self.made[id.index()];
+        let low = bits.low - made.dropped;
         let value = rewrite.get(id);
         if bits.high == u32::MAX || rewrite.new.width(value) <= bits.high - bits.low + low {
-            return rewrite.new.shr(value, low);
+            return (rewrite.new.shr(value, low), made.differs);
         }
-        rewrite.new.slice(value, low, bits.high - bits.low, false)
+        (rewrite.new.slice(value, low, bits.high - bits.low, false), true)
     }
 
     /// A sum without the low bits that pass through it and without the high bits of its operands.
-    fn sum(&mut self, rewrite: &mut Rewrite<'_>, bits: Bits, a: Term, b: Term) -> (ValueId, u32) {
+    fn sum(
+        &mut self,
+        rewrite: &mut Rewrite<'_>,
+        id: ValueId,
+        bits: Bits,
+        (a, b): (Term, Term),
+    ) -> ValueId {
         let low = passed(bits, a, b);
-        let made = &self.made;
-        let term = |rewrite: &mut Rewrite<'_>, it: Term| {
+        let mut differs = false;
+        let [a, b] = [a, b].map(|it| {
+            let made = self.made[it.value.index()];
             // Where the new value's lowest bit stands in the old sum.
-            let stands = it.shift + made[it.value.index()].dropped;
+            let stands = it.shift + made.dropped;
             let value = rewrite.get(it.value);
             let (below, shift) = (low.saturating_sub(stands), stands.max(low) - low);
             let room = match bits.high {
@@ -195,13 +216,17 @@ impl Cut {
                 high => high.saturating_sub(stands.max(low)).max(1),
             };
             let wide = rewrite.new.width(value).saturating_sub(below) > room;
+            differs |= made.differs | wide;
             let value = match wide {
                 true => rewrite.new.slice(value, below, room, false),
                 false => rewrite.new.shr(value, below),
             };
             Term { value, shift, ..it }
+        });
+        let sum = match differs {
+            true => self.forms.sum(rewrite, (a, b, true), Interval::ALL),
+            false => rewrite.new.add(a, b),
         };
-        let (a, b) = (term(rewrite, a), term(rewrite, b));
-        (self.forms.sum(rewrite, (a, b, true), plain), low)
+        self.set(rewrite, id, sum, Made { dropped: low, differs, has_form: differs })
     }
 }

@@ -24,7 +24,8 @@ use crate::device::DelayModel;
 type Pass = fn(&Datapath) -> Datapath;
 
 /// All passes by name, in the order in which they run.
-const PASSES: [(&str, Pass); 2] = [("constants", constants::run), ("demand", demand::run)];
+const PASSES: [(&str, Pass); 3] =
+    [("ranges", ranges::run), ("constants", constants::run), ("demand", demand::run)];
 
 /// Runs all passes.
 pub fn optimize(datapath: &Datapath) -> Datapath {

@@ -5,8 +5,8 @@
 //! operations. A form of more than [`MOST_TERMS`] is given up and its value becomes an atom. Ranges
 //! are only ever cut.
 
-use super::rewrite::Rewrite;
-use crate::rtl::datapath::{Datapath, Interval, Term, ValueId};
+use super::rewrite::{Rewrite, readers};
+use crate::rtl::datapath::{Datapath, Interval, Op, Term, ValueId};
 
 /// Longest form that is followed.
 const MOST_TERMS: usize = 64;
@@ -51,6 +51,33 @@ impl Use {
     }
 }
 
+/// Rebuilds a program with the ranges of affine forms.
+pub(super) fn run(old: &Datapath) -> Datapath {
+    let readers = readers(old);
+    let summed = summed(old);
+    let mut forms = Forms::default();
+    Rewrite::run(old, &readers, |rewrite, id| {
+        let Op::Add(a, b) = old.op(id) else {
+            let made = rewrite.again(id);
+            forms.release(rewrite, id);
+            return made;
+        };
+        let [a, b] = [a, b].map(|it| Term { value: rewrite.get(it.value), ..it });
+        let made = forms.sum(rewrite, (a, b, summed[id.index()]), old.interval(id));
+        forms.expect(made, readers[id.index()]);
+        forms.release(rewrite, id);
+        made
+    })
+}
+
+/// Which values are parts of sums.
+fn summed(datapath: &Datapath) -> Vec<bool> {
+    let mut summed = vec![false; datapath.len()];
+    let sums = datapath.values().filter_map(|id| datapath.sum_of(id));
+    sums.for_each(|(a, b)| [a, b].iter().for_each(|it| summed[it.value.index()] = true));
+    summed
+}
+
 /// What is added: a form before its factor.
 struct Part<'a> {
     terms: &'a [(ValueId, i32)],
@@ -61,20 +88,6 @@ struct Part<'a> {
 }
 
 impl Forms {
-    /// The sum `id` of the old program in the new one.
-    pub(super) fn again(
-        &mut self,
-        rewrite: &mut Rewrite<'_>,
-        id: ValueId,
-        (a, b, keep): (Term, Term, bool),
-        build: impl FnOnce(&mut Rewrite<'_>, Term, Term) -> ValueId,
-    ) -> ValueId {
-        let [a, b] = [a, b].map(|it| Term { value: rewrite.get(it.value), ..it });
-        let made = self.sum(rewrite, (a, b, keep), build);
-        rewrite.new.tighten(made, rewrite.old.interval(id));
-        rewrite.new.folded(made)
-    }
-
     /// So many more are going to read a value.
     pub(super) fn expect(&mut self, made: ValueId, readers: u32) {
         self.of(made).left += readers;
@@ -99,22 +112,23 @@ impl Forms {
         &mut self.uses[value.index()]
     }
 
-    /// `a + b` as it is built by `build`, with all that its form tells of it. The form is kept if it
-    /// is part of other sums.
+    /// `a + b`, which is in a range, with all that its form tells of it. The form is kept if it is
+    /// part of other sums.
     pub(super) fn sum(
         &mut self,
         rewrite: &mut Rewrite<'_>,
         (a, b, keep): (Term, Term, bool),
-        build: impl FnOnce(&mut Rewrite<'_>, Term, Term) -> ValueId,
+        known: Interval,
     ) -> ValueId {
+        let new = &mut rewrite.new;
         let place = self.free.pop().unwrap_or_else(|| {
             self.forms.push(Form::default());
             self.forms.len() as u32 - 1
         });
         let mut form = std::mem::take(&mut self.forms[place as usize]);
-        let found = self.add(&rewrite.new, (&mut form, keep), a, b);
-        let simple = found.and_then(|terms| form.simple(&mut rewrite.new, terms));
-        let made = simple.unwrap_or_else(|| build(rewrite, a, b));
+        let found = self.add(new, (&mut form, keep), a, b);
+        let simple = found.and_then(|terms| form.simple(new, terms));
+        let made = simple.unwrap_or_else(|| new.add(a, b));
         let (lo, hi) = form.range;
         self.forms[place as usize] = form;
         let kept = keep && simple.is_none() && found.is_some_and(|terms| terms <= MOST_TERMS);
@@ -122,11 +136,11 @@ impl Forms {
             none if kept && *none == Use::NONE => *none = place,
             _ => self.free.push(place),
         }
-        if found.is_none() || simple.is_some() {
-            return made;
+        if found.is_some() {
+            new.tighten(made, Interval::new(lo.into(), hi.into()));
         }
-        rewrite.new.tighten(made, Interval::new(lo.into(), hi.into()));
-        rewrite.new.folded(made)
+        new.tighten(made, known);
+        new.folded(made)
     }
 
     /// The range of a sum and, to keep, its form; how many terms that has. Nothing if its numbers are
