@@ -462,7 +462,7 @@ fn arguments(call: &Call, inputs: Vec<String>) -> (Vec<String>, Vec<(String, Att
     let args = &call.args[..call.args.len() - trailing];
     let mut positional = Vec::new();
     let told: Vec<_> = args.iter().map(|arg| tell(arg, &mut names, &mut positional)).collect();
-    if args.iter().any(has_constant) {
+    if args.iter().any(Arg::has_constant) {
         extra.push(("call:args".to_owned(), Attr::List(told)));
     }
     let (mut value, mut key, mut others) = (Vec::new(), Vec::new(), Vec::new());
@@ -493,13 +493,5 @@ fn tell(arg: &Arg, names: &mut impl Iterator<Item = String>, taken: &mut Vec<Str
         Arg::List(items) => {
             Attr::List(items.iter().map(|it| tell(it, &mut *names, taken)).collect())
         }
-    }
-}
-
-fn has_constant(arg: &Arg) -> bool {
-    match arg {
-        Arg::Tensor(_) => false,
-        Arg::Const(_) => true,
-        Arg::List(items) => items.iter().any(has_constant),
     }
 }
