@@ -43,8 +43,8 @@ pub enum Attr {
     List(Vec<Attr>),
     /// An object.
     Map(BTreeMap<String, Attr>),
-    /// A constant.
-    Tensor(Tensor),
+    /// A constant; boxed, because it would make every attribute four times as large.
+    Tensor(Box<Tensor>),
 }
 
 /// One operation of the file; a layer with a fused activation has been split in two.

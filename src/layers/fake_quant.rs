@@ -5,7 +5,7 @@
 //! rounds to a tie is a tie here. What has scales of powers of two and no zero point is imported as
 //! a [`Quantizer`](super::Quantizer), which can be built; this layer has a float meaning only.
 
-use ndarray::{ArrayD, IxDyn, Zip};
+use ndarray::{ArrayD, ArrayViewD, IxDyn, Zip};
 
 use super::{Hardware, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
@@ -382,11 +382,11 @@ impl FakeQuant {
 
     /// Applies it; the constants fit the shape.
     pub fn apply(&self, x: &ArrayD<f64>) -> ArrayD<f64> {
-        let wide = |it: &Tensor| it.broadcast(x.raw_dim()).expect("fits was asked").to_owned();
+        let shape = x.shape();
         let code = |x: f64, scale: f64, zero: f64| {
             single(single(single(x) / single(scale)) + single(zero))
         };
-        let (scale, zero) = (wide(&self.scale), wide(&self.zero));
+        let (scale, zero) = (wide(&self.scale, shape), wide(&self.zero, shape));
         let all = Zip::from(x).and(&scale).and(&zero);
         match &self.law {
             Law::Integer { low, high, nearest } => all.map_collect(|x, s, z| {
@@ -406,7 +406,8 @@ impl FakeQuant {
             Law::Values => all.map_collect(|x, s, z| single((x - z) * s)),
             Law::Truncate { step, zero_step, to, low, high, nearest } => {
                 let mut codes = all.map_collect(|x, s, z| code(*x, *s, *z).round_ties_even());
-                let (step, zero_step, to) = (wide(step), wide(zero_step), wide(to));
+                let (step, zero_step, to) =
+                    (wide(step, shape), wide(zero_step, shape), wide(to, shape));
                 Zip::from(&mut codes).and(&step).for_each(|c, step| {
                     *c = nearest.round((*c / step).clamp(*low, *high));
                 });
@@ -418,6 +419,12 @@ impl FakeQuant {
             }
         }
     }
+}
+
+/// A constant in the shape of what it is applied to; a view, because in full the constants would be
+/// twice the weights.
+fn wide<'a>(it: &'a Tensor, shape: &[usize]) -> ArrayViewD<'a, f64> {
+    it.broadcast(IxDyn(shape)).expect("fits was asked")
 }
 
 impl LayerSpec for FakeQuant {

@@ -71,7 +71,8 @@ fn member(
         Err(ZipError::FileNotFound) => return Ok(None),
         Err(other) => return Err(KerasError::Archive(other)),
     };
-    let mut bytes = Vec::new();
+    // At once, because a vector that grows is there twice; what the header says is within the limit.
+    let mut bytes = Vec::with_capacity(file.size().min(limit) as usize);
     file.take(limit + 1)
         .read_to_end(&mut bytes)
         .map_err(|source| KerasError::Member { member, source })?;

@@ -29,6 +29,17 @@ pub(super) enum Arg {
     List(Vec<Arg>),
 }
 
+impl Arg {
+    /// Whether there is a constant in it.
+    pub(super) fn has_constant(&self) -> bool {
+        match self {
+            Arg::Tensor(_) => false,
+            Arg::Const(_) => true,
+            Arg::List(items) => items.iter().any(Arg::has_constant),
+        }
+    }
+}
+
 /// A call of a layer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Call {

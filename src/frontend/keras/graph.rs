@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::attributes;
 use super::call::{Arg, Call, Reference};
@@ -48,6 +48,8 @@ pub(super) struct Graph<'a> {
 struct Scope<'m> {
     container: Option<String>,
     chain: Vec<&'m str>,
+    /// Whether it is not called once more.
+    last: bool,
 }
 
 /// Tensors of every call of every layer; empty for a call that failed.
@@ -77,14 +79,14 @@ impl<'a> Graph<'a> {
     }
 
     /// Adds the outermost model; returns the names of its output tensors.
-    pub(super) fn outermost(&mut self, model: &Model) -> Vec<String> {
+    pub(super) fn outermost(&mut self, model: &mut Model) -> Vec<String> {
         let container = self.weights.and_then(|it| it.container(""));
         let values = self.connect(model, |graph, layer| {
             let input = graph.input(layer)?;
             graph.inputs.push(input.clone());
             Some(input.name)
         });
-        self.model(model, &Scope { container, chain: Vec::new() }, values)
+        self.model(model, &Scope { container, chain: Vec::new(), last: true }, values)
     }
 
     /// Gives each input of a model its tensor; none is left without.
@@ -134,9 +136,11 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Adds the layers of a model whose inputs are in `values`; returns its output tensors.
-    fn model(&mut self, model: &Model, scope: &Scope<'_>, mut values: Values) -> Vec<String> {
+    /// Adds the layers of a model whose inputs are in `values`; returns its output tensors. The
+    /// configuration of a layer, a large tree, is dropped after its last call.
+    fn model(&mut self, model: &mut Model, scope: &Scope<'_>, mut values: Values) -> Vec<String> {
         let order = self.order(model);
+        let mut left: Vec<usize> = model.layers.iter().map(|it| it.calls.len()).collect();
         let outputs = counts(model);
         for (index, call) in order {
             let layer = &model.layers[index];
@@ -145,11 +149,20 @@ impl<'a> Graph<'a> {
                 None => continue,
             };
             let count = outputs.get(&(index, call)).copied().unwrap_or(1);
-            let made = match &layer.nested {
-                Some(nested) => self.nested(nested, layer, scope, inputs),
+            left[index] -= 1;
+            let last = scope.last && left[index] == 0;
+            let mut nested = model.layers[index].nested.take();
+            let layer = &model.layers[index];
+            let made = match &mut nested {
+                Some(nested) => self.nested(nested, layer, scope, inputs, last),
                 None => self.layer(layer, call, scope, inputs, count),
             };
             values.insert((index, call), made);
+            let layer = &mut model.layers[index];
+            layer.nested = nested;
+            if last {
+                layer.config = Map::new();
+            }
             if self.full {
                 return Vec::new();
             }
@@ -243,10 +256,11 @@ impl<'a> Graph<'a> {
 
     fn nested(
         &mut self,
-        nested: &Model,
+        nested: &mut Model,
         layer: &Layer,
         scope: &Scope<'_>,
         inputs: Vec<String>,
+        last: bool,
     ) -> Vec<String> {
         let (expected, found) = (nested.inputs.len(), inputs.len());
         if expected != found {
@@ -260,7 +274,7 @@ impl<'a> Graph<'a> {
         let container = group.and_then(|group| self.weights?.container(&group));
         let mut chain = scope.chain.clone();
         chain.push(&layer.name);
-        self.model(nested, &Scope { container, chain }, values)
+        self.model(nested, &Scope { container, chain, last }, values)
     }
 
     /// Adds the node of a call of a layer, and that of its activation.
@@ -448,7 +462,7 @@ fn arguments(call: &Call, inputs: Vec<String>) -> (Vec<String>, Vec<(String, Att
     let args = &call.args[..call.args.len() - trailing];
     let mut positional = Vec::new();
     let told: Vec<_> = args.iter().map(|arg| tell(arg, &mut names, &mut positional)).collect();
-    if args.iter().any(has_constant) {
+    if args.iter().any(Arg::has_constant) {
         extra.push(("call:args".to_owned(), Attr::List(told)));
     }
     let (mut value, mut key, mut others) = (Vec::new(), Vec::new(), Vec::new());
@@ -479,13 +493,5 @@ fn tell(arg: &Arg, names: &mut impl Iterator<Item = String>, taken: &mut Vec<Str
         Arg::List(items) => {
             Attr::List(items.iter().map(|it| tell(it, &mut *names, taken)).collect())
         }
-    }
-}
-
-fn has_constant(arg: &Arg) -> bool {
-    match arg {
-        Arg::Tensor(_) => false,
-        Arg::Const(_) => true,
-        Arg::List(items) => items.iter().any(has_constant),
     }
 }

@@ -3,11 +3,13 @@
 //! All is bounded: depth and number of objects, bytes of text, elements of tensors. Links that
 //! leave the file are not followed (the reader has no resolver).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
+use hdf5_reader::storage::{BytesStorage, DynStorage};
 use hdf5_reader::{Dataset, Datatype, Hdf5File, OpenOptions, RawAttribute, StringSize};
 use ndarray::{ArrayD, IxDyn};
 
@@ -23,6 +25,8 @@ const MAX_ELEMENTS: u64 = 32 << 20;
 /// more than the file does, chunks that are not there hold anything.
 const LEAST_ELEMENTS: u64 = 1 << 20;
 const ELEMENTS_PER_BYTE: u64 = 16;
+/// Datasets that are opened before the reader's caches are dropped.
+const MAX_OPENED: usize = 32;
 /// Groups of training state at the root; they hold nothing that is needed.
 const TRAINING: [&str; 3] = ["optimizer_weights", "optimizer", "metrics"];
 /// The attributes Keras uses; long lists are split into `weight_names0`, `weight_names1` ...
@@ -33,11 +37,48 @@ type Texts = BTreeMap<String, Vec<String>>;
 
 /// The content of an HDF5 file; paths have no leading slash.
 pub(super) struct H5 {
-    groups: BTreeMap<String, (Group, Texts)>,
-    /// Paths only: an open dataset takes a kilobyte.
+    file: RefCell<Reader>,
+    groups: BTreeMap<String, Texts>,
     datasets: BTreeSet<String>,
     elements: Cell<u64>,
     limit: u64,
+}
+
+/// The reader of the file; it keeps every object that it has met, which for small weights is more than
+/// the file, so that it is replaced now and then.
+struct Reader {
+    bytes: DynStorage,
+    /// Elements that all weights together may have.
+    limit: u64,
+    file: Hdf5File,
+    /// Datasets to be opened before that.
+    left: usize,
+}
+
+impl Reader {
+    fn new(bytes: DynStorage, limit: u64) -> Result<Reader, Error> {
+        let options = OpenOptions::default()
+            .with_chunk_cache_bytes(0)
+            .with_max_chunk_bytes(64 << 20)
+            .with_max_read_bytes(8 * limit as usize)
+            .with_max_object_header_bytes(16 << 20);
+        let file = Hdf5File::from_storage_with_options(bytes.clone(), options)?;
+        Ok(Reader { bytes, limit, file, left: MAX_OPENED })
+    }
+
+    fn dataset(&mut self, path: &str) -> Result<Dataset, Error> {
+        if self.left == 0 {
+            self.forget()?;
+        }
+        self.left -= 1;
+        self.file.dataset(path)
+    }
+
+    /// Drops all that was met.
+    fn forget(&mut self) -> Result<(), Error> {
+        *self = Reader::new(self.bytes.clone(), self.limit)?;
+        Ok(())
+    }
 }
 
 /// Whether the bytes are an HDF5 file; its signature may follow a user block of 512 * 2^n bytes.
@@ -53,15 +94,13 @@ impl H5 {
     pub(super) fn open(bytes: Vec<u8>) -> Result<H5, KerasError> {
         let size = bytes.len() as u64;
         let limit = (LEAST_ELEMENTS + ELEMENTS_PER_BYTE * size).min(MAX_ELEMENTS);
-        let options = OpenOptions::default()
-            .with_max_chunk_bytes(64 << 20)
-            .with_max_read_bytes(8 * limit as usize)
-            .with_max_object_header_bytes(16 << 20);
-        let file = Hdf5File::from_vec_with_options(bytes, options).map_err(damaged)?;
-        let root = file.root_group().map_err(damaged)?;
-        let elements = Cell::new(0);
-        let mut h5 = H5 { groups: BTreeMap::new(), datasets: BTreeSet::new(), elements, limit };
+        let bytes: DynStorage = Arc::new(BytesStorage::new(bytes));
+        let reader = Reader::new(bytes, limit).map_err(damaged)?;
+        let root = reader.file.root_group().map_err(damaged)?;
+        let (groups, datasets, elements) = (BTreeMap::new(), BTreeSet::new(), Cell::new(0));
+        let mut h5 = H5 { file: RefCell::new(reader), groups, datasets, elements, limit };
         h5.list(root, String::new(), 0, &mut 0)?;
+        h5.file.get_mut().forget().map_err(damaged)?;
         Ok(h5)
     }
 
@@ -72,23 +111,24 @@ impl H5 {
         depth: usize,
         text: &mut usize,
     ) -> Result<(), KerasError> {
-        let (groups, datasets) = group.members().map_err(damaged)?;
+        let (groups, datasets) = group.member_names().map_err(damaged)?;
         for dataset in datasets {
-            self.datasets.insert(join(&path, dataset.name()));
+            self.datasets.insert(join(&path, &dataset));
         }
         let limit = MAX_DEPTH as u64;
-        for child in groups {
-            if depth == 0 && TRAINING.contains(&child.name()) {
+        for name in groups {
+            if depth == 0 && TRAINING.contains(&name.as_str()) {
                 continue;
             }
             if depth == MAX_DEPTH {
                 return Err(KerasError::TooLarge { what: "HDF5 tree", limit, unit: "levels" });
             }
-            let path = join(&path, child.name());
+            let path = join(&path, &name);
+            let child = group.group(&name).map_err(damaged)?;
             self.list(child, path, depth + 1, text)?;
         }
         let texts = texts(&group, text)?;
-        self.groups.insert(path, (group, texts));
+        self.groups.insert(path, texts);
         if self.groups.len() + self.datasets.len() > MAX_OBJECTS {
             let limit = MAX_OBJECTS as u64;
             return Err(KerasError::TooLarge { what: "HDF5 tree", limit, unit: "objects" });
@@ -103,12 +143,12 @@ impl H5 {
 
     /// A text attribute of a group.
     pub(super) fn text(&self, group: &str, name: &str) -> Option<&str> {
-        self.groups.get(group)?.1.get(name)?.first().map(String::as_str)
+        self.groups.get(group)?.get(name)?.first().map(String::as_str)
     }
 
     /// A list attribute of a group, put together again if it was split.
     pub(super) fn texts(&self, group: &str, name: &str) -> Option<Vec<&str>> {
-        let (_, attributes) = self.groups.get(group)?;
+        let attributes = self.groups.get(group)?;
         if let Some(all) = attributes.get(name) {
             return Some(all.iter().map(String::as_str).collect());
         }
@@ -132,8 +172,7 @@ impl H5 {
     /// The dataset of a path, opened anew; `None` if there is none.
     fn find(&self, path: &str) -> Option<Result<Dataset, Error>> {
         self.datasets.get(path)?;
-        let (group, name) = path.rsplit_once('/').unwrap_or(("", path));
-        Some(self.groups.get(group)?.0.dataset(name))
+        Some(self.file.borrow_mut().dataset(path))
     }
 
     /// The dataset of a path.

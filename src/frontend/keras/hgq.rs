@@ -86,19 +86,20 @@ pub(super) fn take(
     // Layers of several inputs have a list.
     let iqs = attrs.remove("iq_confs");
     let on = |flag: Option<Attr>| flag == Some(Attr::Bool(true));
-    let mut stage = |conf: Option<&Attr>, prefix: &str| Stage {
-        attrs: BTreeMap::from([("config".to_owned(), conf.cloned().unwrap_or(Attr::Null))]),
+    let mut stage = |conf: Option<Attr>, prefix: &str| Stage {
+        attrs: BTreeMap::from([("config".to_owned(), conf.unwrap_or(Attr::Null))]),
         weights: below(weights, prefix),
     };
-    let conf = |at: usize| match &iqs {
-        Some(Attr::List(confs)) => confs.get(at),
-        _ => iq.as_ref(),
-    };
-    let prefix = |at: usize| if inputs == 1 { "iq/".to_owned() } else { format!("iq/{at}/") };
     let count = if on(enable_iq) { inputs } else { 0 };
+    let mut confs: Vec<Attr> = match (iqs, iq) {
+        (Some(Attr::List(confs)), _) => confs,
+        (_, iq) => iq.into_iter().cycle().take(count).collect(),
+    };
+    confs.reverse();
+    let prefix = |at: usize| if inputs == 1 { "iq/".to_owned() } else { format!("iq/{at}/") };
     Stages {
-        inputs: (0..count).map(|at| stage(conf(at), &prefix(at))).collect(),
-        output: on(enable_oq).then(|| stage(oq.as_ref(), "oq/")),
+        inputs: (0..count).map(|at| stage(confs.pop(), &prefix(at))).collect(),
+        output: on(enable_oq).then(|| stage(oq, "oq/")),
     }
 }
 

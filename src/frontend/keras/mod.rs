@@ -65,9 +65,9 @@ pub(super) fn load_owned(
     weights: Option<(&str, Vec<u8>)>,
 ) -> Result<RawModel> {
     let Parts { version, formats, config, weights } = open(file, bytes, weights)?;
-    let model = model::read(file, version, config)?;
+    let mut model = model::read(file, version, config)?;
     let mut graph = Graph::new(file, version, weights.as_ref(), &model);
-    let outputs = graph.outermost(&model);
+    let outputs = graph.outermost(&mut model);
     let Graph { inputs, nodes, problems, .. } = graph;
     problems.into_result(RawModel {
         file: file.to_owned(),
@@ -103,11 +103,14 @@ fn open(file: &str, bytes: Vec<u8>, weights: Option<(&str, Vec<u8>)>) -> Result<
 fn open_archive(bytes: Vec<u8>) -> std::result::Result<Parts, KerasError> {
     let members = archive::unpack(&bytes)?;
     drop(bytes);
+    // The file is listed before there is a tree of JSON: each takes as much as the archive.
+    let h5 = H5::open(members.weights);
     let config = json::parse(&members.config)?;
+    drop(members.config);
     let metadata = members.metadata.map(|it| json::parse(&it)).transpose()?;
     let given = metadata.as_ref().and_then(|it| it.get("keras_version")).and_then(Value::as_str);
     let version = version(given, &config)?;
-    let weights = Weights::new(H5::open(members.weights)?, true)?;
+    let weights = Weights::new(h5?, true)?;
     let formats = ["Keras 2 archive (.keras)", "Keras 3 archive (.keras)"];
     Ok(Parts { version, formats, config, weights: Some(weights) })
 }

@@ -19,7 +19,7 @@ use super::shape::infer;
 use super::tensor::Value;
 use crate::error::{Origin, Problem, Problems, Result as Checked};
 use crate::layers::fake_quant::Said;
-use crate::source::{Attr, RawInput};
+use crate::source::{Attr, RawInput, Tensor};
 
 /// Operators that fold when all their operands are constant; those of [`arith`] do, too.
 const FOLDABLE: &[&str] = &[
@@ -292,7 +292,7 @@ pub(super) fn constant(call: &Call) -> Result<Value, FoldError> {
     let attrs = call.attrs();
     if let Some(Attr::Tensor(data)) = attrs.get("value") {
         let dtype = call.attr_type("value").ok_or(missing)?;
-        return Ok(Value { dtype, data: data.clone() });
+        return Ok(Value { dtype, data: Tensor::clone(data) });
     }
     let number = |it: &Attr| match it {
         Attr::Float(v) => Some(*v),

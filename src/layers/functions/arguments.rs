@@ -178,7 +178,7 @@ pub(super) fn tensor(value: &Attr) -> Option<Tensor> {
         Attr::Int(v) => Some(ndarray::arr0(*v as f64).into_dyn()),
         Attr::Float(v) => Some(ndarray::arr0(*v).into_dyn()),
         Attr::Bool(v) => Some(ndarray::arr0(f64::from(u8::from(*v))).into_dyn()),
-        Attr::Tensor(value) => Some(value.clone()),
+        Attr::Tensor(value) => Some(Tensor::clone(value)),
         Attr::List(items) => {
             let parts: Vec<Tensor> = items.iter().map(tensor).collect::<Option<_>>()?;
             let views: Vec<_> = parts.iter().map(|it| it.view()).collect();

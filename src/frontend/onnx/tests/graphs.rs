@@ -68,7 +68,7 @@ fn attributes_of_every_kind() {
     assert_eq!(attrs.int("zero", 7).unwrap(), 0);
     assert_eq!(attrs.ints("ints").unwrap(), Some(vec![1, -1]));
     let tensor = ndarray::arr1(&[tenth, 2.0]).into_dyn();
-    assert_eq!(attrs.get("tensor"), Some(&Attr::Tensor(tensor)));
+    assert_eq!(attrs.get("tensor"), Some(&Attr::Tensor(Box::new(tensor))));
 }
 
 #[test]
