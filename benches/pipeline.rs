@@ -69,13 +69,9 @@ fn bench(c: &mut Criterion) {
     }
 }
 
-/// Every stage of the direct path by itself, on the largest program.
+/// Every stage of the direct path by itself.
 fn stages(c: &mut Criterion) {
-    const OPERATIONS: usize = 1_000_000;
     let device = device::find("xcvu9p").expect("a device of the tables");
-    let program = datapath(OPERATIONS);
-    let optimized = passes::optimize(&program);
-    let pipeline = schedule(&optimized, device.delay(), 5.0).expect("a clock that is long enough");
     let options = RtlOptions {
         name: "bench".to_owned(),
         part: device.part.clone(),
@@ -85,14 +81,22 @@ fn stages(c: &mut Criterion) {
     };
     let mut group = c.benchmark_group("stages");
     group.sample_size(10);
-    group.throughput(Throughput::Elements(OPERATIONS as u64));
-    group.bench_function("passes", |b| b.iter(|| passes::optimize(&program)));
-    group.bench_function("schedule", |b| {
-        b.iter(|| schedule(&optimized, device.delay(), 5.0));
-    });
-    group.bench_function("emit", |b| {
-        b.iter(|| emit::project(&optimized, &pipeline, &options));
-    });
+    for operations in [100_000, 1_000_000] {
+        let program = datapath(operations);
+        let optimized = passes::optimize(&program);
+        let clock = schedule(&optimized, device.delay(), 5.0);
+        let pipeline = clock.expect("a clock that is long enough");
+        group.throughput(Throughput::Elements(operations as u64));
+        group.bench_function(BenchmarkId::new("passes", operations), |b| {
+            b.iter(|| passes::optimize(&program));
+        });
+        group.bench_function(BenchmarkId::new("schedule", operations), |b| {
+            b.iter(|| schedule(&optimized, device.delay(), 5.0));
+        });
+        group.bench_function(BenchmarkId::new("emit", operations), |b| {
+            b.iter(|| emit::project(&optimized, &pipeline, &options));
+        });
+    }
 }
 
 criterion_group!(benches, bench, stages);

@@ -11,6 +11,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from strip_paths import strip
+
 torch.manual_seed(11)
 
 
@@ -175,8 +177,10 @@ def write(name, model, x, core=False, dynamic=True, samples=None):
     batch = ({0: torch.export.Dim("batch", min=2, max=1024)},) if dynamic else None
     program = torch.export.export(model, (x[:samples],), dynamic_shapes=batch)
     torch.export.save(program, f"{name}.pt2")
+    strip(f"{name}.pt2")
     if core:
         torch.export.save(program.run_decompositions(), f"{name}_core.pt2")
+        strip(f"{name}_core.pt2")
     parts = [model(part) for part in x.split(samples or len(x))]
     parts = [it if isinstance(it, tuple) else (it,) for it in parts]
     outputs = [torch.cat(it) for it in zip(*parts)]

@@ -16,14 +16,20 @@ use super::{Interval, Logic, Op, Relation, TableId, Term, ValueId};
 /// Operations by value, and which of them there are already.
 #[derive(Clone, Default)]
 pub(super) struct Ops {
-    packed: Vec<Packed>,
-    /// By value: the first operations of which it is the youngest operand. Those are looked for near
-    /// the value itself, which is in the cache already.
-    users: Vec<Users>,
-    /// All other operations.
+    nodes: Vec<Node>,
+    /// Operations that are no users of a node.
     known: HashTable<ValueId>,
     wide: Vec<Op>,
     known_wide: HashMap<Op, u32>,
+}
+
+/// A value's operation.
+#[derive(Clone, Copy)]
+struct Node {
+    packed: Packed,
+    /// The first operations of which it is the youngest operand: to look for them here, where the
+    /// value itself is, takes far less time than anywhere in a table.
+    users: Users,
 }
 
 /// An operation: its kind and three bytes in the upper half of the first word, three ids or a number
@@ -135,17 +141,13 @@ struct Users {
 
 impl Ops {
     pub(super) fn with_capacity(values: usize) -> Ops {
-        Ops {
-            packed: Vec::with_capacity(values),
-            users: Vec::with_capacity(values),
-            ..Ops::default()
-        }
+        Ops { nodes: Vec::with_capacity(values), ..Ops::default() }
     }
 
     /// The operation of a value.
     #[inline]
     pub(super) fn get(&self, id: ValueId) -> Op {
-        let (kind, bytes, [a, b, c]) = self.packed[id.index()].parts();
+        let (kind, bytes, [a, b, c]) = self.nodes[id.index()].packed.parts();
         let id = ValueId;
         let term = |at: usize, value: u32| unpack(bytes[at], value);
         let [first, second, third] = bytes;
@@ -174,7 +176,7 @@ impl Ops {
     /// The terms of a sum of two: as [`Ops::get`], for that kind alone.
     #[inline]
     pub(super) fn sum(&self, id: ValueId) -> Option<(Term, Term)> {
-        let Packed(head, values) = self.packed[id.index()];
+        let Packed(head, values) = self.nodes[id.index()].packed;
         let [kind, a, b, _] = ((head >> 32) as u32).to_le_bytes();
         match KINDS[usize::from(kind)] {
             Kind::Add => Some((unpack(a, head as u32), unpack(b, (values >> 32) as u32))),
@@ -196,7 +198,7 @@ impl Ops {
             Packed::new(Kind::Wide, [0; 3], [place, 0, 0])
         });
         let hash = FxBuildHasher.hash_one(packed);
-        let id = ValueId(self.packed.len() as u32);
+        let id = ValueId(self.nodes.len() as u32);
         let known = match op.operands().max() {
             Some(youngest) => self.near(youngest, packed, hash, id),
             None => self.far(packed, hash, id),
@@ -204,8 +206,7 @@ impl Ops {
         if let Some(known) = known {
             return (known, false);
         }
-        self.packed.push(packed);
-        self.users.push(Users::default());
+        self.nodes.push(Node { packed, users: Users::default() });
         (id, true)
     }
 
@@ -218,14 +219,16 @@ impl Ops {
         id: ValueId,
     ) -> Option<ValueId> {
         let tag = (hash >> 24) as u8;
-        let Users { ids, tags } = &mut self.users[youngest.index()];
-        for (user, known) in ids.iter_mut().zip(tags) {
-            if *user == 0 {
-                (*user, *known) = (id.0, tag);
+        let mut users = self.nodes[youngest.index()].users;
+        for at in 0..users.ids.len() {
+            let user = users.ids[at];
+            if user == 0 {
+                (users.ids[at], users.tags[at]) = (id.0, tag);
+                self.nodes[youngest.index()].users = users;
                 return None;
             }
-            if *known == tag && self.packed[*user as usize] == packed {
-                return Some(ValueId(*user));
+            if users.tags[at] == tag && self.nodes[user as usize].packed == packed {
+                return Some(ValueId(user));
             }
         }
         self.far(packed, hash, id)
@@ -233,9 +236,9 @@ impl Ops {
 
     /// Finds an operation in the table, or notes it there.
     fn far(&mut self, packed: Packed, hash: u64, id: ValueId) -> Option<ValueId> {
-        let all = &self.packed;
-        let same = |it: &ValueId| all[it.index()] == packed;
-        match self.known.entry(hash, same, |it| FxBuildHasher.hash_one(all[it.index()])) {
+        let all = &self.nodes;
+        let same = |it: &ValueId| all[it.index()].packed == packed;
+        match self.known.entry(hash, same, |it| FxBuildHasher.hash_one(all[it.index()].packed)) {
             Entry::Occupied(it) => Some(*it.get()),
             Entry::Vacant(it) => {
                 it.insert(id);
@@ -247,7 +250,7 @@ impl Ops {
 
 impl fmt::Debug for Ops {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ops = (0..self.packed.len() as u32).map(|it| self.get(ValueId(it)));
+        let ops = (0..self.nodes.len() as u32).map(|it| self.get(ValueId(it)));
         f.debug_list().entries(ops).finish()
     }
 }

@@ -1,0 +1,31 @@
+"""Takes the folders of the machine out of the stack traces of PyTorch archives.
+
+`torch.export.save` writes the path of every source line that made a node. What reads a model does not
+need them, and the same model shall be the same file wherever it was made.
+
+    python strip_paths.py FILE.pt2 ...
+"""
+
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+# In JSON inside JSON: `File \"/folder/of/a/machine/name.py\", line 1`.
+FOLDER = re.compile(rb'(File \\+")/[^"\\]*/([^"/\\]+\\+")')
+
+
+def strip(path):
+    """Rewrites an archive; everything but the paths, the order and the times of its members stays."""
+    with zipfile.ZipFile(path) as archive:
+        members = [(info, archive.read(info)) for info in archive.infolist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for info, data in members:
+            kept = zipfile.ZipInfo(info.filename, info.date_time)
+            kept.compress_type = info.compress_type
+            archive.writestr(kept, FOLDER.sub(rb"\1\2", data))
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        strip(Path(name))
