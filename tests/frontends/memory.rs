@@ -19,7 +19,7 @@ pub(crate) fn imports_allocate_little(memory: &PeakAlloc) {
         memory.reset_peak_usage();
         let raw = frontend::load(&file.model, file.weights.as_deref());
         let read = memory.peak_usage() - before;
-        let graph = raw.and_then(|it| layers::import(&it));
+        let graph = raw.and_then(layers::import);
         let peak = memory.peak_usage() - before;
         drop(graph);
         let size = file.size();

@@ -56,7 +56,7 @@ fn imported(node: RawNode) -> Result<Graph, String> {
         constants: BTreeMap::new(),
         unused: Vec::new(),
     };
-    import(&model).map_err(|it| it.to_string())
+    import(model).map_err(|it| it.to_string())
 }
 
 fn layer(node: RawNode) -> Layer {
