@@ -19,7 +19,7 @@ use self::models::ModelFile;
 /// Reads and imports; a refusal takes its time, too.
 fn import(file: &ModelFile) -> bool {
     let raw = frontend::load(&file.model, file.weights.as_deref());
-    black_box(raw.and_then(|it| layers::import(&it))).is_ok()
+    black_box(raw.and_then(layers::import)).is_ok()
 }
 
 fn imports(criterion: &mut Criterion) {

@@ -84,7 +84,7 @@ pub fn load(model: &Path, weights: Option<&Path>) -> Result<(RawModel, Source)> 
 /// # Errors
 /// Every layer that cannot be imported, and every name in the configuration that fits no layer.
 pub fn import(
-    raw: &RawModel,
+    raw: RawModel,
     config: &Config,
     warnings: &mut Vec<Warning>,
 ) -> Result<(nn::Graph, Vec<String>)> {
@@ -218,7 +218,7 @@ fn output_scales(
 /// # Errors
 /// Whatever is wrong with the model, the configuration or their combination.
 pub fn decide(
-    raw: &RawModel,
+    mut raw: RawModel,
     config: &Config,
     calibration: &[PathBuf],
     warnings: &mut Vec<Warning>,
@@ -228,13 +228,13 @@ pub fn decide(
     if config.io == Io::Stream {
         return Err(Unsupported::Stream).anywhere();
     }
+    let (at, unused) = (raw.origin(""), std::mem::take(&mut raw.unused));
     let (graph, removed) = import(raw, config, warnings)?;
     if !all {
         lower::check(&graph)?;
     }
-    if !raw.unused.is_empty() {
-        let what = Unsupported::Unused { names: raw.unused.clone() };
-        warnings.push(Warning::at(&raw.origin(""), what));
+    if !unused.is_empty() {
+        warnings.push(Warning::at(&at, Unsupported::Unused { names: unused }));
     }
     let ranges = measure(&graph, calibration)?;
     let mut graph = graph;
@@ -259,7 +259,7 @@ pub fn compile(
     calibration: &[PathBuf],
     mut warnings: Vec<Warning>,
 ) -> Result<Compiled> {
-    let decided = decide(&raw, config, calibration, &mut warnings, false)?;
+    let decided = decide(raw, config, calibration, &mut warnings, false)?;
     let Decided { graph, formats, scales, removed, device } = decided;
     let fixed = lower::lower(&graph, &formats)?;
     let plan = plan(&graph, config, device, &source, &mut warnings)?;

@@ -202,7 +202,7 @@ fn float(args: &Predict) -> Result<Predicted> {
     let (config, mut warnings): (Config, _) = model::config(&args.model.options, None)?;
     let options = &args.model.options;
     let (raw, _) = compile::load(&args.model.model, options.weights.as_deref())?;
-    let (graph, _) = compile::import(&raw, &config, &mut warnings)?;
+    let (graph, _) = compile::import(raw, &config, &mut warnings)?;
     let samples = compile::samples(&graph, &args.input)?;
     let mut trace: BTreeMap<NodeId, Vec<f64>> = BTreeMap::new();
     let mut values = Vec::new();

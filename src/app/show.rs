@@ -44,7 +44,7 @@ pub(super) fn config(args: &ConfigArgs) -> Result<Outcome> {
     let (config, mut warnings) = model::config(&args.model.options, None)?;
     let options = &args.model.options;
     let (raw, _) = compile::load(&args.model.model, options.weights.as_deref())?;
-    let decided = compile::decide(&raw, &config, &options.calibrate, &mut warnings, true)?;
+    let decided = compile::decide(raw, &config, &options.calibrate, &mut warnings, true)?;
     let (graph, formats) = (&decided.graph, &decided.formats);
     if lower::check(graph).is_ok() {
         lower::lower(graph, formats)?;
@@ -70,8 +70,9 @@ pub(super) fn config(args: &ConfigArgs) -> Result<Outcome> {
 pub(super) fn inspect(args: &Inspect) -> Result<Outcome> {
     let options = &args.model.options;
     let (config, mut warnings) = model::config(options, None)?;
-    let (raw, source) = compile::load(&args.model.model, options.weights.as_deref())?;
-    let (graph, removed) = compile::import(&raw, &config, &mut warnings)?;
+    let (mut raw, source) = compile::load(&args.model.model, options.weights.as_deref())?;
+    let unused = std::mem::take(&mut raw.unused);
+    let (graph, removed) = compile::import(raw, &config, &mut warnings)?;
     let ranges = compile::measure(&graph, &options.calibrate)?;
     // A model that cannot have types can be looked at all the same.
     let (formats, undecided) = match precision::assign(&graph, &config, ranges.as_ref()) {
@@ -86,8 +87,8 @@ pub(super) fn inspect(args: &Inspect) -> Result<Outcome> {
     if !removed.is_empty() {
         text.push_str(&format!("folded or left out: {}\n", removed.join(", ")));
     }
-    if !raw.unused.is_empty() {
-        text.push_str(&format!("stored, but read by no layer: {}\n", raw.unused.join(", ")));
+    if !unused.is_empty() {
+        text.push_str(&format!("stored, but read by no layer: {}\n", unused.join(", ")));
     }
     if let Some(proof) = &proof {
         text.push_str(&format!("{proof}\n"));
@@ -111,7 +112,7 @@ pub(super) fn inspect(args: &Inspect) -> Result<Outcome> {
         "undecided": undecided,
         "proof": proof,
         "removed": removed,
-        "unused": raw.unused,
+        "unused": unused,
     });
     Ok(Outcome { text, json, warnings, failed: false })
 }

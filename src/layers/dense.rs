@@ -68,7 +68,7 @@ fn import_gemm(cx: &Import<'_>) -> Result<Imported, LayerError> {
     if cx.attrs().int("transA", 0)? != 0 {
         return Err(cx.value_error("transA", 1, "0"));
     }
-    let weights = matrix(cx, cx.attrs().int("transB", 0)? != 0)?.mapv(|it| it * alpha);
+    let weights = matrix(cx, cx.attrs().int("transB", 0)? != 0)?.mapv_into(|it| it * alpha);
     let n_out = weights.shape()[1];
     let bias = match cx.constant(2)? {
         None => None,

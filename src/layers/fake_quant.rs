@@ -382,40 +382,44 @@ impl FakeQuant {
 
     /// Applies it; the constants fit the shape.
     pub fn apply(&self, x: &ArrayD<f64>) -> ArrayD<f64> {
-        let shape = x.shape();
+        let mut values = x.clone();
+        self.apply_in_place(&mut values);
+        values
+    }
+
+    /// Applies it to each element where it is; the constants fit the shape.
+    pub fn apply_in_place(&self, values: &mut ArrayD<f64>) {
+        let shape = values.shape().to_vec();
         let code = |x: f64, scale: f64, zero: f64| {
             single(single(single(x) / single(scale)) + single(zero))
         };
-        let (scale, zero) = (wide(&self.scale, shape), wide(&self.zero, shape));
-        let all = Zip::from(x).and(&scale).and(&zero);
+        let (scale, zero) = (wide(&self.scale, &shape), wide(&self.zero, &shape));
+        let all = Zip::from(&mut *values).and(&scale).and(&zero);
         match &self.law {
-            Law::Integer { low, high, nearest } => all.map_collect(|x, s, z| {
+            Law::Integer { low, high, nearest } => all.for_each(|x, s, z| {
                 let c = nearest.round(code(*x, *s, *z).clamp(*low, *high));
-                single(single(c - z) * s)
+                *x = single(single(c - z) * s);
             }),
-            Law::Whole { low, high, nearest } => {
-                all.map_collect(|x, s, z| nearest.round(code(*x, *s, *z).clamp(*low, *high)) - z)
-            }
-            Law::Bipolar => all.map_collect(|x, s, z| {
+            Law::Whole { low, high, nearest } => all.for_each(|x, s, z| {
+                *x = nearest.round(code(*x, *s, *z).clamp(*low, *high)) - z;
+            }),
+            Law::Bipolar => all.for_each(|x, s, z| {
                 let c = if code(*x, *s, *z) >= 0.0 { 1.0 } else { -1.0 };
-                single(single(c - z) * s)
+                *x = single(single(c - z) * s);
             }),
-            Law::Codes { low, high } => all.map_collect(|x, s, z| {
-                (single(single(*x) / single(*s)).round_ties_even() + z).clamp(*low, *high)
+            Law::Codes { low, high } => all.for_each(|x, s, z| {
+                *x = (single(single(*x) / single(*s)).round_ties_even() + z).clamp(*low, *high);
             }),
-            Law::Values => all.map_collect(|x, s, z| single((x - z) * s)),
+            Law::Values => all.for_each(|x, s, z| *x = single((*x - z) * s)),
             Law::Truncate { step, zero_step, to, low, high, nearest } => {
-                let mut codes = all.map_collect(|x, s, z| code(*x, *s, *z).round_ties_even());
+                all.for_each(|x, s, z| *x = code(*x, *s, *z).round_ties_even());
                 let (step, zero_step, to) =
-                    (wide(step, shape), wide(zero_step, shape), wide(to, shape));
-                Zip::from(&mut codes).and(&step).for_each(|c, step| {
+                    (wide(step, &shape), wide(zero_step, &shape), wide(to, &shape));
+                Zip::from(&mut *values).and(&step).for_each(|c, step| {
                     *c = nearest.round((*c / step).clamp(*low, *high));
                 });
-                let zeros = &zero / &zero_step;
-                Zip::from(&codes)
-                    .and(&zeros)
-                    .and(&to)
-                    .map_collect(|c, z, to| single(single(c - z) * to))
+                let all = Zip::from(values).and(&zero).and(&zero_step).and(&to);
+                all.for_each(|c, z, step, to| *c = single(single(*c - z / step) * to));
             }
         }
     }

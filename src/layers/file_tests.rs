@@ -37,7 +37,8 @@ fn samples((shape, values): (Vec<usize>, Vec<f64>)) -> Vec<Tensor> {
 /// Compares the float engine with `y0`, `y1` ... on `x0`, `x1` ..., relative to the largest output.
 pub(super) fn check(model: &Path, weights: Option<&Path>, golden: &Path) {
     let raw = frontend::load(model, weights).unwrap_or_else(|it| panic!("{it}"));
-    let mut graph = import(&raw).unwrap_or_else(|it| panic!("{it}"));
+    let file = raw.file.clone();
+    let mut graph = import(raw).unwrap_or_else(|it| panic!("{it}"));
     crate::passes::run(&mut graph, &crate::passes::Options::default());
     let mut archive = NpzArchive::open(golden).unwrap();
     let mut arrays = |prefix: &str| {
@@ -45,7 +46,7 @@ pub(super) fn check(model: &Path, weights: Option<&Path>, golden: &Path) {
         all.map(samples).collect::<Vec<_>>()
     };
     let (x, y) = (arrays("x"), arrays("y"));
-    assert_eq!((x.len(), y.len()), (graph.inputs.len(), graph.outputs.len()), "{}", raw.file);
+    assert_eq!((x.len(), y.len()), (graph.inputs.len(), graph.outputs.len()), "{file}");
     let mut faults = Vec::new();
     for sample in 0..x[0].len() {
         let inputs: Vec<Tensor> = x.iter().map(|it| it[sample].clone()).collect();
@@ -61,7 +62,7 @@ pub(super) fn check(model: &Path, weights: Option<&Path>, golden: &Path) {
             }
         }
     }
-    assert!(faults.is_empty(), "{}\n{}", raw.file, faults.join("\n"));
+    assert!(faults.is_empty(), "{file}\n{}", faults.join("\n"));
 }
 
 fn difference(ours: &Tensor, theirs: &Tensor) -> Option<String> {
@@ -154,7 +155,7 @@ fn models_in_models_are_those_of_keras() {
     for file in ["k3_zoo.keras", "k3_zoo.h5", "k2_zoo.keras", "k2_zoo.h5"] {
         let raw = frontend::load(&path.join(file), None).unwrap();
         // Its variances are negative numbers, all else is fine.
-        let problems = import(&raw).unwrap_err().to_string();
+        let problems = import(raw).unwrap_err().to_string();
         let only = problems.lines().count() == 1 && problems.contains(":bn: scale holds");
         assert!(only, "{problems}");
     }

@@ -105,7 +105,7 @@ fn nothing_panics_and_what_is_imported_runs() {
         for seed in 0..ROUNDS {
             let changed = mutated(&mut Noise::new(seed), &model);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                let mut graph = import(&changed).ok()?;
+                let mut graph = import(changed).ok()?;
                 crate::passes::run(&mut graph, &crate::passes::Options::default());
                 let elements = |id| graph.node(id).ty.elements();
                 if graph.topo().into_iter().map(elements).max() > Some(SMALL) {

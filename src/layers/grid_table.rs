@@ -23,8 +23,8 @@ pub(super) const MAX_BITS: u32 = 20;
 pub struct Grid {
     /// What inputs are; of a table of one value, zero.
     pub input: Format,
-    /// Results, by ascending input.
-    pub values: Vec<f64>,
+    /// Results, by ascending input; the framework's are of this type, and there are many.
+    pub values: Vec<f32>,
 }
 
 /// A table for each element.
@@ -41,7 +41,7 @@ pub struct GridTable {
 
 impl Grid {
     /// Tabulates a function of numbers on a grid; `None` stands for zero alone.
-    pub fn over(input: Option<Format>, f: impl FnMut(f64) -> f64) -> Grid {
+    pub fn over(input: Option<Format>, f: impl FnMut(f64) -> f32) -> Grid {
         match input {
             None => Grid {
                 input: Format::unsigned(1, 1),
@@ -61,12 +61,12 @@ impl Grid {
     }
 
     fn at(&self, x: f64) -> f64 {
-        self.values[self.place(x)]
+        f64::from(self.values[self.place(x)])
     }
 
     /// The results that inputs within a span have.
-    fn reach(&self, span: Span) -> &[f64] {
-        &self.values[self.place(span.lo)..=self.place(span.hi)]
+    fn reach(&self, span: Span) -> impl Iterator<Item = f64> {
+        self.values[self.place(span.lo)..=self.place(span.hi)].iter().map(|it| f64::from(*it))
     }
 
     /// Entries for every word of a format, negative ones last; words that never come have any.
@@ -89,8 +89,8 @@ impl GridTable {
     }
 
     /// The smallest format of all results.
-    fn format(values: &[f64]) -> Format {
-        let values = ndarray::ArrayView1::from(values).to_owned().into_dyn();
+    fn format(values: impl Iterator<Item = f64>) -> Format {
+        let values = values.collect::<ndarray::Array1<f64>>().into_dyn();
         auto::grid(Some(&values)).format
     }
 }
@@ -134,7 +134,7 @@ impl Hardware for GridTable {
     }
     fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
         let spans = cx.inputs[0].spans.iter().enumerate();
-        spans.map(|(at, it)| Span::around(self.table(at).reach(*it).iter().copied())).collect()
+        spans.map(|(at, it)| Span::around(self.table(at).reach(*it))).collect()
     }
     fn is_activation(&self) -> bool {
         true
@@ -155,7 +155,7 @@ impl Hardware for GridTable {
         let unit = |group: &[u32]| {
             let first = group[0] as usize;
             let values = self.table(first).entries(ty.format(first));
-            let entry = Self::format(&values);
+            let entry = Self::format(values.iter().copied());
             let table = values.iter().map(|it| entry.quantize(*it)).collect();
             Lut { index: Index::Raw, table, entry, result: entry }
         };
@@ -186,9 +186,9 @@ mod tests {
     #[test]
     fn every_element_has_its_own_table() {
         let formats = [Format::signed(4, 2), Format::unsigned(3, 1)];
-        let square = Grid::over(Some(formats[0]), |x| x * x);
-        let half = Grid::over(Some(formats[1]), |x| x / 2.0);
-        let zero = Grid::over(None, |x| x + 3.0);
+        let square = Grid::over(Some(formats[0]), |x| (x * x) as f32);
+        let half = Grid::over(Some(formats[1]), |x| (x / 2.0) as f32);
+        let zero = Grid::over(None, |x| (x + 3.0) as f32);
         let tables = vec![square, half, zero];
         let layer = GridTable { tables, of: vec![0, 1, 0, 2], uncertain: false };
         // Of the input in front all bits are there, more than some tables have: as they never come,
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn one_table_is_one_unit() {
         let format = Format::signed(3, 1);
-        let tables = vec![Grid::over(Some(format), f64::abs)];
+        let tables = vec![Grid::over(Some(format), |x| x.abs() as f32)];
         let bench =
             Bench::new(GridTable { tables, of: vec![0; 3], uncertain: false }, format, &[3]);
         assert_eq!(bench.graph(&bench.formats()).len(), 2);

@@ -18,7 +18,7 @@ use crate::source::Tensor;
 use crate::{compile, frontend, nn, passes};
 
 fn float_graph(model: &Path) -> nn::Graph {
-    import(&frontend::load(model, None).unwrap()).unwrap()
+    import(frontend::load(model, None).unwrap()).unwrap()
 }
 
 fn graph(model: &Path) -> nn::Graph {

@@ -226,7 +226,7 @@ mod tests {
             let mut net = Net::new("x", &[1]);
             let format = Format::signed(4, 2);
             net.layer("iq", Quantizer { lanes: vec![Some(format)] });
-            let tables = vec![Grid::over(Some(format), f64::abs)];
+            let tables = vec![Grid::over(Some(format), |x| x.abs() as f32)];
             net.layer("lut", GridTable { tables, of: vec![0], uncertain });
             let graph = net.finish();
             let formats = assign(&graph, &Config::default(), None).unwrap();

@@ -174,12 +174,11 @@ fn attempt(name: &str, input: Input, reached: &mut Reached) {
         Err(problems) => return assert!(!problems.to_string().is_empty()),
     };
     reached.read = true;
-    let mut graph = match layers::import(&raw) {
+    let mut graph = match layers::import(raw) {
         Ok(graph) => graph,
         Err(problems) => return assert!(!problems.to_string().is_empty()),
     };
     reached.imported = true;
-    drop(raw);
     passes::run(&mut graph, &passes::Options::default());
     let elements = graph.topo().into_iter().map(|it| graph.node(it).ty.elements());
     if elements.fold(0usize, usize::saturating_add) > SMALL {

@@ -7,9 +7,12 @@ use peak_alloc::PeakAlloc;
 
 use super::models;
 
-/// What files of any size may take. Two models need more than 384 KiB of it: one has weights of one byte,
-/// which are floats of eight in what is read and again in the layers; one has tables that importing makes.
-const CONSTANT: usize = 9 << 17;
+/// What files of any size may take besides.
+const CONSTANT: usize = 256 << 10;
+
+/// Models that may take more, and how much. The weights of p12 have one byte each and are floats of eight
+/// here: six times the file in what is read, the largest of them once more while its layer is made.
+const EXCEPTIONS: [(&str, usize); 1] = [("p12_resnet8_qdq_onnx/resnet.onnx", 384 << 10)];
 
 /// Checks every model file there is; only some may be refused, which allocates as well.
 pub(crate) fn imports_allocate_little(memory: &PeakAlloc) {
@@ -19,14 +22,15 @@ pub(crate) fn imports_allocate_little(memory: &PeakAlloc) {
         memory.reset_peak_usage();
         let raw = frontend::load(&file.model, file.weights.as_deref());
         let read = memory.peak_usage() - before;
-        let graph = raw.and_then(|it| layers::import(&it));
+        let graph = raw.and_then(layers::import);
         let peak = memory.peak_usage() - before;
         drop(graph);
         let size = file.size();
         let factor = peak as f64 / size as f64;
         let name = file.name();
         eprintln!("{name}: {size} bytes, {read} to read, {peak} in all: {factor:.2}");
-        if peak > 4 * size + CONSTANT {
+        let more = EXCEPTIONS.iter().find(|it| file.model.ends_with(it.0)).map_or(0, |it| it.1);
+        if peak > 4 * size + CONSTANT + more {
             faults.push(format!("{name}: {peak} bytes for a file of {size}: {factor:.2} times"));
         }
     }

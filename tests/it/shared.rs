@@ -39,7 +39,7 @@ fn is_known(name: &str) -> bool {
 /// A model, ready to run.
 fn graph(file: &ModelFile) -> Result<nn::Graph, String> {
     let raw = frontend::load(&file.model, file.weights.as_deref()).map_err(|it| it.to_string())?;
-    let mut graph = layers::import(&raw).map_err(|it| it.to_string())?;
+    let mut graph = layers::import(raw).map_err(|it| it.to_string())?;
     passes::run(&mut graph, &passes::Options::default());
     Ok(graph)
 }

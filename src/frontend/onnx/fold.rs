@@ -18,7 +18,7 @@ use super::layout;
 use super::shape::infer;
 use super::tensor::Value;
 use crate::error::{Origin, Problem, Problems, Result as Checked};
-use crate::layers::fake_quant::Said;
+use crate::layers::fake_quant::{FakeQuant, Said};
 use crate::source::{Attr, RawInput, Tensor};
 
 /// Operators that fold when all their operands are constant; those of [`arith`] do, too.
@@ -84,7 +84,7 @@ impl<'a> Folder<'a> {
         let mut rest = Vec::new();
         for mut node in nodes {
             self.output_type(&mut node);
-            match self.step(&node) {
+            match self.step(&node, &reads) {
                 Ok(true) => {
                     self.inherit_grid(&node);
                     self.release(&node, &mut reads);
@@ -139,10 +139,17 @@ impl<'a> Folder<'a> {
     }
 
     /// Folds a node, or infers the shapes of its outputs; whether it folded.
-    fn step(&mut self, node: &Node) -> Result<bool, FoldError> {
+    fn step(&mut self, node: &Node, reads: &BTreeMap<String, usize>) -> Result<bool, FoldError> {
         let call = Call::new(node, &self.known, &self.batches);
         if let (true, [output]) = (folds(&call), &node.outputs[..]) {
-            let value = fold(&call, &mut self.budget)?;
+            let value = match fold(&call, &mut self.budget)? {
+                Folded::Value(value) => value,
+                Folded::Quantizer(layer, dtype) => {
+                    let mut data = self.operand(node, reads)?;
+                    layer.apply_in_place(&mut data);
+                    Rc::new(Value { dtype, data }.standard())
+                }
+            };
             self.known.insert(output.clone(), Known::constant(value));
             return Ok(true);
         }
@@ -156,6 +163,22 @@ impl<'a> Folder<'a> {
             self.known.insert(output.clone(), Known::shaped(shape));
         }
         Ok(false)
+    }
+
+    /// A node's first operand, to be changed: itself if nothing else reads it.
+    fn operand(
+        &mut self,
+        node: &Node,
+        reads: &BTreeMap<String, usize>,
+    ) -> Result<Tensor, FoldError> {
+        let name = node.inputs.first().and_then(Option::as_ref);
+        let known = name.and_then(|it| Some((self.known.get_mut(it)?, reads.get(it) == Some(&1))));
+        let value = known.and_then(|(known, last)| match last {
+            true => known.value.take(),
+            false => known.value.clone(),
+        });
+        let value = value.ok_or(FoldError::NotConstant { operand: 0 })?;
+        Ok(Rc::try_unwrap(value).map_or_else(|it| it.data.clone(), |it| it.data))
     }
 
     /// Notes which constants lie on a grid of the model's own.
@@ -225,7 +248,15 @@ fn folds(call: &Call) -> bool {
     }
 }
 
-fn fold(call: &Call, budget: &mut usize) -> Result<Rc<Value>, FoldError> {
+/// What a node that folds makes.
+enum Folded {
+    /// A constant.
+    Value(Rc<Value>),
+    /// Its first operand, changed: weights, which should not be there twice.
+    Quantizer(Box<FakeQuant>, DataType),
+}
+
+fn fold(call: &Call, budget: &mut usize) -> Result<Folded, FoldError> {
     let shape = infer(call)?.into_iter().next().unwrap_or_default();
     let elements: usize = shape.iter().product();
     let cost = match call.op() {
@@ -236,9 +267,10 @@ fn fold(call: &Call, budget: &mut usize) -> Result<Rc<Value>, FoldError> {
     *budget =
         budget.checked_sub(cost).ok_or_else(|| FoldError::TooLarge { shape: shape.clone() })?;
     let value = match call.op() {
-        "Constant" => Rc::new(constant(call)?),
-        "Identity" => call.value(0)?.clone(),
-        _ => Rc::new(compute(call, &shape)?.standard()),
+        "Constant" => Folded::Value(Rc::new(constant(call)?)),
+        "Identity" => Folded::Value(call.value(0)?.clone()),
+        op if Said::is_quantizer(op) => quantizer(call, &shape)?,
+        _ => Folded::Value(Rc::new(compute(call, &shape)?.standard())),
     };
     // Attributes of opset 1 that never meant anything at inference.
     call.attrs().ignore(&["consumed_inputs", "broadcast"]);
@@ -281,7 +313,6 @@ fn compute(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
         "Concat" => concat(call, shape),
         "Gather" => gather(call, shape),
         "Clip" => clip(call),
-        op if Said::is_quantizer(op) => quantize(call, shape),
         _ => arith::apply(call, shape),
     }
 }
@@ -331,7 +362,7 @@ fn clip(call: &Call) -> Result<Value, FoldError> {
 }
 
 /// Weights behind a quantizer, or behind a half of one.
-fn quantize(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
+fn quantizer(call: &Call, shape: &[usize]) -> Result<Folded, FoldError> {
     let operands = (0..call.operands()).map(|it| call.value(it).ok().map(|it| &it.data)).collect();
     let said = Said { op: call.op(), attrs: call.attrs(), operands, rank: shape.len() };
     let layer = said.read().map_err(Box::new)?;
@@ -344,7 +375,7 @@ fn quantize(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
         _ => i64::from(DataType::F32.id()),
     };
     let dtype = DataType::from_id(i32::try_from(dtype).unwrap_or_default())?;
-    Ok(Value { dtype, data: layer.apply(&call.value(0)?.data) })
+    Ok(Folded::Quantizer(Box::new(layer), dtype))
 }
 
 /// Type and value of the elements of `ConstantOfShape`: a single zero unless given.

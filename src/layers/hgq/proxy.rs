@@ -67,9 +67,12 @@ pub(super) fn import_table(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let input = Format { signed: k == 1, ..Format::signed(width, (k + i) as i32) }
         .with(Rounding::RndConv, Overflow::Wrap);
     let table = cx.weight_of("table", &[1 << width])?;
+    if table.iter().any(|it| f64::from(*it as f32) != *it) {
+        return Err(cx.value_error("table", "numbers of more than 24 bits", "numbers of float32"));
+    }
     let entry = |x: f64| {
         let word = (x * 2f64.powi(input.frac())) as i64;
-        table[word.rem_euclid(1 << width) as usize]
+        table[word.rem_euclid(1 << width) as usize] as f32
     };
     let tables = vec![Grid::over(Some(input), entry)];
     let count: usize = shape.iter().product();

@@ -15,6 +15,9 @@ use crate::source::Tensor;
 /// Entries that all tables of a layer may have together.
 const MAX_ENTRIES: usize = 1 << 25;
 
+/// Inputs that a function is given at once.
+const CHUNK: usize = 256;
+
 /// The quantizers around a function.
 pub(super) const INPUT: Names = names!("iq_conf", "iq");
 pub(super) const OUTPUT: Names = names!("oq_conf", "oq");
@@ -74,9 +77,10 @@ impl Tables<'_> {
                 inputs.push(self.input.behind(it as f32));
                 0.0
             });
-            let results = f(function, &inputs);
+            // Few at a time: networks have many values for each.
+            let results = inputs.chunks(CHUNK).flat_map(|it| f(function, it));
             for (value, y) in grid.values.iter_mut().zip(results) {
-                *value = f64::from(self.result(y, bits, &mut made.uncertain));
+                *value = self.result(y, bits, &mut made.uncertain);
             }
             finite(cx, names, &grid.values)?;
             made.tables.push(grid);
@@ -97,7 +101,7 @@ impl Tables<'_> {
     }
 }
 
-fn finite(cx: &Import<'_>, names: &Names, values: &[f64]) -> Result<(), LayerError> {
+fn finite(cx: &Import<'_>, names: &Names, values: &[f32]) -> Result<(), LayerError> {
     match values.iter().filter(|it| !it.is_finite()).count() {
         0 => Ok(()),
         count => Err(cx.value_error(

@@ -56,7 +56,7 @@ fn imported(node: RawNode) -> Result<Graph, String> {
         constants: BTreeMap::new(),
         unused: Vec::new(),
     };
-    import(&model).map_err(|it| it.to_string())
+    import(model).map_err(|it| it.to_string())
 }
 
 fn layer(node: RawNode) -> Layer {
@@ -229,6 +229,8 @@ fn proxies_cast_as_ap_fixed_does_and_look_up_in_their_table() {
     // 1.6 rounds to 2, which wraps to -2; -1 is the last entry.
     let y = crate::nn::evaluate(&graph, &[arr1(&[1.6, -1.2]).into_dyn()], |_, _| {});
     assert_eq!(y[0], arr1(&[-2.0, -0.5]).into_dyn());
+    let fine = [("table", arr1(&[0.0, 0.1, -2.0, -0.5]).into_dyn())];
+    assert!(imported(node("UnaryLUT", &attrs, &fine)).unwrap_err().contains("float32"));
     let wide = [("kif_in", kif([1, 30, 0])), ("kif_out", kif([1, 2, 2]))];
     assert!(imported(node("UnaryLUT", &wide, &table)).unwrap_err().contains("kif_in"));
 }

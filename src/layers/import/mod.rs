@@ -146,20 +146,26 @@ pub(in crate::layers) fn expect_shape(
     Err(LayerError::WeightShape { role, found, expected: shape.to_vec() })
 }
 
-/// Gives a raw model its meaning.
+/// Gives a raw model its meaning. It is taken apart: what is stored with a node goes with the node,
+/// a constant with the last that reads it, so that not all weights are there twice.
 ///
 /// # Errors
 /// Every layer that is unknown, malformed, or has attributes that would be dropped, all at once.
-pub fn import(model: &RawModel) -> Result<nn::Graph> {
-    let mut importer = Importer::new(model);
-    for input in &model.inputs {
+pub fn import(model: RawModel) -> Result<nn::Graph> {
+    let unknown = model.nodes.iter().rfind(|it| find(it).is_none());
+    let unknown = unknown.map(|it| (model.origin(&it.name), it.dialect));
+    let mut importer = Importer::new(&model);
+    let RawModel { file, inputs, outputs, nodes, constants, .. } = model;
+    importer.hold(constants, &nodes);
+    for input in &inputs {
         importer.input(input);
     }
-    for raw in &model.nodes {
-        let outputs = importer.node(raw);
-        let outputs = importer.problems.note(outputs).unwrap_or(Made::Failed);
-        for (at, output) in raw.outputs.iter().enumerate() {
-            match &outputs {
+    for raw in nodes {
+        let made = importer.node(&raw);
+        let made = importer.problems.note(made).unwrap_or(Made::Failed);
+        importer.release(&raw);
+        for (at, output) in raw.outputs.into_iter().enumerate() {
+            match &made {
                 Made::Failed => importer.values.insert(output, None),
                 // An output that is not made is an error of whoever reads it.
                 Made::Outputs(made) => {
@@ -169,27 +175,27 @@ pub fn import(model: &RawModel) -> Result<nn::Graph> {
         }
     }
     let Importer { mut graph, mut problems, values, .. } = importer;
-    for output in &model.outputs {
-        match values.get(output.as_str()) {
+    for output in &outputs {
+        match values.get(output) {
             Some(Some(id)) => graph.outputs.push(*id),
             Some(None) => {}
-            None => problems.push(Problem::at(&model.origin(output), NoOutput)),
+            None => problems.push(Problem::at(&Origin::new(&file, output), NoOutput)),
         }
     }
-    list_supported(model, &mut problems);
+    if let Some((at, dialect)) = unknown {
+        list_supported(&at, dialect, &mut problems);
+    }
     problems.into_result(graph)
 }
 
 /// Says what is supported, once: at the last operation that is not.
-fn list_supported(model: &RawModel, problems: &mut Problems) {
-    let Some(raw) = model.nodes.iter().rfind(|it| find(it).is_none()) else { return };
-    let at = model.origin(&raw.name);
+fn list_supported(at: &Origin, dialect: Dialect, problems: &mut Problems) {
     let here = SPELLINGS.iter().flat_map(|it| it.1);
-    let here = here.filter(|it| it.dialects.contains(&raw.dialect));
+    let here = here.filter(|it| it.dialects.contains(&dialect));
     let mut ops: Vec<&str> = here.map(|it| it.op).collect();
     ops.sort_unstable();
-    if let Some(last) = problems.0.iter_mut().rfind(|it| it.at.as_ref() == Some(&at)) {
-        let apart = match raw.dialect {
+    if let Some(last) = problems.0.iter_mut().rfind(|it| it.at.as_ref() == Some(at)) {
+        let apart = match dialect {
             Dialect::Torch => "; run_decompositions() takes layers apart, export without it",
             _ => "",
         };
@@ -216,21 +222,24 @@ enum Made {
 }
 
 /// A graph under construction.
-struct Importer<'m> {
-    model: &'m RawModel,
+struct Importer {
+    file: String,
+    /// Constants, and how often each is still to be read.
+    constants: BTreeMap<String, (Tensor, usize)>,
     graph: nn::Graph,
     problems: Problems,
     /// `None`: the node that makes the tensor has failed, which has been reported already.
-    values: BTreeMap<&'m str, Option<NodeId>>,
+    values: BTreeMap<String, Option<NodeId>>,
     /// Names that no part of a node may take.
     names: BTreeSet<String>,
 }
 
-impl<'m> Importer<'m> {
-    fn new(model: &'m RawModel) -> Importer<'m> {
+impl Importer {
+    fn new(model: &RawModel) -> Importer {
         let inputs = model.inputs.iter().map(|it| it.name.clone());
         Importer {
-            model,
+            file: model.file.clone(),
+            constants: BTreeMap::new(),
             graph: nn::Graph::default(),
             problems: Problems::default(),
             values: BTreeMap::new(),
@@ -238,35 +247,61 @@ impl<'m> Importer<'m> {
         }
     }
 
-    fn input(&mut self, input: &'m RawInput) {
+    /// Keeps the constants that are read.
+    fn hold(&mut self, constants: BTreeMap<String, Tensor>, nodes: &[RawNode]) {
+        self.constants = constants.into_iter().map(|(name, it)| (name, (it, 0))).collect();
+        for name in nodes.iter().flat_map(|it| it.inputs.iter().flatten()) {
+            if let Some((_, left)) = self.constants.get_mut(name) {
+                *left += 1;
+            }
+        }
+        self.constants.retain(|_, (_, left)| *left > 0);
+    }
+
+    /// Drops the constants that a node was the last to read.
+    fn release(&mut self, raw: &RawNode) {
+        for name in raw.inputs.iter().flatten() {
+            let Some((_, left)) = self.constants.get_mut(name) else { continue };
+            *left -= 1;
+            if *left == 0 {
+                self.constants.remove(name);
+            }
+        }
+    }
+
+    fn origin(&self, node: &str) -> Origin {
+        Origin::new(&self.file, node)
+    }
+
+    fn input(&mut self, input: &RawInput) {
         let shape = Shape(input.shape.clone());
+        let origin = self.origin(&input.name);
         if !is_sensible(&shape) {
-            self.problems
-                .push(Problem::at(&self.model.origin(&input.name), LayerError::Extent { shape }));
-            self.values.insert(&input.name, None);
+            self.problems.push(Problem::at(&origin, LayerError::Extent { shape }));
+            self.values.insert(input.name.clone(), None);
             return;
         }
         let node = Node {
             name: input.name.clone(),
             op: Layer::from(Input { shape: shape.clone(), lanes: None }),
             ty: shape,
-            origin: self.model.origin(&input.name),
+            origin,
         };
         let id = self.graph.add(node, &[]);
         self.graph.inputs.push(id);
-        self.values.insert(&input.name, Some(id));
+        self.values.insert(input.name.clone(), Some(id));
     }
 
     /// Adds what a raw node becomes.
     fn node(&mut self, raw: &RawNode) -> Result<Made> {
-        let at = self.model.origin(&raw.name);
+        let at = self.origin(&raw.name);
         let spelling =
             find(raw).ok_or_else(|| LayerError::Unsupported { op: raw.op.clone() }).locate(&at)?;
         let mut cx = Import { node: raw, shapes: Vec::new(), constants: Vec::new() };
         let mut ids = Vec::new();
         for name in &raw.inputs {
-            let constant = name.as_ref().and_then(|it| self.model.constants.get(it));
-            let value = name.as_ref().and_then(|it| self.values.get(it.as_str()));
+            let constant = name.as_ref().and_then(|it| self.constants.get(it)).map(|it| &it.0);
+            let value = name.as_ref().and_then(|it| self.values.get(it));
             if let (Some(name), None, None) = (name, constant, value) {
                 return Err(NoInput { name: name.clone() }).locate(&at);
             }
@@ -310,7 +345,7 @@ impl<'m> Importer<'m> {
                 return Err(LayerError::Extent { shape: ty }).locate(at);
             }
             let name = self.name(raw, name);
-            let origin = self.model.origin(&name);
+            let origin = self.origin(&name);
             let node = Node { name, op: layer, ty, origin };
             parts.push(self.graph.add(node, &operands));
         }
@@ -365,7 +400,7 @@ mod tests {
                 constants: BTreeMap::new(),
                 unused: Vec::new(),
             };
-            let problems = import(&model).unwrap_err().to_string();
+            let problems = import(model).unwrap_err().to_string();
             assert!(problems.contains("m:x: ") && problems.contains("4194304"), "{problems}");
         }
     }
@@ -401,7 +436,7 @@ mod tests {
             constants: BTreeMap::new(),
             unused: Vec::new(),
         };
-        let mut graph = import(&model).unwrap();
+        let mut graph = import(model).unwrap();
         let x = Tensor::from_shape_vec(vec![2], vec![3.0, 4.0]).unwrap();
         let y = nn::evaluate(&graph, &[x], |_, _| {});
         assert!((y[0][[0]] - 0.6).abs() < 1e-12, "{y:?}");

@@ -84,8 +84,8 @@ impl Case {
             return Outcome::Apart("no numbers");
         };
         let graph = onnx::load("case", &bytes).and_then(|raw| {
-            let graph = import(&raw)?;
-            Ok((raw.inputs.len(), graph))
+            let inputs = raw.inputs.len();
+            Ok((inputs, import(raw)?))
         });
         let graph = match graph {
             Ok((inputs, graph)) if inputs == data => graph,

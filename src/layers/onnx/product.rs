@@ -47,7 +47,7 @@ pub(in crate::layers) fn import_matmul(cx: &Import<'_>) -> Result<Imported, Laye
                 {
                     let shape = &matrix.shape()[rank - 2..];
                     let matrix = matrix.to_shape(shape).map_err(|_| misfit(cx, "a matrix"))?;
-                    Ok(Imported::unary(dense(cx, matrix.to_owned().into_dyn(), last)?))
+                    Ok(Imported::unary(dense(cx, matrix.into_owned().into_dyn(), last)?))
                 }
                 _ => with_constant(cx),
             }
@@ -63,7 +63,10 @@ fn input(index: usize) -> Operand {
 fn dense(cx: &Import<'_>, weights: Tensor, last: usize) -> Result<Dense, LayerError> {
     let columns = weights.shape()[1];
     crate::layers::import::expect_shape("B", &weights, &[last, columns])?;
-    let weights = weights.as_standard_layout().into_owned();
+    let weights = match weights.is_standard_layout() {
+        true => weights,
+        false => weights.as_standard_layout().into_owned(),
+    };
     let quantized = cx.attrs().bool("quantized", false)?;
     Ok(Dense { weights, bias: None, quantized })
 }

@@ -35,12 +35,12 @@ fn model(activation: Attr, inputs: usize) -> RawModel {
 }
 
 fn refused(call: &str) -> String {
-    import(&model(Attr::Str(call.into()), 1)).unwrap_err().to_string()
+    import(model(Attr::Str(call.into()), 1)).unwrap_err().to_string()
 }
 
 /// What the layers of a quantizer make of values.
 fn quantized(call: &str, x: &[f64]) -> Vec<f64> {
-    let graph = import(&model(Attr::Str(call.into()), x.len())).unwrap_or_else(|it| panic!("{it}"));
+    let graph = import(model(Attr::Str(call.into()), x.len())).unwrap_or_else(|it| panic!("{it}"));
     let x = ndarray::Array1::from(x.to_vec()).into_dyn();
     crate::nn::evaluate(&graph, &[x], |_, _| {})[0].iter().copied().collect()
 }

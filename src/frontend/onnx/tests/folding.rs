@@ -249,6 +249,20 @@ fn shapes_of_layers() {
     }
 }
 
+/// A quantizer changes weights where they are, but not if somebody else reads them.
+#[test]
+fn quantizers_that_share_a_constant() {
+    let quantizer = |scale: &str, to: &str| {
+        node("qonnx.custom_op.general::Quant", &["c", scale, "zero", "bits"], &[to])
+    };
+    let nodes =
+        vec![quantizer("two", "a"), quantizer("four", "b"), node("Add", &["a", "b"], &["y"])];
+    let one = |name: &str, value| floats(name, &[], &[value]);
+    let constants = vec![one("two", 2.0), one("four", 4.0), one("zero", 0.0), one("bits", 8.0)];
+    // 0, 2, 4, 4, 4, 6 and 0, 0, 4, 4, 4, 8.
+    assert_eq!(fold(nodes, constants).1, [0.0, 2.0, 8.0, 8.0, 8.0, 14.0]);
+}
+
 /// A file exported with batch 4 repeats the 4 in its targets; a weight's 4 is no batch.
 #[test]
 fn a_fixed_batch_in_targets() {
