@@ -1,5 +1,5 @@
-//! How operations and intervals are kept: 16 bytes each, so that a program of a million fits where
-//! the passes can reach it fast.
+//! How operations and intervals are kept: an operation in 16 bytes, with 16 more to find those that
+//! read it, an interval in 16, so that the passes can reach a program of a million fast.
 //!
 //! What does not fit is kept whole in a table beside, and the place of it instead.
 
@@ -176,11 +176,9 @@ impl Ops {
     /// The terms of a sum of two: as [`Ops::get`], for that kind alone.
     #[inline]
     pub(super) fn sum(&self, id: ValueId) -> Option<(Term, Term)> {
-        let Packed(head, values) = self.nodes[id.index()].packed;
-        let [kind, a, b, _] = ((head >> 32) as u32).to_le_bytes();
-        match KINDS[usize::from(kind)] {
-            Kind::Add => Some((unpack(a, head as u32), unpack(b, (values >> 32) as u32))),
-            Kind::Wide => match self.wide[head as u32 as usize] {
+        match self.nodes[id.index()].packed.parts() {
+            (Kind::Add, [a, b, _], [x, y, _]) => Some((unpack(a, x), unpack(b, y))),
+            (Kind::Wide, ..) => match self.get(id) {
                 Op::Add(a, b) => Some((a, b)),
                 _ => None,
             },

@@ -39,23 +39,21 @@ pub(super) fn run(old: &Datapath) -> Datapath {
     let mut cut = Cut { made, forms: Forms::default() };
     Rewrite::run(old, &readers, |rewrite, id| {
         let bits = read[id.index()];
-        let op = old.op(id);
+        let operands = || old.op(id).operands();
         let whole =
             |it: ValueId| cut.made[it.index()].dropped == 0 && read[it.index()].high == u32::MAX;
-        let untouched = bits.all() && op.operands().all(whole);
-        let made = match op {
-            Op::Input(..) | Op::Const(_) => rewrite.again(id),
-            _ if untouched => rewrite.again(id),
-            _ => {
-                let made = cut.made(rewrite, id, bits);
-                if !bits.all() {
-                    rewrite.differs(id);
-                }
-                cut.forms.expect(made, readers[id.index()]);
-                made
-            }
+        let untouched = bits.all() && operands().all(whole);
+        let made = match untouched {
+            true => rewrite.again(id),
+            false => cut.made(rewrite, id, bits),
         };
-        if op.operands().any(|it| cut.made[it.index()].has_form) {
+        if !bits.all() {
+            rewrite.differs(id);
+        }
+        if cut.made[id.index()].differs {
+            cut.forms.expect(made, readers[id.index()]);
+        }
+        if operands().any(|it| cut.made[it.index()].differs) {
             cut.forms.release(rewrite, id);
         }
         made
@@ -133,8 +131,6 @@ struct Made {
     dropped: u32,
     /// Some of the upper bits differ: it is not just the old value divided.
     differs: bool,
-    /// It is a sum of which the form is kept.
-    has_form: bool,
 }
 
 /// Reads values that have lost bits.
@@ -163,7 +159,7 @@ impl Cut {
             }
             _ => (rewrite.again(id), 0, false),
         };
-        self.set(rewrite, id, made, Made { dropped, differs, has_form: false })
+        self.set(rewrite, id, made, Made { dropped, differs })
     }
 
     /// Notes what has become of a value; what it can be is known if its upper bits are the same.
@@ -227,6 +223,6 @@ impl Cut {
             true => self.forms.sum(rewrite, (a, b, true), Interval::ALL),
             false => rewrite.new.add(a, b),
         };
-        self.set(rewrite, id, sum, Made { dropped: low, differs, has_form: differs })
+        self.set(rewrite, id, sum, Made { dropped: low, differs })
     }
 }
