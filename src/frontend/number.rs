@@ -3,17 +3,19 @@
 //! Values live in `f64`, which holds all of these types exactly but 64-bit integers beyond 2^53;
 //! the type stays beside a constant, so that folding rounds where the framework would.
 
+use std::rc::Rc;
+
 use ndarray::{ArrayD, IxDyn};
 
-use crate::source::Tensor;
+use crate::source::{Packed, Tensor};
 
-/// A constant with its element type; always contiguous in standard order.
+/// A constant with its element type.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::frontend) struct Value {
     /// Element type.
     pub(in crate::frontend) dtype: DataType,
     /// Elements.
-    pub(in crate::frontend) data: Tensor,
+    pub(in crate::frontend) data: Packed,
 }
 
 impl Value {
@@ -24,15 +26,17 @@ impl Value {
         data: Vec<f64>,
     ) -> Option<Value> {
         let data = ArrayD::from_shape_vec(IxDyn(shape), data).ok()?;
-        Some(Value { dtype, data })
+        Some(Value::of(dtype, data))
     }
 
-    /// The same in standard order.
-    pub(in crate::frontend) fn standard(self) -> Value {
-        match self.data.is_standard_layout() {
-            true => self,
-            false => Value { dtype: self.dtype, data: self.data.as_standard_layout().into_owned() },
-        }
+    /// A constant.
+    pub(in crate::frontend) fn of(dtype: DataType, data: Tensor) -> Value {
+        Value { dtype, data: Packed::from(data) }
+    }
+
+    /// The elements, which are copied if somebody else holds the constant.
+    pub(in crate::frontend) fn take(value: Rc<Value>) -> Packed {
+        Rc::try_unwrap(value).map_or_else(|it| it.data.clone(), |it| it.data)
     }
 
     /// The elements as integers; limits of 64 bits for what lies beyond them.

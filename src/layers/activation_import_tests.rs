@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{Import, LayerError, Operand, Part, SPELLINGS};
 use crate::nn::Shape;
-use crate::source::{Attr, Attrs, Dialect, RawNode, Tensor};
+use crate::source::{Attr, Attrs, Dialect, Packed, RawNode, Tensor};
 
 /// A raw node of one data input, under construction.
 struct Raw {
     node: RawNode,
     shape: Vec<usize>,
-    constants: Vec<Option<Tensor>>,
+    constants: Vec<Option<Packed>>,
 }
 
 fn raw(dialect: Dialect, op: &str, attrs: &[(&str, Attr)]) -> Raw {
@@ -59,7 +59,7 @@ impl Raw {
     /// The next operand.
     fn constant(mut self, value: Option<Tensor>) -> Raw {
         self.node.inputs.push(value.as_ref().map(|_| "c".into()));
-        self.constants.push(value);
+        self.constants.push(value.map(Packed::from));
         self
     }
 

@@ -12,13 +12,13 @@ use super::linear::Linear;
 use super::{Hardware, Import, Imported, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
 use crate::precision::Role;
-use crate::source::Tensor;
+use crate::source::{Packed, Tensor};
 
 /// A fully connected layer.
 #[derive(Clone, Debug)]
 pub struct Dense {
     /// `[inputs, outputs]`.
-    pub weights: Tensor,
+    pub weights: Packed,
     /// `[outputs]`.
     pub bias: Option<Tensor>,
     /// Weights and biases are on a grid of the model's own and must be kept as they are.
@@ -54,7 +54,7 @@ fn import_keras(cx: &Import<'_>) -> Result<Imported, LayerError> {
     }
     cx.attrs().ignore(&["lora_alpha", "input_dim"]);
     let quantized = cx.attrs().bool("quantized", false)?;
-    Ok(Imported::unary(Dense { weights, bias, quantized }))
+    Ok(Imported::unary(Dense { weights: weights.into(), bias, quantized }))
 }
 
 fn import_gemm(cx: &Import<'_>) -> Result<Imported, LayerError> {
@@ -78,7 +78,7 @@ fn import_gemm(cx: &Import<'_>) -> Result<Imported, LayerError> {
         }
     };
     let quantized = cx.attrs().bool("quantized", false)? && alpha == 1.0 && beta == 1.0;
-    Ok(Imported::unary(Dense { weights, bias, quantized }))
+    Ok(Imported::unary(Dense { weights: weights.into(), bias, quantized }))
 }
 
 /// Operand B as `[inputs, outputs]`.
@@ -152,7 +152,7 @@ impl LayerSpec for Dense {
 
     fn weights(&self) -> Vec<(Role, &Tensor)> {
         let bias = self.bias.iter().map(|it| (Role::Bias, it));
-        std::iter::once((Role::Weight, &self.weights)).chain(bias).collect()
+        std::iter::once((Role::Weight, &*self.weights)).chain(bias).collect()
     }
 
     fn hardware(&self) -> Option<&dyn Hardware> {

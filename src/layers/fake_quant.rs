@@ -5,12 +5,12 @@
 //! rounds to a tie is a tie here. What has scales of powers of two and no zero point is imported as
 //! a [`Quantizer`](super::Quantizer), which can be built; this layer has a float meaning only.
 
-use ndarray::{ArrayD, ArrayViewD, IxDyn, Zip};
+use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Zip};
 
 use super::{Hardware, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
 use crate::precision::Role;
-use crate::source::{Attrs, Tensor};
+use crate::source::{Attrs, Packed, Tensor};
 
 /// How a number becomes an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -387,8 +387,32 @@ impl FakeQuant {
         values
     }
 
+    /// Applies it to a constant; the constants fit the shape.
+    pub fn apply_to(&self, values: Packed) -> Packed {
+        let rank = values.ndim();
+        values.map_parts(|part, values| match part {
+            Some(index) => self.part(rank, index).apply_in_place(values),
+            None => self.apply_in_place(values),
+        })
+    }
+
+    /// What is done to the tensors of one index of the first axis, of so many axes.
+    fn part(&self, rank: usize, index: usize) -> FakeQuant {
+        let own = |it: Tensor| {
+            let part = match it.ndim() == rank {
+                true => {
+                    it.index_axis(Axis(0), if it.shape()[0] == 1 { 0 } else { index }).to_owned()
+                }
+                false => it,
+            };
+            Ok::<_, std::convert::Infallible>(part)
+        };
+        let Ok(it) = self.clone().try_map(own);
+        it
+    }
+
     /// Applies it to each element where it is; the constants fit the shape.
-    pub fn apply_in_place(&self, values: &mut ArrayD<f64>) {
+    fn apply_in_place(&self, values: &mut ArrayD<f64>) {
         let shape = values.shape().to_vec();
         let code = |x: f64, scale: f64, zero: f64| {
             single(single(single(x) / single(scale)) + single(zero))

@@ -104,7 +104,7 @@ fn layer(golden: &mut Golden, case: &Value, shape: &[usize]) -> Layer {
     match (case["cls"].as_str().unwrap(), attrs["activation"].as_str().unwrap()) {
         ("Dense", _) => {
             let bias = golden.floats(&format!("b_{name}"));
-            Dense { weights: weights.unwrap(), bias, quantized: false }.into()
+            Dense { weights: weights.unwrap().into(), bias, quantized: false }.into()
         }
         ("LeakyReLU", _) => LeakyRelu { alpha: param, max: None }.into(),
         ("ThresholdedReLU", _) => ThresholdedRelu { theta: param, max: None }.into(),

@@ -99,7 +99,7 @@ mod tests {
     fn dense(rows: usize, columns: usize) -> Layer {
         let weights = ndarray::ArrayD::from_elem(vec![rows, columns], 2.0);
         let bias = Some(ndarray::ArrayD::from_elem(vec![columns], 1.0));
-        Dense { weights, bias, quantized: true }.into()
+        Dense { weights: weights.into(), bias, quantized: true }.into()
     }
 
     /// `x -> before -> relu -> quantizer -> after`; the second of three elements has no bits.

@@ -34,7 +34,7 @@ impl Net {
         let flat: Vec<f64> = rows.concat();
         let weights = Array2::from_shape_vec((rows.len(), rows[0].len()), flat).unwrap();
         let bias = bias.map(|it| Array1::from(it.to_vec()).into_dyn());
-        self.layer(name, Dense { weights: weights.into_dyn(), bias, quantized: false })
+        self.layer(name, Dense { weights: weights.into_dyn().into(), bias, quantized: false })
     }
 
     pub(super) fn batch_norm(&mut self, name: &str, scale: &[f64], bias: &[f64]) -> NodeId {

@@ -107,11 +107,11 @@ fn magnitudes(op: &Layer) -> Option<Layer> {
     Some(match op {
         Layer::Dense(it) => {
             let (weights, bias) = (abs(&it.weights), it.bias.as_ref().map(abs));
-            Dense { weights, bias, ..*it }.into()
+            Dense { weights: weights.into(), bias, ..*it }.into()
         }
         Layer::Conv(it) => {
             let (kernel, bias) = (abs(&it.kernel), it.bias.as_ref().map(abs));
-            Conv { kernel, bias, ..it.clone() }.into()
+            Conv { kernel: kernel.into(), bias, ..it.clone() }.into()
         }
         Layer::BatchNorm(it) => {
             BatchNorm { scale: abs(&it.scale), bias: abs(&it.bias), ..it.clone() }.into()
@@ -197,7 +197,7 @@ mod tests {
         let lanes = vec![Some(Format::signed(12, 4)), Some(Format::signed(3, 1))];
         net.layer("iq", Quantizer { lanes });
         let weights = ndarray::Array2::from_shape_vec((2, 1), weights.to_vec()).unwrap().into_dyn();
-        net.layer("fc", Dense { weights, bias: None, quantized });
+        net.layer("fc", Dense { weights: weights.into(), bias: None, quantized });
         net.identity("last");
         let mut graph = net.finish();
         passes::run(&mut graph, &passes::Options::default());
@@ -258,7 +258,7 @@ mod tests {
         let mut net = Net::new("x", &[2]);
         let weights = ndarray::Array2::from_elem((2, 2), 0.75).into_dyn();
         let bias = Some(ndarray::arr1(&[0.1f32, -0.3].map(f64::from)).into_dyn());
-        net.layer("fc", Dense { weights, bias, quantized: true });
+        net.layer("fc", Dense { weights: weights.into(), bias, quantized: true });
         net.batch_norm("bn", &[0.7, -0.9], &[0.2, 0.1]);
         let lanes = vec![Some(Format::signed(5, 2).rounded()); 2];
         net.layer("quant", Quantizer { lanes });

@@ -10,10 +10,6 @@ use super::models;
 /// What files of any size may take besides.
 const CONSTANT: usize = 256 << 10;
 
-/// Models that may take more, and how much. The weights of p12 have one byte each and are floats of eight
-/// here: six times the file in what is read, the largest of them once more while its layer is made.
-const EXCEPTIONS: [(&str, usize); 1] = [("p12_resnet8_qdq_onnx/resnet.onnx", 384 << 10)];
-
 /// Checks every model file there is; only some may be refused, which allocates as well.
 pub(crate) fn imports_allocate_little(memory: &PeakAlloc) {
     let mut faults = Vec::new();
@@ -29,8 +25,7 @@ pub(crate) fn imports_allocate_little(memory: &PeakAlloc) {
         let factor = peak as f64 / size as f64;
         let name = file.name();
         eprintln!("{name}: {size} bytes, {read} to read, {peak} in all: {factor:.2}");
-        let more = EXCEPTIONS.iter().find(|it| file.model.ends_with(it.0)).map_or(0, |it| it.1);
-        if peak > 4 * size + CONSTANT + more {
+        if peak > 4 * size + CONSTANT {
             faults.push(format!("{name}: {peak} bytes for a file of {size}: {factor:.2} times"));
         }
     }

@@ -60,7 +60,7 @@ pub(super) fn apply(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
         let (left_data, right_data) = (stretched(left, shape)?, stretched(right, shape)?);
         let data = Zip::from(left_data).and(right_data).map_collect(|a, b| compute(*a, *b));
         return match op {
-            "Equal" => Ok(Value { dtype: DataType::Bool, data }),
+            "Equal" => Ok(Value::of(DataType::Bool, data)),
             "Div" if left.dtype.is_int() => rounded(left.dtype, data.mapv(f64::trunc)),
             _ => rounded(left.dtype, data),
         };
@@ -78,7 +78,7 @@ fn choose(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
         .and(stretched(yes, shape)?)
         .and(stretched(no, shape)?)
         .map_collect(|condition, yes, no| if *condition != 0.0 { *yes } else { *no });
-    Ok(Value { dtype: yes.dtype, data })
+    Ok(Value::of(yes.dtype, data))
 }
 
 /// A view of the constant in the larger shape.
@@ -98,14 +98,14 @@ fn rounded(dtype: DataType, mut data: Tensor) -> Result<Value, FoldError> {
         let exact = !dtype.is_int() || v.abs() <= EXACT;
         *v = dtype.round(*v).filter(|_| exact).ok_or(FoldError::Range { value: *v })?;
     }
-    Ok(Value { dtype, data })
+    Ok(Value::of(dtype, data))
 }
 
 /// `Cast`.
 pub(super) fn cast(value: &Value, dtype: DataType) -> Result<Value, FoldError> {
-    let mut data = value.data.clone();
+    let mut data = Tensor::clone(&value.data);
     for v in &mut data {
         *v = dtype.cast(*v).ok_or(FoldError::Range { value: *v })?;
     }
-    Ok(Value { dtype, data })
+    Ok(Value::of(dtype, data))
 }

@@ -72,7 +72,7 @@ fn decode(attr: proto::Attribute) -> Result<(Attr, Option<DataType>), AttrError>
         kind::STRING => plain(text(attr.s.unwrap_or_default())?),
         kind::TENSOR => {
             let value = tensor::decode(&attr.t.unwrap_or_default())?;
-            Ok((Attr::Tensor(Box::new(value.data)), Some(value.dtype)))
+            Ok((Attr::Tensor(Box::new(value.data.into_tensor())), Some(value.dtype)))
         }
         kind::FLOATS => plain(list(attr.floats, |it| Ok(Attr::Float(f64::from(it))))?),
         kind::INTS => plain(list(attr.ints, |it| Ok(Attr::Int(it)))?),

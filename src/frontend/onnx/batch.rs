@@ -15,7 +15,7 @@ use super::graph::Node;
 use super::shape::ELEMENTWISE;
 use super::tensor::Value;
 use crate::error::{Origin, Problem, Problems, Result as Checked};
-use crate::source::Attr;
+use crate::source::{Attr, Packed};
 
 /// Operators that work along the axes behind the batch, on constants of their own.
 const BROADCAST: &[&str] =
@@ -129,8 +129,8 @@ impl Places<'_, '_> {
             let Some(name) = node.inputs.get(index).cloned().flatten() else { continue };
             match self.folder.constant(&name).cloned() {
                 Some(value) if value.data.ndim() == 3 => {
-                    let data = value.data.clone().permuted_axes(vec![1, 0, 2]);
-                    let value = Value { dtype: value.dtype, data }.standard();
+                    let data = Packed::of(value.data.view().permuted_axes(vec![1, 0, 2]));
+                    let value = Value { dtype: value.dtype, data };
                     node.inputs[index] = Some(self.folder.insert(&node.name, value));
                 }
                 Some(_) => {}
@@ -170,8 +170,8 @@ impl Places<'_, '_> {
             if value.data.shape()[axis] != 1 {
                 return Err(FoldError::Batch { axis: place });
             }
-            let data = value.data.index_axis(Axis(axis), 0).to_owned();
-            let value = Value { dtype: value.dtype, data }.standard();
+            let data = Packed::of(value.data.index_axis(Axis(axis), 0));
+            let value = Value { dtype: value.dtype, data };
             node.inputs[index] = Some(self.folder.insert(&node.name, value));
         }
         self.set(node, 0, place);

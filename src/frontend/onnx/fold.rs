@@ -19,7 +19,7 @@ use super::shape::infer;
 use super::tensor::Value;
 use crate::error::{Origin, Problem, Problems, Result as Checked};
 use crate::layers::fake_quant::{FakeQuant, Said};
-use crate::source::{Attr, RawInput, Tensor};
+use crate::source::{Attr, Packed, RawInput};
 
 /// Operators that fold when all their operands are constant; those of [`arith`] do, too.
 const FOLDABLE: &[&str] = &[
@@ -115,9 +115,8 @@ impl<'a> Folder<'a> {
     }
 
     /// The constant of that name, taken out if nothing else holds it.
-    pub(super) fn take(&mut self, tensor: &str) -> Option<ArrayD<f64>> {
-        let value = self.known.get_mut(tensor)?.value.take()?;
-        Some(Rc::try_unwrap(value).map_or_else(|it| it.data.clone(), |it| it.data))
+    pub(super) fn take(&mut self, tensor: &str) -> Option<Packed> {
+        self.known.get_mut(tensor)?.value.take().map(Value::take)
     }
 
     /// The constant of that name.
@@ -145,9 +144,8 @@ impl<'a> Folder<'a> {
             let value = match fold(&call, &mut self.budget)? {
                 Folded::Value(value) => value,
                 Folded::Quantizer(layer, dtype) => {
-                    let mut data = self.operand(node, reads)?;
-                    layer.apply_in_place(&mut data);
-                    Rc::new(Value { dtype, data }.standard())
+                    let data = layer.apply_to(self.operand(node, reads)?);
+                    Rc::new(Value { dtype, data })
                 }
             };
             self.known.insert(output.clone(), Known::constant(value));
@@ -170,7 +168,7 @@ impl<'a> Folder<'a> {
         &mut self,
         node: &Node,
         reads: &BTreeMap<String, usize>,
-    ) -> Result<Tensor, FoldError> {
+    ) -> Result<Packed, FoldError> {
         let name = node.inputs.first().and_then(Option::as_ref);
         let known = name.and_then(|it| Some((self.known.get_mut(it)?, reads.get(it) == Some(&1))));
         let value = known.and_then(|(known, last)| match last {
@@ -178,7 +176,7 @@ impl<'a> Folder<'a> {
             false => known.value.clone(),
         });
         let value = value.ok_or(FoldError::NotConstant { operand: 0 })?;
-        Ok(Rc::try_unwrap(value).map_or_else(|it| it.data.clone(), |it| it.data))
+        Ok(Value::take(value))
     }
 
     /// Notes which constants lie on a grid of the model's own.
@@ -270,7 +268,7 @@ fn fold(call: &Call, budget: &mut usize) -> Result<Folded, FoldError> {
         "Constant" => Folded::Value(Rc::new(constant(call)?)),
         "Identity" => Folded::Value(call.value(0)?.clone()),
         op if Said::is_quantizer(op) => quantizer(call, &shape)?,
-        _ => Folded::Value(Rc::new(compute(call, &shape)?.standard())),
+        _ => Folded::Value(Rc::new(compute(call, &shape)?)),
     };
     // Attributes of opset 1 that never meant anything at inference.
     call.attrs().ignore(&["consumed_inputs", "broadcast"]);
@@ -306,7 +304,7 @@ fn compute(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
         }
         "Expand" => {
             let from = call.value(0)?;
-            Ok(Value { dtype: from.dtype, data: arith::stretched(from, shape)?.to_owned() })
+            Ok(Value { dtype: from.dtype, data: Packed::of(arith::stretched(from, shape)?) })
         }
         "Transpose" => transpose(call),
         "Slice" => slice(call),
@@ -323,7 +321,7 @@ pub(super) fn constant(call: &Call) -> Result<Value, FoldError> {
     let attrs = call.attrs();
     if let Some(Attr::Tensor(data)) = attrs.get("value") {
         let dtype = call.attr_type("value").ok_or(missing)?;
-        return Ok(Value { dtype, data: Tensor::clone(data) });
+        return Ok(Value { dtype, data: Packed::of(data.view()) });
     }
     let number = |it: &Attr| match it {
         Attr::Float(v) => Some(*v),
@@ -358,12 +356,14 @@ fn clip(call: &Call) -> Result<Value, FoldError> {
     };
     let (low, high) = (limit(1, "min", f64::NEG_INFINITY)?, limit(2, "max", f64::INFINITY)?);
     // Where they cross, the upper one counts.
-    Ok(Value { dtype: from.dtype, data: from.data.mapv(|it| it.max(low).min(high)) })
+    Ok(Value::of(from.dtype, from.data.mapv(|it| it.max(low).min(high))))
 }
 
 /// Weights behind a quantizer, or behind a half of one.
 fn quantizer(call: &Call, shape: &[usize]) -> Result<Folded, FoldError> {
-    let operands = (0..call.operands()).map(|it| call.value(it).ok().map(|it| &it.data)).collect();
+    // The first is what is quantized, and stays packed.
+    let parameters = (1..call.operands()).map(|it| call.value(it).ok().map(|it| &*it.data));
+    let operands = std::iter::once(None).chain(parameters).collect();
     let said = Said { op: call.op(), attrs: call.attrs(), operands, rank: shape.len() };
     let layer = said.read().map_err(Box::new)?;
     if !layer.fits(shape) {
@@ -394,7 +394,7 @@ fn transpose(call: &Call) -> Result<Value, FoldError> {
     let from = call.value(0)?;
     let order: Vec<usize> = layout::permutation(call)?.iter().map(|it| it.0).collect();
     let view = from.data.view().permuted_axes(IxDyn(&order));
-    Ok(Value { dtype: from.dtype, data: view.as_standard_layout().into_owned() })
+    Ok(Value { dtype: from.dtype, data: Packed::of(view) })
 }
 
 fn slice(call: &Call) -> Result<Value, FoldError> {
@@ -416,7 +416,7 @@ fn slice(call: &Call) -> Result<Value, FoldError> {
         };
         view.slice_axis_inplace(Axis(at), slice);
     }
-    Ok(Value { dtype: from.dtype, data: view.as_standard_layout().into_owned() })
+    Ok(Value { dtype: from.dtype, data: Packed::of(view) })
 }
 
 fn concat(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
@@ -428,7 +428,7 @@ fn concat(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {
     }
     let views: Vec<_> = values.iter().map(|it| it.data.view()).collect();
     let mismatch = |_| FoldError::Mismatch { left: shape.to_vec(), right: vec![] };
-    Ok(Value { dtype, data: concatenate(Axis(at), &views).map_err(mismatch)? })
+    Ok(Value::of(dtype, concatenate(Axis(at), &views).map_err(mismatch)?))
 }
 
 fn gather(call: &Call, shape: &[usize]) -> Result<Value, FoldError> {

@@ -161,7 +161,7 @@ fn check_size(bytes: usize) -> std::result::Result<(), OnnxError> {
 #[cfg(test)]
 pub(crate) fn read_tensor(bytes: &[u8]) -> Option<(i32, crate::source::Tensor)> {
     let tensor = proto::Tensor::decode(bytes).ok()?;
-    Some((tensor.data_type, tensor::decode(&tensor).ok()?.data))
+    Some((tensor.data_type, tensor::decode(&tensor).ok()?.data.into_tensor()))
 }
 
 /// The operators of a model, each once, with the domain unless it is the standard one.

@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn elements(tensor: &proto::Tensor) -> Vec<f64> {
-        decode(tensor).unwrap().data.into_raw_vec_and_offset().0
+        decode(tensor).unwrap().data.into_tensor().into_raw_vec_and_offset().0
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn compute(
     Ok(match (rule, first) {
         (Rule::Make, _) => make(bound, sizes)?.and_then(filled),
         (_, None) => None,
-        (Rule::Copy, Some(data)) => Some(data.clone()),
+        (Rule::Copy, Some(data)) => Some(Tensor::clone(data)),
         (Rule::Shape, Some(data)) => filled(data.iter().copied().collect()),
         (Rule::Order, Some(data)) => {
             let order = arrange::permutation(bound, data.ndim())?;

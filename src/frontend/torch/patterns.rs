@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::source::{RawNode, Tensor};
+use crate::source::{Packed, RawNode};
 
 /// Replaces the operators by one node of the name of the activation; returns what is left.
 pub(super) fn recognize(
     mut nodes: Vec<RawNode>,
-    mut constants: BTreeMap<String, Tensor>,
+    mut constants: BTreeMap<String, Packed>,
     outputs: &[String],
-) -> (Vec<RawNode>, BTreeMap<String, Tensor>) {
+) -> (Vec<RawNode>, BTreeMap<String, Packed>) {
     for at in 0..nodes.len() {
         if let Some(x) = softsign(&nodes, at, &constants) {
             "softsign".clone_into(&mut nodes[at].op);
@@ -32,7 +32,7 @@ pub(super) fn recognize(
 }
 
 /// What a division is the softsign of.
-fn softsign(nodes: &[RawNode], at: usize, constants: &BTreeMap<String, Tensor>) -> Option<String> {
+fn softsign(nodes: &[RawNode], at: usize, constants: &BTreeMap<String, Packed>) -> Option<String> {
     let maker = |tensor: &str, op: &str| {
         let found = nodes[..at].iter().rev().find(|it| it.outputs.iter().any(|out| out == tensor));
         found.filter(|it| it.op == op)

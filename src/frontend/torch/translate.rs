@@ -16,7 +16,7 @@ use super::program::{Call, Program, push};
 use super::{fold, rules, weights};
 use crate::error::Problems;
 use crate::frontend::number::{DataType, Value};
-use crate::source::{Attr, Attrs, Dialect, RawNode, Tensor};
+use crate::source::{Attr, Attrs, Dialect, Packed, RawNode, Tensor};
 
 /// What is known of a tensor.
 #[derive(Clone, Debug)]
@@ -186,7 +186,7 @@ impl<'a> Translator<'a> {
         // Names of the graph have no dots.
         let name = format!("{}.{}", call.node, self.made);
         self.made += 1;
-        let value = Value { dtype: DataType::F64, data: value }.standard();
+        let value = Value::of(DataType::F64, value);
         self.known.insert(name.clone(), Known::Constant(Rc::new(value)));
         Operand::Tensor(name)
     }
@@ -263,14 +263,14 @@ impl<'a> Translator<'a> {
     }
 
     /// The nodes, and the constants that they and the outputs read.
-    pub(super) fn finish(self, outputs: &[String]) -> (Vec<RawNode>, BTreeMap<String, Tensor>) {
+    pub(super) fn finish(self, outputs: &[String]) -> (Vec<RawNode>, BTreeMap<String, Packed>) {
         let Translator { nodes, known, .. } = self;
         let mut made = BTreeMap::new();
         let read: BTreeSet<&String> =
             nodes.iter().flat_map(|it| it.inputs.iter().flatten()).chain(outputs).collect();
         for (name, known) in known {
             if let (true, Known::Constant(value)) = (read.contains(&name), known) {
-                let data = Rc::try_unwrap(value).map_or_else(|it| it.data.clone(), |it| it.data);
+                let data = Value::take(value);
                 made.insert(name, data);
             }
         }

@@ -240,7 +240,7 @@ mod tests {
     fn take(sizes: &[i64], strides: &[i64], offset: i64) -> Result<Vec<f64>, WeightError> {
         let storage: Vec<u8> = (0..12).collect();
         let value = View::new(&meta(1, sizes, strides, offset))?.take(&storage)?;
-        Ok(value.data.into_raw_vec_and_offset().0)
+        Ok(value.data.into_tensor().into_raw_vec_and_offset().0)
     }
 
     #[test]

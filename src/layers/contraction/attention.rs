@@ -188,7 +188,11 @@ fn projection(
     };
     let weights = flat(cx.weight_of(kernel, &[width, count, length])?, vec![width, n_out]);
     let bias = bias.then(|| cx.weight_of(offset, &[count, length])).transpose()?;
-    Ok(Dense { weights, bias: bias.map(|it| flat(it, vec![n_out])), quantized: false })
+    Ok(Dense {
+        weights: weights.into(),
+        bias: bias.map(|it| flat(it, vec![n_out])),
+        quantized: false,
+    })
 }
 
 fn output(cx: &Import<'_>, heads: &Heads, bias: bool) -> Result<Dense, LayerError> {
@@ -200,5 +204,5 @@ fn output(cx: &Import<'_>, heads: &Heads, bias: bool) -> Result<Dense, LayerErro
     let weights = kernel.into_shape_with_order(vec![heads.queries * heads.value, n_out]);
     let weights = weights.expect("as many elements");
     let bias = bias.then(|| cx.weight_of("attention_output/bias", &[n_out])).transpose()?;
-    Ok(Dense { weights, bias, quantized: false })
+    Ok(Dense { weights: weights.into(), bias, quantized: false })
 }

@@ -107,7 +107,7 @@ impl Einsum {
         let extents = self.kernel.as_ref().and_then(|it| self.extents([&input.0, it.shape()]));
         let shape =
             Shape(self.output.iter().map(|it| extents.as_ref().map_or(0, |e| e[it])).collect());
-        let dense = Dense { weights: kernel, bias, quantized: false };
+        let dense = Dense { weights: kernel.into(), bias, quantized: false };
         let mut made = Imported::default();
         let mut value = Operand::Input(0);
         if flat != *input {

@@ -15,13 +15,13 @@ use crate::layers::window::Window;
 use crate::layers::{Hardware, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
 use crate::precision::Role;
-use crate::source::Tensor;
+use crate::source::{Packed, Tensor};
 
 /// A convolution.
 #[derive(Clone, Debug)]
 pub struct Conv {
     /// `[taps ..., input channels of a group, output channels]`.
-    pub kernel: Tensor,
+    pub kernel: Packed,
     /// `[output channels]`.
     pub bias: Option<Tensor>,
     /// Groups of channels.
@@ -105,7 +105,7 @@ impl LayerSpec for Conv {
 
     fn weights(&self) -> Vec<(Role, &Tensor)> {
         let bias = self.bias.iter().map(|it| (Role::Bias, it));
-        std::iter::once((Role::Weight, &self.kernel)).chain(bias).collect()
+        std::iter::once((Role::Weight, &*self.kernel)).chain(bias).collect()
     }
 
     fn hardware(&self) -> Option<&dyn Hardware> {

@@ -61,7 +61,7 @@ fn import(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerError> {
     cx.attrs().ignore(&["lora_alpha"]);
     let bias = bias(cx, filters)?;
     let quantized = cx.attrs().bool("quantized", false)?;
-    Ok(Imported::unary(Conv { kernel, bias, groups, window, quantized }))
+    Ok(Imported::unary(Conv { kernel: kernel.into(), bias, groups, window, quantized }))
 }
 
 /// Output channel `c * multiplier + m` reads channel `c` with kernel `[.., c, m]`.
@@ -88,7 +88,7 @@ fn import_depthwise(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerEr
     // Attributes of the convolution that it is in Keras' class tree.
     cx.attrs().ignore(&["filters", "groups"]);
     Ok(Imported::unary(Conv {
-        kernel,
+        kernel: kernel.into(),
         bias,
         groups: cx.shape(0)?.last(),
         window,
@@ -105,10 +105,11 @@ fn import_separable(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerEr
     let bias = bias(cx, filters)?;
     cx.attrs().ignore(&["groups"]);
     let mut made = Imported::default();
-    let depthwise = Conv { kernel, bias: None, groups: channels, window, quantized: false };
+    let depthwise =
+        Conv { kernel: kernel.into(), bias: None, groups: channels, window, quantized: false };
     let depthwise = made.add("depthwise", depthwise, &[Operand::Input(0)]);
     let window = Window::of(&vec![1; spatial]);
-    let pointwise = Conv { kernel: pointwise, bias, groups: 1, window, quantized: false };
+    let pointwise = Conv { kernel: pointwise.into(), bias, groups: 1, window, quantized: false };
     let output = made.add("", pointwise, &[depthwise]);
     Ok(made.with_outputs([output]))
 }
@@ -149,7 +150,14 @@ fn import_transposed(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerE
     let mut kernel = kernel;
     kernel.swap_axes(spatial, spatial + 1);
     let bias = bias(cx, filters)?;
-    Ok(Imported::unary(ConvTranspose { kernel, bias, groups: 1, stride, dilation, crop }))
+    Ok(Imported::unary(ConvTranspose {
+        kernel: kernel.into(),
+        bias,
+        groups: 1,
+        stride,
+        dilation,
+        crop,
+    }))
 }
 
 /// What Keras cuts off the full result of a kernel that covers `reach` elements.

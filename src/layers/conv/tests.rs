@@ -68,13 +68,17 @@ impl Dice {
             let crop = (0..spatial).map(|_| (self.roll(0, 1) as i64, -(self.roll(0, 1) as i64)));
             let crop = crop.collect();
             shape.push(groups * n_in);
-            return (ConvTranspose { kernel, bias, groups, stride, dilation, crop }.into(), shape);
+            return (
+                ConvTranspose { kernel: kernel.into(), bias, groups, stride, dilation, crop }
+                    .into(),
+                shape,
+            );
         }
         let window = self.window(&shape);
         let kernel = [window.size.as_slice(), &[n_in, groups * n_out]].concat();
         let kernel = self.tensor(&kernel);
         shape.push(groups * n_in);
-        (Conv { kernel, bias, groups, window, quantized: false }.into(), shape)
+        (Conv { kernel: kernel.into(), bias, groups, window, quantized: false }.into(), shape)
     }
 
     fn pool(&mut self) -> (Layer, Vec<usize>) {

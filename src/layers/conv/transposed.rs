@@ -10,13 +10,13 @@ use crate::layers::linear::Linear;
 use crate::layers::{Hardware, LayerError, LayerSpec, Spelling};
 use crate::nn::Shape;
 use crate::precision::Role;
-use crate::source::Tensor;
+use crate::source::{Packed, Tensor};
 
 /// A transposed convolution.
 #[derive(Clone, Debug)]
 pub struct ConvTranspose {
     /// `[taps ..., input channels, output channels of a group]`.
-    pub kernel: Tensor,
+    pub kernel: Packed,
     /// `[output channels]`.
     pub bias: Option<Tensor>,
     /// Groups of channels.
@@ -151,7 +151,7 @@ impl LayerSpec for ConvTranspose {
 
     fn weights(&self) -> Vec<(Role, &Tensor)> {
         let bias = self.bias.iter().map(|it| (Role::Bias, it));
-        std::iter::once((Role::Weight, &self.kernel)).chain(bias).collect()
+        std::iter::once((Role::Weight, &*self.kernel)).chain(bias).collect()
     }
 
     fn hardware(&self) -> Option<&dyn Hardware> {
@@ -222,12 +222,12 @@ mod tests {
             crop: vec![(1, -1)],
         };
         let (x, kernel) = (tensor(&[4, 4]), tensor(&[3, 4, 5]));
-        let both = layer(kernel.clone(), 2).eval(&[&x]);
+        let both = layer(kernel.clone().into(), 2).eval(&[&x]);
         assert_eq!(both.shape(), [11, 10]);
         for group in 0..2 {
             let half = Slice::from(2 * group..2 * group + 2);
             let part = |it: &Tensor| it.slice_axis(Axis(1), half).to_owned();
-            let alone = layer(part(&kernel), 1).eval(&[&part(&x)]);
+            let alone = layer(part(&kernel).into(), 1).eval(&[&part(&x)]);
             let outputs = Slice::from(5 * group..5 * group + 5);
             assert_eq!(both.slice_axis(Axis(1), outputs), alone);
         }

@@ -9,7 +9,7 @@ pub(super) fn import(cx: &Import<'_>, plain: &str) -> Result<Imported, LayerErro
     let mut made = (spelling.expect("Keras has it").import)(cx)?;
     for part in &mut made.parts {
         if let Layer::Conv(conv) = &mut part.layer {
-            conv.kernel = quantized(cx, &KERNEL, &conv.kernel)?;
+            conv.kernel = quantized(cx, &KERNEL, &conv.kernel)?.into();
             conv.bias = conv.bias.as_ref().map(|it| quantized(cx, &BIAS, it)).transpose()?;
             conv.quantized = true;
             if conv.bias.is_none() {

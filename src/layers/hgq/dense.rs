@@ -18,7 +18,7 @@ fn dense(cx: &Import<'_>, kernel: &Tensor, bias: Option<&Tensor>) -> Result<Impo
     if bias.is_none() {
         cx.attrs().ignore(&["bq_conf"]);
     }
-    Ok(Imported::unary(Dense { weights: kernel, bias, quantized: true }))
+    Ok(Imported::unary(Dense { weights: kernel.into(), bias, quantized: true }))
 }
 
 fn units(cx: &Import<'_>) -> Result<usize, LayerError> {

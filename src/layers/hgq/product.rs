@@ -168,11 +168,21 @@ pub(super) fn add(
     wide.push(n_batch * n_columns);
     let value = if batch.is_empty() {
         let weights = shaped(vec![n_sum, n_columns]);
-        parts.add(name, Dense { weights, bias: constant, quantized: true }, &[value])
+        parts.add(
+            name,
+            Dense { weights: weights.into(), bias: constant, quantized: true },
+            &[value],
+        )
     } else {
         let kernel = shaped(vec![1, n_sum, n_batch * n_columns]);
         let window = Window::of(&[1]);
-        let conv = Conv { kernel, bias: constant, groups: n_batch, window, quantized: true };
+        let conv = Conv {
+            kernel: kernel.into(),
+            bias: constant,
+            groups: n_batch,
+            window,
+            quantized: true,
+        };
         parts.add(name, conv, &[value])
     };
     let value = parts.reshape(value, &wide, &equation.shape(&made));

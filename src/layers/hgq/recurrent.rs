@@ -121,7 +121,7 @@ impl Cell {
     ) -> Operand {
         let weights = Cell::columns(matrix, from, to);
         let bias = bias.map(|it| vector(&it[from..to]));
-        parts.add(name, Dense { weights, bias, quantized: true }, &[operand])
+        parts.add(name, Dense { weights: weights.into(), bias, quantized: true }, &[operand])
     }
 
     fn applied(&self, parts: &mut Builder<'_, '_>, operand: Operand) -> Operand {

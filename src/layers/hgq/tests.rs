@@ -89,7 +89,7 @@ fn einsum_is_a_dense_layer_with_quantized_weights() {
     let attrs = [("equation", word("bc,cd->bd")), ("bias_axes", word("d"))];
     let attrs = [confs(), attrs.to_vec()].concat();
     let Layer::Dense(dense) = layer(node("QEinsumDense", &attrs, &weights)) else { panic!() };
-    assert_eq!(dense.weights, arr2(&[[0.5, -4.0, 1.5], [3.5, 0.0, -0.5]]).into_dyn());
+    assert_eq!(*dense.weights, arr2(&[[0.5, -4.0, 1.5], [3.5, 0.0, -0.5]]).into_dyn());
     // 5 wraps to -3, and -0.3 rounds to the nearest half.
     assert_eq!(dense.bias, Some(arr1(&[0.0, -3.0, -0.5]).into_dyn()));
     assert!(dense.quantized);

@@ -12,7 +12,7 @@ use super::{Input, Layer, SPELLINGS};
 use crate::error::{Located, Origin, Problem, Problems, Result};
 use crate::graph::{Node, NodeId};
 use crate::nn::{self, Shape};
-use crate::source::{Attrs, Dialect, RawInput, RawModel, RawNode, Tensor};
+use crate::source::{Attrs, Dialect, Packed, RawInput, RawModel, RawNode, Tensor};
 
 /// How an operation is called in some vocabularies, and what imports it.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ pub struct Import<'a> {
     /// Shape of each operand that is data.
     pub shapes: Vec<Option<Shape>>,
     /// Value of each operand that is a constant.
-    pub constants: Vec<Option<&'a Tensor>>,
+    pub constants: Vec<Option<&'a Packed>>,
 }
 
 impl Import<'_> {
@@ -78,6 +78,11 @@ impl Import<'_> {
 
     /// A constant operand, `None` if it is omitted; data there is an error.
     pub fn constant(&self, index: usize) -> std::result::Result<Option<&Tensor>, LayerError> {
+        Ok(self.packed(index)?.map(|it| &**it))
+    }
+
+    /// The same, not yet unpacked.
+    pub fn packed(&self, index: usize) -> std::result::Result<Option<&Packed>, LayerError> {
         if self.shapes.get(index).is_some_and(Option::is_some) {
             return Err(LayerError::Operand { op: self.op(), index, expected: "a constant" });
         }
@@ -225,7 +230,7 @@ enum Made {
 struct Importer {
     file: String,
     /// Constants, and how often each is still to be read.
-    constants: BTreeMap<String, (Tensor, usize)>,
+    constants: BTreeMap<String, (Packed, usize)>,
     graph: nn::Graph,
     problems: Problems,
     /// `None`: the node that makes the tensor has failed, which has been reported already.
@@ -248,7 +253,7 @@ impl Importer {
     }
 
     /// Keeps the constants that are read.
-    fn hold(&mut self, constants: BTreeMap<String, Tensor>, nodes: &[RawNode]) {
+    fn hold(&mut self, constants: BTreeMap<String, Packed>, nodes: &[RawNode]) {
         self.constants = constants.into_iter().map(|(name, it)| (name, (it, 0))).collect();
         for name in nodes.iter().flat_map(|it| it.inputs.iter().flatten()) {
             if let Some((_, left)) = self.constants.get_mut(name) {

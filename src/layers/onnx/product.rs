@@ -68,7 +68,7 @@ fn dense(cx: &Import<'_>, weights: Tensor, last: usize) -> Result<Dense, LayerEr
         false => weights.as_standard_layout().into_owned(),
     };
     let quantized = cx.attrs().bool("quantized", false)?;
-    Ok(Dense { weights, bias: None, quantized })
+    Ok(Dense { weights: weights.into(), bias: None, quantized })
 }
 
 /// `A x`: the data's last axis but one is summed over.

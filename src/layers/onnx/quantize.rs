@@ -24,7 +24,7 @@ fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
         // Scales that are computed from data are no constants.
         cx.constant(index)?;
     }
-    let operands = cx.constants.clone();
+    let operands = cx.constants.iter().map(|it| it.map(|it| &**it)).collect();
     let said = Said { op: &cx.node.op, attrs: cx.attrs(), operands, rank: rank + 1 };
     let layer = said.read()?.try_map(|it| {
         let found = it.shape().to_vec();

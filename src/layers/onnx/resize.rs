@@ -190,7 +190,7 @@ fn resize(
                 let back = turn.inverse();
                 let weights = rule.matrix(it).ok_or_else(wrong)?;
                 value = made.add("turned", turn, &[value]);
-                let dense = Dense { weights, bias: None, quantized: false };
+                let dense = Dense { weights: weights.into(), bias: None, quantized: false };
                 value = made.add("interpolated", dense, &[value]);
                 value = made.add("back", back, &[value]);
             }

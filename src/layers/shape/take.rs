@@ -7,7 +7,7 @@ use ndarray::{ArrayD, ArrayViewD, Axis};
 use super::{Permute, Rewire, rewired};
 use crate::layers::{Dense, Import, Imported, LayerError, Operand, Reshape, Spelling};
 use crate::nn::Shape;
-use crate::source::Tensor;
+use crate::source::{Packed, Tensor};
 
 /// Places of one axis are listed one by one: a bound on how many.
 pub(in crate::layers) const MAX_PLACES: usize = 1 << 20;
@@ -124,7 +124,7 @@ pub(in crate::layers) fn linear_maps(matrices: &[Tensor], rank: usize) -> Import
     for (axis, matrix) in matrices.iter().enumerate() {
         let order = Permute::to_last(axis, rank);
         let back = order.inverse();
-        let dense = Dense { weights: matrix.clone(), bias: None, quantized: false };
+        let dense = Dense { weights: Packed::of(matrix.view()), bias: None, quantized: false };
         value = made.add("turned", order, &[value]);
         value = made.add("interpolated", dense, &[value]);
         let name = if axis + 1 == matrices.len() { "" } else { "back" };

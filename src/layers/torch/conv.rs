@@ -1,12 +1,10 @@
 //! Convolutions: channels first, weights `[out, in, taps...]`, transposed ones `[in, out, taps...]`.
 
-use ndarray::IxDyn;
-
-use super::{constant, on_axis, optional};
+use super::{on_axis, optional};
 use crate::layers::import::expect_shape;
 use crate::layers::window::Window;
 use crate::layers::{Conv, ConvTranspose, Import, Imported, LayerError, Spelling};
-use crate::source::{Attr, Tensor};
+use crate::source::{Attr, Packed, Tensor};
 
 pub(super) const CONV: &[Spelling] = &[
     Spelling::torch("conv1d", import),
@@ -36,8 +34,12 @@ fn import_any(cx: &Import<'_>) -> Result<Imported, LayerError> {
 pub(in crate::layers) fn kernel(
     cx: &Import<'_>,
     order: [usize; 2],
-) -> Result<(Tensor, usize), LayerError> {
-    let weight = constant(cx, 1, "weight")?;
+) -> Result<(Packed, usize), LayerError> {
+    let role = "weight";
+    let weight = cx.packed(1)?.ok_or(LayerError::Missing { role })?;
+    if let count @ 1.. = weight.not_finite() {
+        return Err(LayerError::NotFinite { role, count });
+    }
     let spatial = cx.shape(0)?.0.len().saturating_sub(1);
     if spatial == 0 || weight.ndim() != spatial + 2 || weight.is_empty() {
         return Err(LayerError::Shapes {
@@ -46,8 +48,7 @@ pub(in crate::layers) fn kernel(
         });
     }
     let axes: Vec<usize> = (2..spatial + 2).chain(order).collect();
-    let turned = weight.view().permuted_axes(IxDyn(&axes));
-    Ok((turned.as_standard_layout().into_owned(), spatial))
+    Ok((weight.permuted(&axes), spatial))
 }
 
 /// Numbers of at least 0 for every spatial axis.

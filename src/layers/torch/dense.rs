@@ -15,7 +15,7 @@ pub(super) const SPELLINGS: &[Spelling] = &[
 ];
 
 fn dense(weights: Tensor, bias: Option<Tensor>) -> Dense {
-    Dense { weights, bias, quantized: false }
+    Dense { weights: weights.into(), bias, quantized: false }
 }
 
 /// A matrix that fits the operand `data`.

@@ -11,7 +11,7 @@ use expect_test::{Expect, expect};
 use ndarray::Axis;
 
 use super::*;
-use crate::source::{RawNode, Tensor};
+use crate::source::{Packed, RawNode, Tensor};
 
 fn shared(path: &str) -> Option<Vec<u8>> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")).join(path);
@@ -79,7 +79,7 @@ fn mlp_of_the_dynamo_exporter() {
 
 /// Name, shape, first element and sum of every constant.
 fn constants(model: &RawModel) -> String {
-    let line = |(name, it): (&String, &Tensor)| {
+    let line = |(name, it): (&String, &Packed)| {
         let first = it.first().copied().unwrap_or_default();
         format!("{name} {:?} {first} {:.9}\n", it.shape(), it.sum())
     };
@@ -97,7 +97,7 @@ fn check_outputs(model: &RawModel) {
     let (input, expected) = (read("x0", 16), read("y0", 5));
     let mut values: BTreeMap<&str, Tensor> =
         BTreeMap::from([(model.inputs[0].name.as_str(), input)]);
-    values.extend(model.constants.iter().map(|(name, it)| (name.as_str(), it.clone())));
+    values.extend(model.constants.iter().map(|(name, it)| (name.as_str(), Tensor::clone(it))));
     for node in &model.nodes {
         let operands: Vec<&Tensor> =
             node.inputs.iter().flatten().map(|it| &values[it.as_str()]).collect();

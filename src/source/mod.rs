@@ -3,11 +3,14 @@
 //! Frontends decode bytes into this and stop; [`crate::layers::import`] gives it meaning. Attribute
 //! access is recorded, so that an attribute nobody asked for is an error and never a silent drop.
 
+mod packed;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::ArrayD;
 
+pub use self::packed::Packed;
 use crate::error::Origin;
 
 /// Constants and float activations: any rank, exact for every f32 and every integer up to 2^53.
@@ -91,7 +94,7 @@ pub struct RawModel {
     /// Operations; each reads only inputs, constants, and outputs of operations before it.
     pub nodes: Vec<RawNode>,
     /// Constant tensors by name (ONNX initializers, PyTorch parameters and buffers).
-    pub constants: BTreeMap<String, Tensor>,
+    pub constants: BTreeMap<String, Packed>,
     /// Stored weights that nothing reads: a sign of a mistake in the file or in us.
     pub unused: Vec<String>,
 }
