@@ -385,6 +385,7 @@ fn readme_block(name: &str, want: &str, required: bool) {
 #[test]
 fn readme_is_current() {
     readme_block("layers", &layer_table(), true);
+    readme_block("conformance", &crate::conformance::table(), true);
     readme_block("formats", &format_list(), true);
     // The test of the operators keeps the file, this one the table at its top.
     let operators = std::fs::read_to_string(own("tests/golden/onnx-tests.txt")).unwrap();

@@ -3,8 +3,8 @@
 use super::arguments::Arguments;
 use crate::layers::table::Function;
 use crate::layers::{
-    Clip, Elu, Import, Imported, LayerError, LeakyRelu, Scalar, ScalarFunction, Spelling, Table,
-    activation, softmax,
+    Clip, Elu, Import, Imported, LayerError, LeakyRelu, Operand, Scalar, ScalarFunction, Spelling,
+    Table, activation, softmax,
 };
 
 macro_rules! named {
@@ -20,6 +20,8 @@ macro_rules! named {
             Spelling::keras("nn.gelu", gelu),
             Spelling::keras("ops.softmax", import_softmax),
             Spelling::keras("nn.softmax", import_softmax),
+            Spelling::keras("ops.log_softmax", import_log_softmax),
+            Spelling::keras("nn.log_softmax", import_log_softmax),
             Spelling::keras("ops.clip", clip),
             Spelling::keras("clip_by_value", clip),
         ];
@@ -82,7 +84,8 @@ fn gelu(cx: &Import<'_>) -> Result<Imported, LayerError> {
     Ok(Imported::of(Table { function }, [x]))
 }
 
-fn import_softmax(cx: &Import<'_>) -> Result<Imported, LayerError> {
+/// The operand and axis of a softmax.
+fn softmax_axis(cx: &Import<'_>) -> Result<(usize, usize), LayerError> {
     let arguments = Arguments::of(cx);
     let x = arguments.data(0, &["x", "logits"])?;
     let axis = arguments.ints(1, "axis", &["axis"])?.unwrap_or_else(|| vec![-1]);
@@ -92,7 +95,19 @@ fn import_softmax(cx: &Import<'_>) -> Result<Imported, LayerError> {
         _ => None,
     };
     let wrong = || cx.value_error("axis", format!("{axis:?}"), "one axis behind the batch axis");
-    Ok(softmax::along(found.ok_or_else(wrong)?, shape, x))
+    Ok((x, found.ok_or_else(wrong)?))
+}
+
+fn import_softmax(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let (x, axis) = softmax_axis(cx)?;
+    Ok(softmax::along(axis, cx.shape(x)?, x))
+}
+
+fn import_log_softmax(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let (x, axis) = softmax_axis(cx)?;
+    let mut made = Imported::default();
+    let output = softmax::log::log_softmax(&mut made, "", Operand::Input(x), axis);
+    Ok(made.with_outputs([output]))
 }
 
 fn clip(cx: &Import<'_>) -> Result<Imported, LayerError> {

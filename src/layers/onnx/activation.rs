@@ -1,12 +1,12 @@
 //! Functions of each element, and softmax.
 
 use crate::layers::relu::check;
+use crate::layers::softmax::log::log_softmax;
 use crate::layers::{
-    Function, Identity, Import, Imported, LayerError, Merge, Operand, Reduce, Reduction, Reshape,
-    Scalar, ScalarFunction, Softmax, Spelling, Table, softmax,
+    Function, Identity, Import, Imported, LayerError, Operand, Reshape, Scalar, ScalarFunction,
+    Softmax, Spelling, Table, softmax,
 };
 use crate::nn::Shape;
-use crate::units::Binary;
 
 pub(super) const TABLE: &[Spelling] = &[Spelling::onnx("Swish", import_swish)];
 
@@ -95,18 +95,17 @@ fn import_softmax(cx: &Import<'_>) -> Result<Imported, LayerError> {
     Ok(made.with_outputs([output]))
 }
 
-/// `x - m - ln(sum(exp(x - m)))` with the maximum `m`, so that nothing underflows.
 fn import_log_softmax(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let (flat, at) = rows(cx)?;
     let mut made = Imported::default();
-    let reduce = |reduction| Reduce { reduction, axes: vec![at], keep: true };
-    let x = made.add("rows", Reshape { shape: flat }, &[Operand::Input(0)]);
-    let max = made.add("max", reduce(Reduction::Max), &[x]);
-    let below = made.add("below", Merge { op: Binary::Sub }, &[x, max]);
-    let exp = made.add("exp", Table { function: Function::Exponential }, &[below]);
-    let sum = made.add("sum", reduce(Reduction::Sum), &[exp]);
-    let log = made.add("log", Scalar { function: ScalarFunction::Log }, &[sum]);
-    let result = made.add("result", Merge { op: Binary::Sub }, &[below, log]);
+    let x = match flat == *cx.shape(0)? {
+        true => {
+            let output = log_softmax(&mut made, "", Operand::Input(0), at);
+            return Ok(made.with_outputs([output]));
+        }
+        false => made.add("rows", Reshape { shape: flat }, &[Operand::Input(0)]),
+    };
+    let result = log_softmax(&mut made, "result", x, at);
     let output = made.add("", Reshape { shape: cx.shape(0)?.clone() }, &[result]);
     Ok(made.with_outputs([output]))
 }

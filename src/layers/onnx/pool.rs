@@ -2,12 +2,14 @@
 
 use super::conv::{extents, padded};
 use crate::layers::import::Operand;
+use crate::layers::softmax::log::log_sum_exp;
 use crate::layers::torch::on_axis;
 use crate::layers::window::Window;
 use crate::layers::{
-    Divisor, Function, Identity, Import, Imported, LayerError, LeakyRelu, Merge, Pool, Pooling,
-    Reduce, Reduction, Scalar, ScalarFunction, Spelling, Table,
+    Divisor, Identity, Import, Imported, LayerError, LeakyRelu, Merge, Pool, Pooling, Reduce,
+    Reduction, Reshape, Scalar, ScalarFunction, Spelling,
 };
+use crate::nn::Shape;
 use crate::units::Binary;
 
 pub(super) const POOL: &[Spelling] = &[
@@ -37,9 +39,7 @@ pub(super) const REDUCE: &[Spelling] = &[
         import_reduce(cx, &[Step::Square], Reduction::Sum, None)
     }),
     Spelling::onnx("ReduceLogSum", |cx| import_reduce(cx, &[], Reduction::Sum, Some(Step::Log))),
-    Spelling::onnx("ReduceLogSumExp", |cx| {
-        import_reduce(cx, &[Step::Exp], Reduction::Sum, Some(Step::Log))
-    }),
+    Spelling::onnx("ReduceLogSumExp", import_log_sum_exp),
 ];
 
 fn import(cx: &Import<'_>, channels: usize, max: bool) -> Result<Imported, LayerError> {
@@ -82,7 +82,6 @@ fn global(cx: &Import<'_>, reduction: Reduction) -> Result<Imported, LayerError>
 enum Step {
     Abs,
     Square,
-    Exp,
     Sqrt,
     Log,
 }
@@ -93,7 +92,6 @@ impl Step {
         match self {
             Step::Abs => made.add(name, LeakyRelu { alpha: -1.0, max: None }, &[x]),
             Step::Square => made.add(name, Merge { op: Binary::Mul }, &[x, x]),
-            Step::Exp => made.add(name, Table { function: Function::Exponential }, &[x]),
             Step::Sqrt => made.add(name, scalar(ScalarFunction::Sqrt), &[x]),
             Step::Log => made.add(name, scalar(ScalarFunction::Log), &[x]),
         }
@@ -122,11 +120,7 @@ fn import_reduce(
         let output = made.add("", Identity, &[value]);
         return Ok(made.with_outputs([output]));
     }
-    if given.is_empty() {
-        return Err(cx.value_error("axes", "none", "axes behind the batch axis"));
-    }
-    let mut axes = super::sample_axes(cx, &given, "axes")?;
-    axes.sort_unstable();
+    let axes = reduced_axes(cx, &given)?;
     let reduce = Reduce { reduction, axes, keep };
     let output = match behind {
         Some(step) => {
@@ -135,5 +129,35 @@ fn import_reduce(
         }
         None => made.add("", reduce, &[value]),
     };
+    Ok(made.with_outputs([output]))
+}
+
+/// The axes of a reduction, ascending.
+fn reduced_axes(cx: &Import<'_>, given: &[i64]) -> Result<Vec<usize>, LayerError> {
+    if given.is_empty() {
+        return Err(cx.value_error("axes", "none", "axes behind the batch axis"));
+    }
+    let mut axes = super::sample_axes(cx, given, "axes")?;
+    axes.sort_unstable();
+    Ok(axes)
+}
+
+fn import_log_sum_exp(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let keep = cx.attrs().bool("keepdims", true)?;
+    let given = super::ints(cx, 1, "axes")?.unwrap_or_default();
+    let none = cx.attrs().bool("noop_with_empty_axes", false)?;
+    if given.is_empty() && none {
+        return Ok(Imported::unary(Identity));
+    }
+    let axes = reduced_axes(cx, &given)?;
+    let mut made = Imported::default();
+    if keep {
+        let output = log_sum_exp(&mut made, "", Operand::Input(0), &axes);
+        return Ok(made.with_outputs([output]));
+    }
+    let sum = log_sum_exp(&mut made, "result", Operand::Input(0), &axes);
+    let extents = cx.shape(0)?.0.iter().enumerate();
+    let shape = Shape(extents.filter(|it| !axes.contains(&it.0)).map(|it| *it.1).collect());
+    let output = made.add("", Reshape { shape }, &[sum]);
     Ok(made.with_outputs([output]))
 }

@@ -12,6 +12,7 @@
 //! 1024: `stable` 0.005 for 1 to 1000 classes and all logits; `legacy` 0.009; `latency` 0.06 for
 //! logits within [-4, 4], and wrong outside.
 
+pub(super) mod log;
 mod lower;
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,10 @@
 
 use super::{constant, on_axis};
 use crate::layers::relu::check;
+use crate::layers::softmax::log::log_softmax;
 use crate::layers::{
-    Clip, Elu, Function, HardSigmoid, Identity, Import, Imported, LayerError, LeakyRelu, PRelu,
-    Relu, Selu, Softmax, Spelling, Table, ThresholdedRelu,
+    Clip, Elu, Function, HardSigmoid, Identity, Import, Imported, LayerError, LeakyRelu, Operand,
+    PRelu, Relu, Selu, Softmax, Spelling, Table, ThresholdedRelu,
 };
 
 pub(super) const IDENTITY: &[Spelling] = &[
@@ -50,7 +51,10 @@ pub(super) const TABLE: &[Spelling] = &[
     Spelling::torch("mish", |_| table(Function::Mish)),
 ];
 
-pub(super) const SOFTMAX: &[Spelling] = &[Spelling::torch("softmax", import_softmax)];
+pub(super) const SOFTMAX: &[Spelling] = &[
+    Spelling::torch("softmax", import_softmax),
+    Spelling::torch("log_softmax", import_log_softmax),
+];
 
 /// `relu6(x + 3) / 6`.
 pub(super) const HARD: HardSigmoid = HardSigmoid { slope: 1.0 / 6.0, shift: 0.5 };
@@ -142,4 +146,10 @@ fn import_gelu(cx: &Import<'_>) -> Result<Imported, LayerError> {
 fn import_softmax(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let dim = super::axis(cx, "dim")?;
     on_axis(cx, 0, dim, Softmax::new(cx.shape(0)?.0[dim]))
+}
+
+fn import_log_softmax(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let mut made = Imported::default();
+    let output = log_softmax(&mut made, "", Operand::Input(0), super::axis(cx, "dim")?);
+    Ok(made.with_outputs([output]))
 }
