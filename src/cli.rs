@@ -63,6 +63,9 @@ pub struct ModelOptions {
     /// Configuration: hls4ml's keys in YAML or JSON, or a whole hls4ml_config.yml.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Description of layers that are your own, in YAML or JSON (repeat for several files).
+    #[arg(long, value_name = "FILE")]
+    pub layers: Vec<PathBuf>,
     /// Device or full part string [default: xcvu13p].
     #[arg(long, value_name = "PART")]
     pub target: Option<String>,

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 /// A value of a configuration file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Tree {
+pub(crate) enum Tree {
     /// `null`, `~` or nothing.
     Null,
     /// A truth value.
@@ -28,7 +28,7 @@ pub(super) enum Tree {
 
 impl Tree {
     /// Reads a file; JSON if that is what it is, else YAML.
-    pub(super) fn read(text: &str) -> Result<Tree, NotRead> {
+    pub(crate) fn read(text: &str) -> Result<Tree, NotRead> {
         if text.trim_start().starts_with('{') {
             // YAML has the same braces, so that its opinion counts when JSON's is no.
             match serde_json::from_str(text) {
@@ -44,7 +44,7 @@ impl Tree {
 
 /// Why a file is no tree.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotRead {
+pub(crate) enum NotRead {
     #[error("not valid JSON")]
     Json(#[source] serde_json::Error),
     #[error("not valid YAML")]

@@ -130,6 +130,12 @@ impl Attrs {
         self.read.borrow_mut().extend(names.iter().map(|it| (*it).to_owned()));
     }
 
+    /// All attributes but null ones, whether anybody has asked for them or not.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Attr)> {
+        let given = self.values.iter().filter(|it| *it.1 != Attr::Null);
+        given.map(|(name, value)| (name.as_str(), value))
+    }
+
     /// The attributes nobody asked for, null ones aside.
     pub fn unread(&self) -> Vec<(&str, &Attr)> {
         let read = self.read.borrow();

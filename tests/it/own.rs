@@ -1,0 +1,114 @@
+//! Layers of the user's own: the example's models give the framework's outputs, both paths agree bit
+//! for bit, and what is wrong with a description or its use is said.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail and speak as tests do")]
+
+use std::path::PathBuf;
+
+use crate::cosim::{Project, tools};
+use crate::support::{own, read_npy, run, stderr, text};
+
+fn example(file: &str) -> PathBuf {
+    own("examples/own_layer").join(file)
+}
+
+/// The outputs of a model of the example for its samples, and the framework's.
+fn outputs(model: &str, engine: &str) -> [Vec<f64>; 2] {
+    let scratch = tempfile::tempdir().unwrap();
+    let found = scratch.path().join("y.npy");
+    let (file, layers, x) =
+        (example(&format!("gated.{model}")), example("layers.yml"), example("x.npy"));
+    run(
+        0,
+        &[
+            "predict",
+            text(&file),
+            "--layers",
+            text(&layers),
+            "--engine",
+            engine,
+            "--input",
+            text(&x),
+            "--output",
+            text(&found),
+        ],
+    );
+    [read_npy(&found).1, read_npy(&example(&format!("{model}.npy"))).1]
+}
+
+fn error(model: &str, engine: &str) -> f64 {
+    let [found, wanted] = outputs(model, engine);
+    assert_eq!(found.len(), wanted.len());
+    found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+#[test]
+fn own_layers_mean_what_they_mean_in_the_framework() {
+    for model in ["keras", "onnx"] {
+        // The frameworks compute in single precision.
+        let floats = error(model, "float");
+        assert!(floats < 2e-6, "{model}: {floats}");
+        let fixed = error(model, "emulator");
+        assert!(fixed < 0.01, "{model} in fixed point: {fixed}");
+    }
+}
+
+#[test]
+fn own_layers_are_equal_in_both_paths() {
+    if tools().is_none() {
+        return;
+    }
+    let (layers, x) = (example("layers.yml"), example("x.npy"));
+    for model in ["keras", "onnx"] {
+        let file = example(&format!("gated.{model}"));
+        let project = Project::build(&file, &["--layers", text(&layers)]);
+        project.check(&["--input", text(&x)]);
+    }
+}
+
+#[test]
+fn without_a_description_they_are_refused_by_name() {
+    let told = stderr(&run(2, &["inspect", text(&example("gated.keras"))]));
+    for name in ["ScaledSwish is not supported", "Gate is not supported", "bump"] {
+        assert!(told.contains(name), "{told}");
+    }
+    assert!(told.contains("--layers takes descriptions of others"), "{told}");
+    let told = stderr(&run(2, &["inspect", text(&example("gated.onnx"))]));
+    assert!(told.contains("swish: my.domain::ScaledSwish is not supported"), "{told}");
+}
+
+#[test]
+fn faults_name_the_file_and_the_layer() {
+    let scratch = tempfile::tempdir().unwrap();
+    let layers = scratch.path().join("own.yml");
+    let check = |description: &str, told: &[&str]| {
+        std::fs::write(&layers, description).unwrap();
+        let found =
+            stderr(&run(2, &["build", text(&example("gated.keras")), "--layers", text(&layers)]));
+        for told in told {
+            assert!(found.contains(told), "no {told:?} in\n{found}");
+        }
+    };
+    check(
+        "layers:\n- {class: Gate, function: x0 + y}\n- {class: Dense, function: x}\n- {class: bump, function: exp(}\n",
+        &[
+            "own.yml:Gate: y is in the function, but is no operand, weight or attribute with a number",
+            "own.yml:Dense: nn2rtl has Dense itself, and a layer of its own cannot be changed",
+            "own.yml:bump: function: expected a number, a name or a parenthesis at character 5, found the end",
+        ],
+    );
+    // All faults of the model's layers, and none of them built.
+    check(
+        "layers:\n- {class: ScaledSwish, function: x}\n- {class: Gate, operands: [x], function: x}\n- {class: bump, function: 1 / (x - x)}\n",
+        &[
+            "gated.keras:swish: ScaledSwish has attributes that its description does not declare: alpha = Float(1.5)",
+            "gated.keras:gate: Gate has 2 operands, its description 1",
+        ],
+    );
+    let again =
+        ["--layers", text(&example("layers.yml")), "--layers", text(&example("layers.yml"))]
+            .map(str::to_owned);
+    let again: Vec<&str> = again.iter().map(String::as_str).collect();
+    let told = stderr(&run(2, &[&["inspect", text(&example("gated.keras"))], &again[..]].concat()));
+    assert!(told.contains("layers.yml:Gate: Gate is described already"), "{told}");
+}
