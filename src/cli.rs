@@ -47,7 +47,7 @@ pub enum Command {
 /// A model and how it is to be made.
 #[derive(Args, Clone, Debug)]
 pub struct ModelArgs {
-    /// Model file: .onnx, .keras, .h5, or .json with --weights.
+    /// Model file: .onnx, .keras, .h5, .pt2, .json with --weights, or a file of expressions.
     pub model: PathBuf,
     /// Options.
     #[command(flatten)]

@@ -29,16 +29,27 @@ pub(crate) enum Tree {
 impl Tree {
     /// Reads a file; JSON if that is what it is, else YAML.
     pub(crate) fn read(text: &str) -> Result<Tree, NotRead> {
+        Tree::read_as(text, serde_saphyr::Options::default())
+    }
+
+    /// The same, where `y`, `on` and the like are names and no truth values.
+    pub(crate) fn read_names(text: &str) -> Result<Tree, NotRead> {
+        Tree::read_as(text, serde_saphyr::options! { strict_booleans: true })
+    }
+
+    fn read_as(text: &str, options: serde_saphyr::Options) -> Result<Tree, NotRead> {
         if text.trim_start().starts_with('{') {
             // YAML has the same braces, so that its opinion counts when JSON's is no.
             match serde_json::from_str(text) {
                 Ok(tree) => return Ok(tree),
                 Err(error) => {
-                    return serde_saphyr::from_str(text).map_err(|_| NotRead::Json(error));
+                    return serde_saphyr::from_str_with_options(text, options)
+                        .map_err(|_| NotRead::Json(error));
                 }
             }
         }
-        serde_saphyr::from_str(text).map_err(|error| NotRead::Yaml(Box::new(error)))
+        serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| NotRead::Yaml(Box::new(error)))
     }
 }
 

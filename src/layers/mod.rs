@@ -48,6 +48,7 @@ mod shape;
 mod softmax;
 mod stairs;
 mod steps;
+mod symbolic;
 mod table;
 mod tabulated;
 mod ternary_tanh;
@@ -183,6 +184,7 @@ macro_rules! layers {
             ("Activation function", functions::ACTIVATIONS),
             ("Shape function", functions::SHAPES),
             ("Rescaling", functions::RESCALING),
+            ("Expressions", symbolic::SPELLINGS),
         ];
     };
 }

@@ -27,6 +27,8 @@ pub enum Dialect {
     Onnx,
     /// PyTorch's ATen operators, without overload.
     Torch,
+    /// Expressions of the elements of one input.
+    Symbolic,
 }
 
 /// An attribute as the file gave it.

@@ -7,7 +7,7 @@ use super::formula::{Curve, Formula};
 use super::ops::{self, Op};
 use super::{BindError, Lowering};
 use crate::layers::{
-    BatchNorm, Clip, Constant, Identity, Imported, Layer, Merge, Operand, OwnError, Relu, Scalar,
+    BatchNorm, Clip, Constant, Imported, Layer, Merge, Operand, OwnError, Relu, Scalar,
     ScalarFunction,
 };
 use crate::nn::Shape;
@@ -15,32 +15,27 @@ use crate::precision::activation;
 use crate::source::Tensor;
 use crate::units::Binary;
 
-/// The layers of an expression; `shapes` are those of the operands that are data.
+/// The layers of an expression, added to `made`; `data` are its operands that are data.
 pub(in crate::layers) fn build(
     bound: &Bound,
     lowering: Lowering,
-    shapes: &[Option<Shape>],
-) -> Result<Imported, OwnError> {
-    let mut build = Build { lowering, shapes, made: Imported::default(), known: Vec::new() };
-    let output = match bound {
-        Bound::Constant(_) => return Err(OwnError::Constant),
-        Bound::Data(index) => build.made.add("", Identity, &[Operand::Input(*index)]),
-        _ => build.make(bound)?.0,
-    };
-    // The last layer is the node's own.
-    if let Operand::Part(at) = output {
-        build.made.parts[at].name = "";
+    data: &[Option<Made>],
+    made: &mut Imported,
+) -> Result<Operand, OwnError> {
+    let mut build = Build { lowering, data, made, known: Vec::new() };
+    match bound {
+        Bound::Constant(_) => Err(OwnError::Constant),
+        _ => Ok(build.make(bound)?.0),
     }
-    Ok(build.made.with_outputs([output]))
 }
 
 /// A value that layers compute, and its shape.
-type Made = (Operand, Shape);
+pub(in crate::layers) type Made = (Operand, Shape);
 
 struct Build<'s> {
     lowering: Lowering,
-    shapes: &'s [Option<Shape>],
-    made: Imported,
+    data: &'s [Option<Made>],
+    made: &'s mut Imported,
     /// What has been made already: equal expressions are computed once.
     known: Vec<(Bound, Made)>,
 }
@@ -52,8 +47,7 @@ impl Build<'_> {
         }
         let made = match bound {
             Bound::Data(index) => {
-                let shape = self.shapes.get(*index).cloned().flatten();
-                (Operand::Input(*index), shape.ok_or(OwnError::Constant)?)
+                self.data.get(*index).cloned().flatten().ok_or(OwnError::Constant)?
             }
             Bound::Constant(value) => {
                 let value = value.clone();
@@ -76,6 +70,7 @@ impl Build<'_> {
     /// What a part of an expression is a table of and which, if it is to be one.
     fn table_of<'b>(&self, bound: &'b Bound) -> Option<(&'b Bound, Curve)> {
         let core = match self.lowering {
+            Lowering::Auto if has_own_layer(bound) => only(bound),
             Lowering::Auto | Lowering::Table => core(bound),
             Lowering::Units => only(bound),
         };
@@ -338,6 +333,40 @@ fn core(bound: &Bound) -> &Bound {
         inner if inner == bound => bound,
         inner => core(inner),
     }
+}
+
+/// Operations whose layers are right for inputs of all sizes, unlike a table over their range.
+const OF_ALL_SIZES: [&str; 7] = ["sin", "cos", "sqrt", "rsqrt", "log", "pow", "div"];
+
+/// Whether a part of an expression is such an operation of plain arithmetic, but for a factor and an
+/// offset, or has a sine or cosine in it.
+fn has_own_layer(bound: &Bound) -> bool {
+    let number = |it: f64| Tensor::from_elem(IxDyn(&[]), it);
+    let inner = affine(bound, number(1.0), number(0.0)).map_or(bound, |it| it.0);
+    let of_arithmetic = match inner {
+        Bound::Apply(op, _) if OF_ALL_SIZES.contains(&op.name) => {
+            let argument = only(inner);
+            argument != inner && curve(argument, core(argument)).is_plain()
+        }
+        _ => false,
+    };
+    of_arithmetic || (has_period(bound) && is_composed(bound))
+}
+
+fn has_period(bound: &Bound) -> bool {
+    let Bound::Apply(op, operands) = bound else { return false };
+    matches!(op.name, "sin" | "cos") || operands.iter().any(has_period)
+}
+
+/// Whether every operation of several operands has units.
+fn is_composed(bound: &Bound) -> bool {
+    let Bound::Apply(op, x) = bound else { return true };
+    let own = match (op.name, &x[..]) {
+        ("div", _) => true,
+        ("pow", [_, exponent]) => exponent.number().is_some(),
+        _ => op.plain || x.len() == 1,
+    };
+    own && x.iter().all(is_composed)
 }
 
 /// Collects the data; false if a constant is no single number.

@@ -178,11 +178,13 @@ impl Parser {
         ParseError::Expected { expected, found, at: *at }
     }
 
-    fn comparison(&mut self) -> Result<Expr, ParseError> {
+    fn deeper(&mut self) -> Result<(), ParseError> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(ParseError::TooLarge);
-        }
+        if self.depth > MAX_DEPTH { Err(ParseError::TooLarge) } else { Ok(()) }
+    }
+
+    fn comparison(&mut self) -> Result<Expr, ParseError> {
+        self.deeper()?;
         let left = self.sum()?;
         let signs = ["<", "<=", ">", ">=", "==", "!="];
         let made = match self.take(&signs) {
@@ -224,10 +226,7 @@ impl Parser {
 
     fn sign(&mut self) -> Result<Expr, ParseError> {
         let Some(sign) = self.take(&["-", "+"]) else { return self.power() };
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(ParseError::TooLarge);
-        }
+        self.deeper()?;
         let operand = self.sign()?;
         self.depth -= 1;
         match (sign, operand) {
@@ -242,7 +241,9 @@ impl Parser {
         match self.take(&["^", "**"]) {
             None => Ok(base),
             Some(_) => {
+                self.deeper()?;
                 let exponent = self.sign()?;
+                self.depth -= 1;
                 apply("pow", vec![base, exponent])
             }
         }

@@ -11,7 +11,7 @@ pub(super) enum ManifestError {
     Unknown { key: String, meant: Option<&'static str> },
     #[error("{key} is missing")]
     Missing { key: &'static str },
-    #[error("function: {0}")]
+    #[error("function")]
     Function(#[source] ParseError),
     #[error("{name:?} is no name: letters, digits and underscores, a letter first")]
     Name { name: String },
@@ -95,8 +95,11 @@ pub enum OwnError {
     /// Nothing in it is data.
     #[error("the function has no data in it")]
     Constant,
+    /// Text that is no expression.
+    #[error("function")]
+    Function(#[from] ParseError),
     /// Names or constants that do not fit.
-    #[error("function: {0}")]
+    #[error("function")]
     Bind(#[from] BindError),
     /// A table of several values.
     #[error("lowering: table is for a function of one operand and numbers only")]

@@ -27,7 +27,7 @@ impl OwnLayers {
     /// Everything that is wrong with it.
     pub fn read(file: &str, text: &str) -> Result<OwnLayers> {
         let at = Origin::new(file, "");
-        let tree = Tree::read(text).map_err(Unread).locate(&at)?;
+        let tree = Tree::read_names(text).map_err(Unread).locate(&at)?;
         let mut problems = Problems::default();
         let mut made = OwnLayers::default();
         let mut reader = Reader { file, place: String::new(), problems: &mut problems };

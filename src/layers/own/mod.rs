@@ -30,7 +30,8 @@
 //! It is taken element by element. Operands broadcast as in the framework and have as many axes each;
 //! weights (and constant operands in ONNX) broadcast to a sample, aligned at the last axis. In
 //! hardware whatever depends on one operand and numbers is a table or the layer that nn2rtl has for
-//! it; sums, products, minima and maxima of several operands are units, and so are quotients as
+//! it (sine and cosine, roots, powers and logarithms of arithmetic are those layers even within larger
+//! expressions, which are right for inputs of any size); sums, products, minima and maxima of several operands are units, and so are quotients as
 //! products with a reciprocal. Of several operands a comparison, `where`, `atan2` or a power has none,
 //! which is an error.
 
@@ -47,8 +48,9 @@ use self::error::ManifestError;
 pub use self::error::OwnError;
 use super::activation;
 use super::expression::{Value, build};
-use super::{Expression, Import, Imported, Lowering, SPELLINGS};
+use super::{Expression, Identity, Import, Imported, Lowering, Operand, SPELLINGS};
 use crate::error::{Located, Origin, Result};
+use crate::nn::Shape;
 use crate::source::{Attr, Dialect, RawNode, Tensor};
 
 /// The layers that the user has described.
@@ -80,6 +82,8 @@ enum Framework {
     Keras,
     Onnx,
     Torch,
+    /// None: a file of expressions has no layers.
+    Symbolic,
 }
 
 /// What is described of an attribute.
@@ -100,13 +104,14 @@ impl Framework {
             Dialect::Keras2 | Dialect::Keras3 => Framework::Keras,
             Dialect::Onnx => Framework::Onnx,
             Dialect::Torch => Framework::Torch,
+            Dialect::Symbolic => Framework::Symbolic,
         }
     }
 }
 
 /// What every Keras layer has: nothing that inference could depend on.
-const KERAS: [&str; 6] =
-    ["name", "trainable", "dtype", "batch_shape", "batch_input_shape", "build_config"];
+const KERAS: [&str; 7] =
+    ["name", "trainable", "dtype", "autocast", "batch_shape", "batch_input_shape", "build_config"];
 
 /// Endings of what only training reads.
 const TRAINING: [&str; 3] = ["_initializer", "_regularizer", "_constraint"];
@@ -238,7 +243,21 @@ impl OwnNode<'_> {
         for (name, value) in self.numbers()? {
             values.insert(name, Value::Constant(ndarray::arr0(value).into_dyn()));
         }
-        build(&self.layer.function.bind(&values)?, self.layer.lowering, &cx.shapes)
+        let bound = self.layer.function.bind(&values)?;
+        let operand = |(index, shape): (usize, &Option<Shape>)| {
+            shape.clone().map(|it| (Operand::Input(index), it))
+        };
+        let data: Vec<_> = cx.shapes.iter().enumerate().map(operand).collect();
+        let mut made = Imported::default();
+        let output = match build(&bound, self.layer.lowering, &data, &mut made)? {
+            Operand::Part(at) => {
+                // The last layer is the node's own.
+                made.parts[at].name = "";
+                Operand::Part(at)
+            }
+            input => made.add("", Identity, &[input]),
+        };
+        Ok(made.with_outputs([output]))
     }
 
     fn check_attributes(&self, dialect: Dialect) -> std::result::Result<(), OwnError> {

@@ -51,7 +51,7 @@ own.yml:Two: attribute without default alpha is not in the function
 own.yml:layer 3: class is missing
 own.yml:ReLU: nn2rtl has ReLU itself, and a layer of its own cannot be changed
 own.yml:softplus: nn2rtl has softplus itself, and a layer of its own cannot be changed
-own.yml:Three: description is 4, expected text";
+own.yml:Package>Three: description is 4, expected text";
     assert_eq!(problems(text), expected);
     assert!(problems("layers: [").starts_with("own.yml: not valid YAML"));
     assert_eq!(problems("layers: []"), "own.yml: layers is missing");
@@ -163,7 +163,7 @@ fn what_does_not_fit_is_refused() {
         (
             vec![needed()],
             vec![("w", vec![0.5, 1.0, 2.0])],
-            "input shape 2 and 3 does not fit: expected ",
+            "input shape [2] and [3] does not fit: expected ",
         ),
     ];
     for (attrs, weights, told) in cases {
