@@ -97,13 +97,18 @@ fn faults_name_the_file_and_the_layer() {
             "own.yml:bump: function: expected a number, a name or a parenthesis at character 5, found the end",
         ],
     );
-    // All faults of the model's layers, and none of them built.
     check(
-        "layers:\n- {class: ScaledSwish, function: x}\n- {class: Gate, operands: [x], function: x}\n- {class: bump, function: 1 / (x - x)}\n",
+        "layers:\n- {class: ScaledSwish, function: x}\n- {class: Gate, function: x0 + x1}\n- {class: bump, function: x}\n",
         &[
             "gated.keras:swish: ScaledSwish has attributes that its description does not declare: alpha = Float(1.5)",
-            "gated.keras:gate: Gate has 2 operands, its description 1",
         ],
+    );
+    let swish = "layers:\n- {class: ScaledSwish, attributes: {alpha: ~}, weights: [y], function: y * x ^ alpha}\n";
+    check(
+        &format!(
+            "{swish}- {{class: Gate, operands: [x], function: x}}\n- {{class: bump, function: x}}\n"
+        ),
+        &["gated.keras:gate: Gate has 2 operands, its description 1"],
     );
     let again =
         ["--layers", text(&example("layers.yml")), "--layers", text(&example("layers.yml"))]
