@@ -139,7 +139,7 @@ fn a_file_of_expressions_is_a_model() {
             ]
         })
         .collect();
-    for (engine, limit) in [("float", 1e-12), ("emulator", 0.02)] {
+    for (engine, limit) in [("float", 1e-12), ("emulator", 0.06)] {
         run(
             0,
             &[
