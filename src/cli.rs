@@ -47,7 +47,7 @@ pub enum Command {
 /// A model and how it is to be made.
 #[derive(Args, Clone, Debug)]
 pub struct ModelArgs {
-    /// Model file: .onnx, .keras, .h5, or .json with --weights.
+    /// Model file: .onnx, .keras, .h5, .pt2, .json with --weights, or a file of expressions.
     pub model: PathBuf,
     /// Options.
     #[command(flatten)]
@@ -63,6 +63,9 @@ pub struct ModelOptions {
     /// Configuration: hls4ml's keys in YAML or JSON, or a whole hls4ml_config.yml.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Description of layers that are your own, in YAML or JSON (repeat for several files).
+    #[arg(long, value_name = "FILE")]
+    pub layers: Vec<PathBuf>,
     /// Device or full part string [default: xcvu13p].
     #[arg(long, value_name = "PART")]
     pub target: Option<String>,

@@ -88,7 +88,7 @@ pub fn import(
     config: &Config,
     warnings: &mut Vec<Warning>,
 ) -> Result<(nn::Graph, Vec<String>)> {
-    let mut graph = layers::import(raw)?;
+    let mut graph = layers::import_with(raw, &config.layers)?;
     warnings.extend(check(&graph, config, &[])?);
     // A layer with a result type of its own must stay: the type is a cast that the user wants.
     let pinned = |name: &String| {

@@ -6,6 +6,7 @@ use crate::cli::{HlsTool, ModelArgs, ModelOptions};
 use crate::compile::{self, Compiled};
 use crate::config::{self, Config, Io, Overrides, Strategy, Warning};
 use crate::error::{Located, Origin, Problems, Result};
+use crate::layers::OwnLayers;
 use crate::precision::parse_precision;
 use crate::project::MANIFEST;
 use crate::rtl::dsp::Blocks;
@@ -36,6 +37,10 @@ pub(super) fn config(
         }
     };
     let mut problems = Problems::default();
+    for path in &options.layers {
+        let read = own_layers(path).and_then(|it| config.layers.extend(it));
+        problems.note(read);
+    }
     let io =
         problems.note(choice("--io", options.io.as_deref(), "parallel, stream", |it| match it {
             "parallel" | "io_parallel" => Some(Io::Parallel),
@@ -82,6 +87,12 @@ pub(super) fn config(
     };
     warnings.extend(config.merge(overrides));
     problems.into_result((config, warnings))
+}
+
+fn own_layers(path: &Path) -> Result<OwnLayers> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(crate::frontend::LoadError::Read);
+    OwnLayers::read(&file, &text.locate(&Origin::new(&file, ""))?)
 }
 
 fn choice<T>(
@@ -134,6 +145,7 @@ pub(super) fn project_or_model(args: &ModelArgs) -> Result<bool> {
     let given = [
         ("--weights", options.weights.is_some()),
         ("--config", options.config.is_some()),
+        ("--layers", !options.layers.is_empty()),
         ("--target", options.target.is_some()),
         ("--io", options.io.is_some()),
         ("--clock", options.clock.is_some()),

@@ -29,9 +29,11 @@ pub use keys::nearest;
 pub use lookup::{Level, Lookup};
 pub(crate) use lookup::{attribute_only, has_builtin};
 pub use merge::Overrides;
+pub(crate) use tree::{NotRead, Tree};
 pub use warning::Warning;
 
 use crate::fixed::Format;
+use crate::layers::OwnLayers;
 use crate::precision::{Precision, Role, SoftmaxKind};
 
 /// Everything a user may choose.
@@ -80,6 +82,9 @@ pub struct Config {
     pub output: Option<String>,
     /// The model that a whole `hls4ml_config.yml` names; the one on the command line is used.
     pub source_model: Option<String>,
+    /// Layers of the user's own, from the files of `--layers`.
+    #[serde(default, skip_serializing_if = "OwnLayers::is_empty")]
+    pub layers: OwnLayers,
 }
 
 /// Bits of a weight or an activation where nothing else decides.

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 /// A value of a configuration file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Tree {
+pub(crate) enum Tree {
     /// `null`, `~` or nothing.
     Null,
     /// A truth value.
@@ -28,23 +28,34 @@ pub(super) enum Tree {
 
 impl Tree {
     /// Reads a file; JSON if that is what it is, else YAML.
-    pub(super) fn read(text: &str) -> Result<Tree, NotRead> {
+    pub(crate) fn read(text: &str) -> Result<Tree, NotRead> {
+        Tree::read_as(text, serde_saphyr::Options::default())
+    }
+
+    /// The same, where `y`, `on` and the like are names and no truth values.
+    pub(crate) fn read_names(text: &str) -> Result<Tree, NotRead> {
+        Tree::read_as(text, serde_saphyr::options! { strict_booleans: true })
+    }
+
+    fn read_as(text: &str, options: serde_saphyr::Options) -> Result<Tree, NotRead> {
         if text.trim_start().starts_with('{') {
             // YAML has the same braces, so that its opinion counts when JSON's is no.
             match serde_json::from_str(text) {
                 Ok(tree) => return Ok(tree),
                 Err(error) => {
-                    return serde_saphyr::from_str(text).map_err(|_| NotRead::Json(error));
+                    return serde_saphyr::from_str_with_options(text, options)
+                        .map_err(|_| NotRead::Json(error));
                 }
             }
         }
-        serde_saphyr::from_str(text).map_err(|error| NotRead::Yaml(Box::new(error)))
+        serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| NotRead::Yaml(Box::new(error)))
     }
 }
 
 /// Why a file is no tree.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotRead {
+pub(crate) enum NotRead {
     #[error("not valid JSON")]
     Json(#[source] serde_json::Error),
     #[error("not valid YAML")]

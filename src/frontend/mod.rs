@@ -3,6 +3,7 @@
 pub mod keras;
 mod number;
 pub mod onnx;
+mod symbolic;
 pub mod torch;
 
 use std::path::Path;
@@ -26,7 +27,9 @@ pub enum LoadError {
         bytes: u64,
     },
     /// The bytes are of no known format.
-    #[error("not a model file (supported: .onnx, .keras, .h5, .pt2, and .json with --weights)")]
+    #[error(
+        "not a model file (supported: .onnx, .keras, .h5, .pt2, .json with --weights, and files of expressions)"
+    )]
     Unknown,
     /// `--weights` with a format that holds its own.
     #[error("--weights goes with a JSON model only")]
@@ -67,6 +70,12 @@ pub fn decode(
     }
     if keras::is_keras(&bytes) {
         return keras::load_owned(name, bytes, weights);
+    }
+    if symbolic::is_symbolic(&bytes) {
+        return match weights {
+            Some(_) => Err(LoadError::Weights).locate(&at),
+            None => symbolic::load(name, &bytes),
+        };
     }
     Err(Problem::at(&at, LoadError::Unknown).into())
 }

@@ -59,6 +59,21 @@ impl Lookup {
         Lookup { address: Some(address), index: Index::Raw, values }
     }
 
+    /// The same with the value of the nearest point wherever there is no finite one.
+    pub(super) fn filled(mut self) -> Lookup {
+        let finite: Vec<usize> =
+            (0..self.values.len()).filter(|it| self.values[*it].is_finite()).collect();
+        for at in 0..self.values.len() {
+            if !self.values[at].is_finite() {
+                let next = finite.partition_point(|it| *it < at);
+                let near = finite[next.saturating_sub(1)..].iter().take(2);
+                let nearest = near.min_by_key(|it| it.abs_diff(at));
+                self.values[at] = nearest.map_or(0.0, |it| self.values[*it]);
+            }
+        }
+        self
+    }
+
     /// A function that only rises or only falls, at every number of an unsigned format, told apart
     /// as precisely as a table of so many entries can tell all sizes alike.
     pub(super) fn float(address: Format, entries: u32, f: impl Fn(f64) -> f64) -> Lookup {
@@ -182,7 +197,7 @@ pub(super) fn address(input: Format, entries: u32, f: impl Fn(f64) -> f64) -> Fo
 }
 
 /// The largest difference between `f` and its table at some hundred points of all magnitudes.
-fn error(input: Format, address: Format, f: &impl Fn(f64) -> f64) -> f64 {
+pub(super) fn error(input: Format, address: Format, f: &impl Fn(f64) -> f64) -> f64 {
     let half = address.value(1) / 2.0;
     let all = Span::of(input);
     let table = Span::of(address);

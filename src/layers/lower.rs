@@ -1,8 +1,10 @@
 //! What a layer sees when it turns itself into units: the builder, its types, its settings.
 
 use crate::fixed::{Builder, Format, Mantissas};
+use crate::graph::NodeId;
 use crate::precision::{LayerFormats, Role, quantize};
 use crate::source::Tensor;
+use crate::units::Requantize;
 
 /// Lowering context of one layer.
 #[derive(Debug)]
@@ -26,5 +28,17 @@ impl Lower<'_> {
     /// The mantissas of a weight in the format of its role.
     pub fn quantize(&self, weight: &Tensor, role: Role) -> Mantissas {
         quantize(weight, self.format(role), self.compat).into()
+    }
+
+    /// A tensor with one format for all elements: their bits address a table, or are compared.
+    pub(super) fn aligned(&mut self, input: NodeId) -> NodeId {
+        let ty = self.builder.ty(input);
+        match ty.common() {
+            Some(_) => input,
+            None => {
+                let uniform = Requantize::uniform(ty.union());
+                self.builder.add("aligned", uniform, &[input])
+            }
+        }
     }
 }

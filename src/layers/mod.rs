@@ -15,6 +15,7 @@ mod conv;
 mod dense;
 mod elu;
 mod embedding;
+mod expression;
 pub mod fake_quant;
 mod functions;
 mod gather;
@@ -33,6 +34,7 @@ mod lower;
 mod merge;
 mod norm;
 mod onnx;
+mod own;
 mod pointwise;
 mod pool;
 mod prelu;
@@ -46,7 +48,9 @@ mod shape;
 mod softmax;
 mod stairs;
 mod steps;
+mod symbolic;
 mod table;
+mod tabulated;
 mod ternary_tanh;
 mod thresholded_relu;
 mod torch;
@@ -79,17 +83,21 @@ pub use conv::{Conv, ConvTranspose};
 pub use dense::Dense;
 pub use elu::{Elu, Selu};
 pub use embedding::Embedding;
+pub use expression::{BindError, Expression, Formula, Lowering, ParseError};
 pub use fake_quant::FakeQuant;
 pub use grid_table::{Grid, GridTable};
 pub use hard_sigmoid::HardSigmoid;
 pub use hard_tanh::HardTanh;
 pub use identity::Identity;
-pub use import::{Import, ImportFn, Imported, LayerError, Operand, Part, Spelling, import};
+pub use import::{
+    Import, ImportFn, Imported, LayerError, Operand, Part, Spelling, import, import_with,
+};
 pub use input::Input;
 pub use leaky_relu::LeakyRelu;
 pub use lower::Lower;
 pub use merge::Merge;
 pub use norm::{LayerNorm, Statistic};
+pub use own::{OwnError, OwnLayers};
 pub use pool::{Divisor, Pool, Pooling, Reduce, Reduction};
 pub use prelu::PRelu;
 pub use quantizer::Quantizer;
@@ -176,6 +184,7 @@ macro_rules! layers {
             ("Activation function", functions::ACTIVATIONS),
             ("Shape function", functions::SHAPES),
             ("Rescaling", functions::RESCALING),
+            ("Expressions", symbolic::SPELLINGS),
         ];
     };
 }
@@ -212,6 +221,7 @@ layers! {
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, LayerNorm,
     Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant, GridTable,
+    Formula,
 }
 
 /// What a layer does to values that the model itself has put on a grid.

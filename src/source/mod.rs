@@ -27,6 +27,8 @@ pub enum Dialect {
     Onnx,
     /// PyTorch's ATen operators, without overload.
     Torch,
+    /// Expressions of the elements of one input.
+    Symbolic,
 }
 
 /// An attribute as the file gave it.
@@ -128,6 +130,12 @@ impl Attrs {
     /// Marks attributes that have no effect at inference (initializers, names ...).
     pub fn ignore(&self, names: &[&str]) {
         self.read.borrow_mut().extend(names.iter().map(|it| (*it).to_owned()));
+    }
+
+    /// All attributes but null ones, whether anybody has asked for them or not.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Attr)> {
+        let given = self.values.iter().filter(|it| *it.1 != Attr::Null);
+        given.map(|(name, value)| (name.as_str(), value))
     }
 
     /// The attributes nobody asked for, null ones aside.

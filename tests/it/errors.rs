@@ -87,7 +87,7 @@ fn not_a_model() {
         &dir,
         "build text.h5 -o p",
         &expect![[r#"
-            error: text.h5: not a model file (supported: .onnx, .keras, .h5, .pt2, and .json with --weights)
+            error: text.h5: not a model file (supported: .onnx, .keras, .h5, .pt2, .json with --weights, and files of expressions)
         "#]],
     );
     names(&dir, "build empty.onnx -o p", &["empty.onnx", "supported: .onnx, .keras, .h5"]);

@@ -13,6 +13,7 @@ mod layers;
 #[allow(dead_code, reason = "shared with the tests of the frontends")]
 #[path = "../frontends/models.rs"]
 mod models;
+mod own;
 mod qkeras;
 mod shared;
 mod support;

@@ -297,7 +297,8 @@ fn layer_table() -> String {
     let mut names: Vec<&str> = Vec::new();
     for (name, spellings) in layers::SPELLINGS {
         // A layer without a spelling of its own is reached through others.
-        if !spellings.is_empty() && !names.contains(&name) {
+        let is_called = spellings.iter().any(|it| !it.dialects.contains(&Dialect::Symbolic));
+        if is_called && !names.contains(&name) {
             names.push(name);
         }
     }
@@ -324,6 +325,7 @@ fn format_list() -> String {
         "k3_mlp.keras",
         "t_mlp_legacy.onnx",
         "t_mlp.pt2",
+        "expressions.yml",
     ];
     let mut formats = BTreeSet::new();
     for (model, weights) in models.map(|it| (it, None)).into_iter().chain([

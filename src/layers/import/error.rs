@@ -1,5 +1,6 @@
 //! Why a layer cannot be imported.
 
+use crate::layers::OwnError;
 use crate::nn::Shape;
 use crate::source::WrongAttr;
 
@@ -38,6 +39,9 @@ pub enum LayerError {
     /// An attribute of the wrong kind.
     #[error(transparent)]
     Wrong(#[from] WrongAttr),
+    /// A layer of the user's own that cannot be made of this node.
+    #[error(transparent)]
+    Own(#[from] OwnError),
     /// A weight is not in the file.
     #[error("weight {role} is missing")]
     Missing {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use self::error::LayerError;
 use self::error::MAX_ELEMENTS;
 pub use self::imported::{Imported, Operand, Part};
-use super::{Input, Layer, SPELLINGS};
+use super::{Input, Layer, OwnLayers, SPELLINGS};
 use crate::error::{Located, Origin, Problem, Problems, Result};
 use crate::graph::{Node, NodeId};
 use crate::nn::{self, Shape};
@@ -157,9 +157,18 @@ pub(in crate::layers) fn expect_shape(
 /// # Errors
 /// Every layer that is unknown, malformed, or has attributes that would be dropped, all at once.
 pub fn import(model: RawModel) -> Result<nn::Graph> {
-    let unknown = model.nodes.iter().rfind(|it| find(it).is_none());
+    import_with(model, &OwnLayers::default())
+}
+
+/// [`import`] of a model that may have layers of the user's own.
+///
+/// # Errors
+/// The same, and whatever of the user's layers does not fit their nodes.
+pub fn import_with(model: RawModel, own: &OwnLayers) -> Result<nn::Graph> {
+    let is_known = |it: &RawNode| own.find(it).is_some() || find(it).is_some();
+    let unknown = model.nodes.iter().rfind(|it| !is_known(it));
     let unknown = unknown.map(|it| (model.origin(&it.name), it.dialect));
-    let mut importer = Importer::new(&model);
+    let mut importer = Importer::new(&model, own);
     let RawModel { file, inputs, outputs, nodes, constants, .. } = model;
     importer.hold(constants, &nodes);
     for input in &inputs {
@@ -204,7 +213,8 @@ fn list_supported(at: &Origin, dialect: Dialect, problems: &mut Problems) {
             Dialect::Torch => "; run_decompositions() takes layers apart, export without it",
             _ => "",
         };
-        last.help = Some(format!("supported are {}{apart}", ops.join(", ")));
+        let own = "; --layers takes descriptions of others";
+        last.help = Some(format!("supported are {}{apart}{own}", ops.join(", ")));
     }
 }
 
@@ -227,7 +237,8 @@ enum Made {
 }
 
 /// A graph under construction.
-struct Importer {
+struct Importer<'a> {
+    own: &'a OwnLayers,
     file: String,
     /// Constants, and how often each is still to be read.
     constants: BTreeMap<String, (Packed, usize)>,
@@ -239,10 +250,11 @@ struct Importer {
     names: BTreeSet<String>,
 }
 
-impl Importer {
-    fn new(model: &RawModel) -> Importer {
+impl<'a> Importer<'a> {
+    fn new(model: &RawModel, own: &'a OwnLayers) -> Importer<'a> {
         let inputs = model.inputs.iter().map(|it| it.name.clone());
         Importer {
+            own,
             file: model.file.clone(),
             constants: BTreeMap::new(),
             graph: nn::Graph::default(),
@@ -300,8 +312,10 @@ impl Importer {
     /// Adds what a raw node becomes.
     fn node(&mut self, raw: &RawNode) -> Result<Made> {
         let at = self.origin(&raw.name);
-        let spelling =
-            find(raw).ok_or_else(|| LayerError::Unsupported { op: raw.op.clone() }).locate(&at)?;
+        let (own, spelling) = (self.own.find(raw), find(raw));
+        if own.is_none() && spelling.is_none() {
+            return Err(LayerError::Unsupported { op: raw.op.clone() }).locate(&at);
+        }
         let mut cx = Import { node: raw, shapes: Vec::new(), constants: Vec::new() };
         let mut ids = Vec::new();
         for name in &raw.inputs {
@@ -318,7 +332,12 @@ impl Importer {
             cx.constants.push(constant);
             ids.push(id);
         }
-        let imported = cx.run(spelling).locate(&at)?;
+        let imported = match (own, spelling) {
+            (Some(own), _) => own.import(&cx).map_err(LayerError::from),
+            (None, Some(spelling)) => cx.run(spelling),
+            (None, None) => Err(LayerError::Unsupported { op: raw.op.clone() }),
+        };
+        let imported = imported.locate(&at)?;
         self.add(raw, imported, &ids, &at)
     }
 

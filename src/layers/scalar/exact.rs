@@ -97,7 +97,7 @@ fn whole(input: Format) -> Format {
 }
 
 /// `scale * x + bias`, constants as mantissas with their formats.
-pub(super) fn affine(
+pub(in crate::layers) fn affine(
     (scale, scale_format): (i128, Format),
     (bias, bias_format): (i128, Format),
     result: Format,

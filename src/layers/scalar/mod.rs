@@ -1,7 +1,7 @@
 //! Functions of one number: roots, logarithms, rounding, the rarer activations of Keras.
 //!
 //! What is made of lines is exact but for its constants, which have 24 bits ([`exact`]). The rest are
-//! tables ([`build`]): over the whole input as other activations; of one period for sine and cosine;
+//! tables ([`super::tabulated`]): over the whole input as other activations; of one period for sine and cosine;
 //! addressed by a floating-point number for roots, powers and the logarithm, so that the relative
 //! error is the same for inputs of all sizes. With 1024 entries and inputs in `fixed<16,6>` it is
 //! 0.002 for the reciprocal, 0.0011 for roots; the logarithm is within 0.0021, sine and cosine within
@@ -14,6 +14,7 @@ mod exact;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::exact::affine;
 use super::Spelling;
 use super::table::erf;
 

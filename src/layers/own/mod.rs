@@ -1,0 +1,368 @@
+//! Layers that are the user's own, described in a file for `--layers`.
+//!
+//! # The file
+//!
+//! YAML or JSON: `layers`, a list of
+//!
+//! | key | what it says | default |
+//! |---|---|---|
+//! | `class` | the class in Keras (`MyAct`, a package `Custom>` in front is left out) or its activation function, the operator in ONNX with its domain (`my.domain::MyAct`) | needed |
+//! | `framework` | `keras`, `onnx` or `pytorch`: the only one in which the class is meant | all |
+//! | `operands` | names of the operands, in order | `x`, or `x0`, `x1` ... as far as the function has them |
+//! | `attributes` | attributes with their defaults: numbers (or true and false), which the function can name; nothing where the model has to say it; text, or numbers that the function does not name, where the model may say nothing else | none |
+//! | `ignored` | attributes that may have any value, because it makes no difference | none |
+//! | `weights` | names of the weights that Keras stores with the layer, in the order in which the class adds them | none |
+//! | `function` | what each element of the result is: see below | needed |
+//! | `lowering` | `auto`, `table` (one table of the function, of one operand) or `units` (a layer for each operation) | `auto` |
+//! | `description` | for people | none |
+//!
+//! An attribute of the model that is not listed is an error, but for those that every Keras layer
+//! has (`name`, `trainable`, `dtype`, shapes) and settings of training (`*_initializer`,
+//! `*_regularizer`, `*_constraint`).
+//!
+//! # The function
+//!
+//! Numbers, `pi`, the names declared; `+ - * /`, `^` or `**`, comparisons (1 or 0), parentheses, and
+//! `min max` (of up to eight), `clip(x, low, high)`, `where(condition, then, else)`, `pow atan2`, `relu abs sign floor
+//! ceil round exp log log2 log10 log1p expm1 sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh erf
+//! sigmoid softplus softsign gelu silu mish`.
+//!
+//! It is taken element by element. Operands broadcast as in the framework and have as many axes each;
+//! weights (and constant operands in ONNX) broadcast to a sample, aligned at the last axis. In
+//! hardware whatever depends on one operand and numbers is a table or the layer that nn2rtl has for
+//! it (sine and cosine, roots, powers and logarithms of arithmetic are those layers even within larger
+//! expressions, which are right for inputs of any size); sums, products, minima and maxima of several operands are units, and so are quotients as
+//! products with a reciprocal. Of several operands a comparison, `where`, `atan2` or a power has none,
+//! which is an error.
+
+mod error;
+mod manifest;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use self::error::ManifestError;
+pub use self::error::OwnError;
+use super::activation;
+use super::expression::{Value, build};
+use super::{Expression, Identity, Import, Imported, Lowering, Operand, SPELLINGS};
+use crate::error::{Located, Origin, Result};
+use crate::nn::Shape;
+use crate::source::{Attr, Dialect, RawNode, Tensor};
+
+/// The layers that the user has described.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OwnLayers {
+    layers: Vec<OwnLayer>,
+}
+
+/// A layer that the user has described.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct OwnLayer {
+    /// Where.
+    file: String,
+    class: String,
+    framework: Option<Framework>,
+    operands: Vec<String>,
+    attributes: BTreeMap<String, Declared>,
+    ignored: Vec<String>,
+    weights: Vec<String>,
+    function: Expression,
+    lowering: Lowering,
+}
+
+/// A framework that calls a layer by a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Framework {
+    Keras,
+    Onnx,
+    Torch,
+    /// None: a file of expressions has no layers.
+    Symbolic,
+}
+
+/// What is described of an attribute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Declared {
+    /// A number that the model has to say.
+    Needed,
+    /// The number if the model says none.
+    Number(f64),
+    /// The only text that the model may have.
+    Text(String),
+}
+
+impl Framework {
+    fn of(dialect: Dialect) -> Framework {
+        match dialect {
+            Dialect::Keras2 | Dialect::Keras3 => Framework::Keras,
+            Dialect::Onnx => Framework::Onnx,
+            Dialect::Torch => Framework::Torch,
+            Dialect::Symbolic => Framework::Symbolic,
+        }
+    }
+}
+
+/// What every Keras layer has: nothing that inference could depend on.
+const KERAS: [&str; 7] =
+    ["name", "trainable", "dtype", "autocast", "batch_shape", "batch_input_shape", "build_config"];
+
+/// Endings of what only training reads.
+const TRAINING: [&str; 3] = ["_initializer", "_regularizer", "_constraint"];
+
+impl OwnLayers {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// Adds those of another file.
+    ///
+    /// # Errors
+    /// Classes that are described already.
+    pub fn extend(&mut self, others: OwnLayers) -> Result<()> {
+        let mut problems = crate::error::Problems::default();
+        for layer in others.layers {
+            problems.note(self.add(layer));
+        }
+        problems.into_result(())
+    }
+
+    fn add(&mut self, layer: OwnLayer) -> Result<()> {
+        let at = Origin::new(&layer.file, &layer.class);
+        let class = layer.class.clone();
+        if layer.is_builtin() {
+            return Err(ManifestError::Builtin { class }).locate(&at);
+        }
+        let same = |it: &&OwnLayer| {
+            let apart = it.framework.is_some() && layer.framework.is_some();
+            it.class == class && (!apart || it.framework == layer.framework)
+        };
+        if let Some(other) = self.layers.iter().find(same) {
+            let file = other.file.clone();
+            return Err(ManifestError::Again { class, file }).locate(&at);
+        }
+        self.layers.push(layer);
+        Ok(())
+    }
+
+    /// What the user has described a node as.
+    pub fn find<'n>(&'n self, node: &'n RawNode) -> Option<OwnNode<'n>> {
+        let framework = Framework::of(node.dialect);
+        let named = |class: &str| {
+            let here = |it: &&OwnLayer| it.framework.is_none_or(|it| it == framework);
+            self.layers.iter().filter(here).find(|it| it.class == class)
+        };
+        if let Some(layer) = named(&node.op) {
+            return Some(OwnNode { layer, attrs: node.attrs.all().collect() });
+        }
+        if framework != Framework::Keras || node.op != "Activation" {
+            return None;
+        }
+        // Looking must not count as reading.
+        let given = node.attrs.all().find(|it| it.0 == "activation")?.1;
+        let class = match (activation::function_name(given), given) {
+            (Some(name), _) => name,
+            (None, Attr::Map(object)) => match object.get("class_name") {
+                Some(Attr::Str(class)) => class,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let layer = named(class.rsplit('>').next().unwrap_or(class))?;
+        let config = match given {
+            Attr::Map(object) => object.get("config"),
+            _ => None,
+        };
+        let attrs = match config {
+            Some(Attr::Map(config)) => config.iter().map(|it| (it.0.as_str(), it.1)).collect(),
+            _ => BTreeMap::new(),
+        };
+        Some(OwnNode { layer, attrs })
+    }
+}
+
+impl OwnLayer {
+    /// Whether nn2rtl has a layer or function of the name.
+    fn is_builtin(&self) -> bool {
+        let here = |it: &Dialect| self.framework.is_none_or(|own| own == Framework::of(*it));
+        let keras = here(&Dialect::Keras3);
+        SPELLINGS
+            .iter()
+            .flat_map(|it| it.1)
+            .any(|it| it.op == self.class && it.dialects.iter().any(here))
+            || (keras && activation::by_name(&self.class, Dialect::Keras3, 1).is_some())
+    }
+}
+
+/// A node that is a layer of the user's.
+#[derive(Debug)]
+pub struct OwnNode<'a> {
+    layer: &'a OwnLayer,
+    attrs: BTreeMap<&'a str, &'a Attr>,
+}
+
+impl OwnNode<'_> {
+    /// The layers that it becomes.
+    ///
+    /// # Errors
+    /// Whatever of the node does not fit its description.
+    pub fn import(&self, cx: &Import<'_>) -> std::result::Result<Imported, OwnError> {
+        let class = || self.layer.class.clone();
+        self.check_attributes(cx.node.dialect)?;
+        let count = |what, found, expected| match found == expected {
+            true => Ok(()),
+            false => Err(OwnError::Count { class: class(), what, found, expected }),
+        };
+        count("operands", cx.node.inputs.len(), self.layer.operands.len())?;
+        count("outputs", cx.node.outputs.len(), 1)?;
+        let mut values = BTreeMap::new();
+        let rank = cx.shapes.iter().flatten().map(|it| it.0.len()).max();
+        let rank = rank.ok_or(OwnError::Constant)?;
+        for (index, name) in self.layer.operands.iter().enumerate() {
+            let value = match (&cx.shapes[index], cx.constants[index]) {
+                (Some(_), _) => Value::Data(index),
+                (None, Some(constant)) => Value::Constant(per_sample(name, constant, rank)?),
+                (None, None) => {
+                    let what = "operands";
+                    let (found, expected) = (index, self.layer.operands.len());
+                    return Err(OwnError::Count { class: class(), what, found, expected });
+                }
+            };
+            values.insert(name.clone(), value);
+        }
+        for (name, value) in self.weights(cx)? {
+            values.insert(name.clone(), Value::Constant(per_sample(&name, value, rank)?));
+        }
+        for (name, value) in self.numbers()? {
+            values.insert(name, Value::Constant(ndarray::arr0(value).into_dyn()));
+        }
+        let bound = self.layer.function.bind(&values)?;
+        let operand = |(index, shape): (usize, &Option<Shape>)| {
+            shape.clone().map(|it| (Operand::Input(index), it))
+        };
+        let data: Vec<_> = cx.shapes.iter().enumerate().map(operand).collect();
+        let mut made = Imported::default();
+        let output = match build(&bound, self.layer.lowering, &data, &mut made)? {
+            Operand::Part(at) => {
+                // The last layer is the node's own.
+                made.parts[at].name = "";
+                Operand::Part(at)
+            }
+            input => made.add("", Identity, &[input]),
+        };
+        Ok(made.with_outputs([output]))
+    }
+
+    fn check_attributes(&self, dialect: Dialect) -> std::result::Result<(), OwnError> {
+        let keras = Framework::of(dialect) == Framework::Keras;
+        let allowed = |name: &str| {
+            self.layer.attributes.contains_key(name)
+                || self.layer.ignored.iter().any(|it| it == name)
+                || (keras && KERAS.contains(&name))
+                || (keras && TRAINING.iter().any(|it| name.ends_with(it)))
+        };
+        let undeclared = self.attrs.iter().filter(|(name, _)| !allowed(name));
+        let attrs: Vec<_> = undeclared.map(|(name, it)| format!("{name} = {it:?}")).collect();
+        match attrs.is_empty() {
+            true => Ok(()),
+            false => Err(OwnError::Undeclared { class: self.layer.class.clone(), attrs }),
+        }
+    }
+
+    /// The attributes that are numbers, as the model or else the description says.
+    fn numbers(&self) -> std::result::Result<Vec<(String, f64)>, OwnError> {
+        let used = self.layer.function.names();
+        let mut numbers = Vec::new();
+        for (name, declared) in &self.layer.attributes {
+            let given = self.attrs.get(name.as_str()).copied();
+            let misfit = |expected: String| OwnError::Attribute {
+                class: self.layer.class.clone(),
+                name: name.clone(),
+                found: given.map_or_else(String::new, |it| format!("{it:?}")),
+                expected,
+            };
+            let value = match (declared, given) {
+                (Declared::Text(_), None) => continue,
+                (Declared::Text(text), Some(Attr::Str(found))) if found == text => continue,
+                (Declared::Text(text), Some(_)) => return Err(misfit(format!("{text:?} only"))),
+                (Declared::Number(value), None) => *value,
+                (Declared::Needed, None) => {
+                    let (class, name) = (self.layer.class.clone(), name.clone());
+                    return Err(OwnError::NoAttribute { class, name });
+                }
+                (_, Some(given)) => {
+                    let number = number(given).filter(|it| it.is_finite());
+                    number.ok_or_else(|| misfit("a number".to_owned()))?
+                }
+            };
+            match declared {
+                Declared::Number(only) if !used.contains(name.as_str()) && value != *only => {
+                    return Err(misfit(format!("{only} only")));
+                }
+                _ => numbers.push((name.clone(), value)),
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// The weights, found by name or, where the file only numbers them, by place.
+    fn weights<'c>(
+        &self,
+        cx: &'c Import<'_>,
+    ) -> std::result::Result<Vec<(String, &'c Tensor)>, OwnError> {
+        let (stored, names) = (&cx.node.weights, &self.layer.weights);
+        let numbered = stored.keys().all(|it| it.parse::<usize>().is_ok());
+        let mut found = Vec::new();
+        for (place, name) in names.iter().enumerate() {
+            let place = place.to_string();
+            let key = if numbered { &place } else { name };
+            let value = stored.get(key).ok_or_else(|| OwnError::NoWeight {
+                class: self.layer.class.clone(),
+                name: name.clone(),
+                stored: stored.keys().cloned().collect(),
+            })?;
+            found.push((name.clone(), value));
+        }
+        match stored.len() == names.len() {
+            true => Ok(found),
+            false => Err(OwnError::Count {
+                class: self.layer.class.clone(),
+                what: "weights",
+                found: stored.len(),
+                expected: names.len(),
+            }),
+        }
+    }
+}
+
+/// A number; text is none.
+fn number(given: &Attr) -> Option<f64> {
+    match given {
+        Attr::Bool(is) => Some(f64::from(u8::from(*is))),
+        Attr::Int(value) => Some(*value as f64),
+        Attr::Float(value) => Some(*value),
+        Attr::Tensor(value) if value.len() == 1 => value.first().copied(),
+        _ => None,
+    }
+}
+
+/// A constant as it broadcasts to samples of a rank: without a batch axis.
+fn per_sample(name: &str, value: &Tensor, rank: usize) -> std::result::Result<Tensor, OwnError> {
+    if value.iter().any(|it| !it.is_finite()) {
+        return Err(OwnError::NotFinite { name: name.to_owned() });
+    }
+    match value.ndim() {
+        axes if axes <= rank => Ok(value.clone()),
+        axes if axes == rank + 1 && value.shape()[0] == 1 => {
+            Ok(value.index_axis(ndarray::Axis(0), 0).to_owned())
+        }
+        axes => Err(OwnError::Ranks { ranks: vec![rank, axes] }),
+    }
+}
