@@ -26,6 +26,7 @@ mod identity;
 mod import;
 mod inner;
 mod input;
+mod interpolate;
 mod leaky_relu;
 mod linear;
 mod lookup;
@@ -49,6 +50,7 @@ mod steps;
 mod table;
 mod ternary_tanh;
 mod thresholded_relu;
+mod top_k;
 mod torch;
 mod window;
 mod wrapper;
@@ -104,6 +106,7 @@ pub use steps::Steps;
 pub use table::{Function, Table};
 pub use ternary_tanh::TernaryTanh;
 pub use thresholded_relu::ThresholdedRelu;
+pub use top_k::TopK;
 pub use window::Window;
 pub use wrapper::TimeDistributed;
 
@@ -210,7 +213,7 @@ layers! {
     Relu, LeakyRelu, ThresholdedRelu, PRelu, Clip, Elu, Selu, HardSigmoid, HardTanh, Table,
     BinaryTanh, TernaryTanh, Softmax, Quantizer, Steps, Stairs,
     Permute, Concatenate, Take, Pad,
-    Conv, ConvTranspose, Pool, Reduce, LayerNorm,
+    Conv, ConvTranspose, Pool, Reduce, TopK, LayerNorm,
     Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant, GridTable,
 }
 
@@ -276,6 +279,7 @@ impl Layer {
             | Layer::Permute(_)
             | Layer::Concatenate(_)
             | Layer::Take(_)
+            | Layer::TopK(_)
             | Layer::Pad(_) => Exactness::Kept,
             Layer::Pool(pool) if pool.is_exact() => Exactness::Kept,
             Layer::LeakyRelu(LeakyRelu { alpha, max: None }) if is_short(*alpha) => Exactness::Kept,
