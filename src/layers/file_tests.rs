@@ -21,6 +21,7 @@ pub(super) fn array(
     let shape = npy.shape().iter().map(|it| *it as usize).collect();
     let values = match npy.dtype().descr().trim_matches('\'') {
         "<f8" => npy.into_vec::<f64>().unwrap(),
+        "<i8" => npy.into_vec::<i64>().unwrap().into_iter().map(|it| it as f64).collect(),
         "<i4" => npy.into_vec::<i32>().unwrap().into_iter().map(f64::from).collect(),
         _ => npy.into_vec::<f32>().unwrap().into_iter().map(f64::from).collect(),
     };
@@ -111,6 +112,19 @@ fn convolutions_are_those_of_keras() {
 #[test]
 fn pooling_is_that_of_keras() {
     check_own("pool");
+}
+
+#[test]
+fn places_of_the_largest_are_those_of_keras_and_onnx() {
+    check_own("ranks");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    check(&path.join("ranks.onnx"), None, &path.join("ranks.npz"));
+    check(&path.join("graph.onnx"), None, &path.join("graph.npz"));
+}
+
+#[test]
+fn interpolation_is_that_of_keras() {
+    check_own("resize");
 }
 
 #[test]

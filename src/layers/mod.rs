@@ -27,6 +27,7 @@ mod identity;
 mod import;
 mod inner;
 mod input;
+mod interpolate;
 mod leaky_relu;
 mod linear;
 mod lookup;
@@ -53,6 +54,7 @@ mod table;
 mod tabulated;
 mod ternary_tanh;
 mod thresholded_relu;
+mod top_k;
 mod torch;
 mod window;
 mod wrapper;
@@ -112,6 +114,7 @@ pub use steps::Steps;
 pub use table::{Function, Table};
 pub use ternary_tanh::TernaryTanh;
 pub use thresholded_relu::ThresholdedRelu;
+pub use top_k::TopK;
 pub use window::Window;
 pub use wrapper::TimeDistributed;
 
@@ -219,7 +222,7 @@ layers! {
     Relu, LeakyRelu, ThresholdedRelu, PRelu, Clip, Elu, Selu, HardSigmoid, HardTanh, Table,
     BinaryTanh, TernaryTanh, Softmax, Quantizer, Steps, Stairs,
     Permute, Concatenate, Take, Pad,
-    Conv, ConvTranspose, Pool, Reduce, LayerNorm,
+    Conv, ConvTranspose, Pool, Reduce, TopK, LayerNorm,
     Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant, GridTable,
     Formula,
 }
@@ -286,6 +289,7 @@ impl Layer {
             | Layer::Permute(_)
             | Layer::Concatenate(_)
             | Layer::Take(_)
+            | Layer::TopK(_)
             | Layer::Pad(_) => Exactness::Kept,
             Layer::Pool(pool) if pool.is_exact() => Exactness::Kept,
             Layer::LeakyRelu(LeakyRelu { alpha, max: None }) if is_short(*alpha) => Exactness::Kept,

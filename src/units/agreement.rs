@@ -35,7 +35,7 @@ type Recipe = (usize, Vec<Format>, Vec<i64>, usize, usize);
 
 fn recipe() -> impl Strategy<Value = Recipe> {
     (
-        0usize..17,
+        0usize..19,
         prop::collection::vec(format(14), 6),
         prop::collection::vec(-4000i64..4000, 24),
         1usize..5,
@@ -126,6 +126,11 @@ fn graph(recipe: &Recipe) -> crate::fixed::Graph {
             let (products, accum) = (raw[0] % 2 == 0, formats[4]);
             let unit = Matmul { batch, rows, columns, sum, products, accum, result, shape };
             builder.add("", unit, &[x, b])
+        }
+        16 | 17 => {
+            let ranking = Ranking { least: raw[0] % 2 == 0, last: raw[1] % 2 == 0 };
+            let (count, place) = (m.min(n), kind == 16);
+            builder.add("", Best { ranking, group: n, count, place, result }, &[x])
         }
         15 => builder.add("", threshold(formats, raw, m), &[x]),
         _ => {

@@ -8,6 +8,7 @@ mod affine;
 #[cfg(test)]
 pub(crate) mod agreement;
 mod argmax;
+mod best;
 mod clamp;
 mod constant;
 mod eltwise;
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use affine::Affine;
 pub use argmax::Argmax;
+pub use best::{Best, Ranking};
 pub use clamp::Clamp;
 pub use constant::Constant;
 pub use eltwise::{Binary, Eltwise, Read};
@@ -179,5 +181,5 @@ macro_rules! units {
 // Adding a unit: write its file, then add its name here.
 units! {
     Input, Constant, Requantize, Mac, Affine, Rectify, Select, Threshold, Clamp, Lut, Eltwise, Reduce,
-    Argmax, Reorder, Matmul, Scan,
+    Argmax, Best, Reorder, Matmul, Scan,
 }

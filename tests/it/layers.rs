@@ -54,6 +54,78 @@ fn a_block_of_attention_is_close_and_equal_in_both_paths() {
     }
 }
 
+/// Places are whole numbers, and interpolation by powers of two is exact where the inputs are.
+#[test]
+fn ranks_and_interpolations_are_exact_and_equal_in_both_paths() {
+    let [ranks, samples] = model("layers_ranks");
+    check("layers_ranks", &errors(&ranks, &samples), &[0.0, 0.0, 0.0, 0.001, 0.0, 0.0, 0.003]);
+    let [resize, samples] = model("layers_resize");
+    check("layers_resize", &errors(&resize, &samples), &[0.0, 0.0, 0.02]);
+    let onnx = ["onnx", "npz"].map(|it| own(&format!("tests/models/ranks.{it}")));
+    check("ranks.onnx", &errors(&onnx[0], &onnx[1]), &[0.0; 6]);
+    let torch = ["pt2", "npz"].map(|it| own(&format!("tests/models/t_ranks.{it}")));
+    let mut limits = [0.0; 10];
+    // Corners that stay where they are ask for weights of no short binary fraction.
+    limits[7] = 0.002;
+    check("t_ranks", &errors(&torch[0], &torch[1]), &limits);
+    if tools().is_some() {
+        for file in [ranks, resize, onnx[0].clone(), torch[0].clone()] {
+            Project::build(&file, &[]).check(&["--samples", "100"]);
+        }
+    }
+}
+
+/// All states are quantized, so both paths give what the framework computes; but for a gate without
+/// a quantizer.
+#[test]
+fn quantized_steps_and_pools_are_exact_and_equal_in_both_paths() {
+    let file = |it: &str| own(&format!("tests/models/{it}"));
+    let [steps, pools] = ["qk2_steps.h5", "qk2_pools.h5"].map(file);
+    let mut limits = [0.0; 8];
+    limits[5] = 0.01;
+    check("qk2_steps", &errors(&steps, &file("qk2_steps.npz")), &limits);
+    check("qk2_pools", &errors(&pools, &file("qk2_pools.npz")), &[0.0; 3]);
+    if tools().is_some() {
+        for file in [steps, pools] {
+            Project::build(&file, &[]).check(&["--samples", "100"]);
+        }
+    }
+}
+
+/// A product of two signs is a bit, a weight that is a power of two a shift: what is left are the sums,
+/// of bits (less than two lookup tables for each) and of six bits.
+#[test]
+fn signs_and_powers_of_two_cost_no_products() {
+    let [file, samples] = ["h5", "npz"].map(|it| own(&format!("tests/models/qk2_cheap.{it}")));
+    check("qk2_cheap", &errors(&file, &samples), &[0.0; 3]);
+    let project = Project::build(&file, &["--target", "xcvu9p"]);
+    let report = project.json("report.json");
+    let layer = |name: &str| {
+        let layers = report["layers"].as_array().unwrap();
+        let found = layers.iter().find(|it| it["name"] == name).unwrap();
+        ["lut", "dsp"].map(|it| found["figures"]["rtl"][it]["value"].as_f64().unwrap())
+    };
+    // Sums of the same bits are shared between the layers.
+    let ([ones, thirds], shifts) = (["signs", "thirds"].map(layer), layer("shifts"));
+    let weights = 32.0 * 16.0;
+    assert!(ones[0] + thirds[0] < 2.0 * 2.0 * weights, "{ones:?} {thirds:?}");
+    assert!(shifts[0] < 8.0 * weights, "{shifts:?}");
+    assert_eq!([ones[1], thirds[1], shifts[1]], [0.0; 3]);
+    if tools().is_some() {
+        project.check(&["--samples", "100"]);
+    }
+}
+
+/// Edges gather the nodes at their ends, an einsum sums them up at their receivers.
+#[test]
+fn a_graph_network_is_close_and_equal_in_both_paths() {
+    let [file, samples] = ["onnx", "npz"].map(|it| own(&format!("tests/models/graph.{it}")));
+    check("graph", &errors(&file, &samples), &[0.005; 2]);
+    if tools().is_some() {
+        Project::build(&file, &[]).check(&["--samples", "100"]);
+    }
+}
+
 #[test]
 fn normalizations_are_close() {
     let [file, samples] = model("layers_norm");
@@ -63,12 +135,27 @@ fn normalizations_are_close() {
 }
 
 #[test]
-fn a_transformer_of_torch_is_close() {
+fn a_transformer_of_torch_is_close_and_equal_in_both_paths() {
     let (Some(file), Some(samples)) = (shared("samples/t_attn.pt2"), shared("samples/t_attn.npz"))
     else {
         return;
     };
     check("t_attn", &errors(&file, &samples), &[0.015]);
+    if tools().is_some() {
+        Project::build(&file, &[]).check(&["--samples", "20"]);
+    }
+}
+
+/// Attention of every kind, and eight heads of a jet tagger.
+#[test]
+fn whole_models_of_attention_are_equal_in_both_paths() {
+    let own = [own("tests/models/layers_attention.keras")];
+    let jets = shared("models/p10_jet_hgq2_mha8/mha8part.keras");
+    if tools().is_some() {
+        for file in own.into_iter().chain(jets) {
+            Project::build(&file, &[]).check(&["--samples", "20"]);
+        }
+    }
 }
 
 /// One layer each, with hls4ml's own types and with finer ones.

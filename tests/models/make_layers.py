@@ -262,7 +262,30 @@ def block():
     ]
 
 
-for make in (conv, pool, shape, rnn, attention, norm, functions, nested, wires, block):
+def ranks():
+    x = keras.Input((7,), name="x")
+    y = keras.Input((3, 4, 2), name="y")
+    return [x, y], [
+        K.argmax(L.Dense(5)(x), axis=-1),
+        K.argmin(y, axis=1),
+        K.argmax(y, axis=2, keepdims=True),
+        *K.top_k(x, 3),
+        K.top_k(y, 2)[1],
+        K.add(K.argmax(x, axis=1, keepdims=True), x),
+    ]
+
+
+def resize():
+    """Bilinear weights that are exact in binary."""
+    x = keras.Input((3, 4, 2), name="x")
+    return [x], [
+        L.UpSampling2D(2, interpolation="bilinear")(x),
+        L.UpSampling2D((4, 1), interpolation="bilinear")(x),
+        L.Conv2D(2, 2)(L.UpSampling2D((1, 2), interpolation="bilinear")(x)),
+    ]
+
+
+for make in (conv, pool, shape, rnn, attention, norm, functions, nested, wires, block, ranks, resize):
     if sys.argv[1:] and make.__name__ not in sys.argv[1:]:
         continue
     keras.backend.clear_session()
@@ -278,6 +301,8 @@ for make in (conv, pool, shape, rnn, attention, norm, functions, nested, wires, 
     for at, it in enumerate(model.inputs):
         shape = (2, *it.shape[1:])
         arrays[f"x{at}"] = rng.integers(0, 6 if make is block else 10, shape).astype("int32") if it.dtype == "int32" else rng.normal(size=shape).astype("float32")
+    if make is resize:
+        arrays["x0"] = np.round(arrays["x0"] * 32) / 32
     outputs = model.predict([arrays[f"x{at}"] for at in range(len(model.inputs))], verbose=0)
     for at, it in enumerate(outputs):
         arrays[f"y{at}"] = np.asarray(it)

@@ -156,6 +156,24 @@ class Encoder(nn.Module):
         return self.head(x.mean(1)), x.squeeze(0).unsqueeze(0).flatten(1)
 
 
+class Ranks(nn.Module):
+    """Places of the largest, and images made larger."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(12, 5)
+
+    def forward(self, x):  # [B, 2, 3, 4]
+        best, at = x.max(2)
+        few, places = x.flatten(2).topk(3)
+        last = torch.topk(x, 2, dim=1, largest=False).indices.float()
+        wide = F.interpolate(x, scale_factor=2, mode="bilinear")
+        tall = F.interpolate(x, size=(6, 4), mode="bilinear", align_corners=True)
+        line = F.interpolate(x[:, 0], scale_factor=4.0, mode="linear")
+        scores = self.fc(x[:, 0].flatten(1))
+        return scores.argmax(1), best, at, few, places, last, wide, tall, line, x.argmin(3, keepdim=True)
+
+
 def settle(model):
     """Running statistics and parameters that are not their initial values."""
     for module in model.modules():
@@ -184,7 +202,7 @@ def write(name, model, x, core=False, dynamic=True, samples=None):
     parts = [model(part) for part in x.split(samples or len(x))]
     parts = [it if isinstance(it, tuple) else (it,) for it in parts]
     outputs = [torch.cat(it) for it in zip(*parts)]
-    arrays = {f"y{k}": y.detach().numpy() for k, y in enumerate(outputs)}
+    arrays = {f"y{k}": y.detach().float().numpy() for k, y in enumerate(outputs)}
     np.savez(f"{name}.npz", x0=x.numpy(), **arrays)
 
 
@@ -194,3 +212,5 @@ if __name__ == "__main__":
     write("t_steps", settle(Steps()), torch.randn(3, 7, 5), dynamic=False)
     write("t_single", settle(Encoder()), torch.randn(3, 5, 8), dynamic=False, samples=1)
     write("t_strides", settle(Strides()), torch.randn(3, 8), dynamic=False)
+    torch.manual_seed(11)
+    write("t_ranks", settle(Ranks()), torch.round(torch.randn(3, 2, 3, 4) * 32) / 32)

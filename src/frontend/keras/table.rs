@@ -58,7 +58,14 @@ pub(super) fn ends_with_activation(class: &str) -> bool {
     convolution
         || matches!(
             class,
-            "Dense" | "EinsumDense" | "DenseBatchnorm" | "EinsumDenseBatchnorm" | "BatchNormDense"
+            "Dense"
+                | "EinsumDense"
+                | "DenseBatchnorm"
+                | "EinsumDenseBatchnorm"
+                | "BatchNormDense"
+                // QKeras' pools end with one, too.
+                | "AveragePooling2D"
+                | "GlobalAveragePooling2D"
         )
 }
 

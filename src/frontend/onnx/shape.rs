@@ -37,6 +37,7 @@ fn rule(call: &Call) -> Result<Vec<Shape>, FoldError> {
         "Dropout" => return Ok(vec![call.shape(0)?.to_vec(); call.outputs().min(2)]),
         "Split" => return layout::split(call),
         "LSTM" | "GRU" | "RNN" => return recurrent(call),
+        "TopK" => return Ok(vec![top_k(call)?; call.outputs().min(2)]),
         "MaxPool" => return Ok(vec![window::pool(call)?; call.outputs().min(2)]),
         "Constant" => constant(call)?,
         "ConstantOfShape" => extents(&call.list(0)?)?,
@@ -256,6 +257,18 @@ fn reduce(call: &Call, axes: Option<Vec<i64>>) -> Result<Shape, FoldError> {
     let reduced = |idx: &usize| axes.is_empty() || axes.contains(idx);
     let kept = (0..shape.len()).filter(|it| keep || !reduced(it));
     Ok(kept.map(|it| if reduced(&it) { 1 } else { shape[it] }).collect())
+}
+
+/// Values and places along an axis have the extent that is asked for.
+fn top_k(call: &Call) -> Result<Shape, FoldError> {
+    let mut shape = call.shape(0)?.to_vec();
+    let at = axis(call.attrs().int("axis", -1)?, shape.len())?;
+    let given = match call.ints(1, "k")?.as_deref() {
+        Some([count]) => *count,
+        _ => call.attrs().int("k", 0)?,
+    };
+    shape[at] = usize::try_from(given).unwrap_or(0);
+    Ok(shape)
 }
 
 /// `Y`, `Y_h` and `Y_c`.

@@ -116,8 +116,10 @@ fn copy(cx: &mut Translator<'_>, call: &Call, mut bound: Bound) -> Result<(), To
     cx.place(call, 0, form.place)?;
     let Operand::Tensor(source) = &operand else { return Ok(()) };
     let types = [Some(source), call.outputs.first()].map(|it| cx.dtype(it?));
-    let float = |it: Option<DataType>| matches!(it, Some(DataType::F32 | DataType::F64));
-    if types[0] != types[1] && !types.into_iter().all(float) {
+    let half = |it| matches!(it, Some(DataType::F16 | DataType::Bf16));
+    // Whole numbers become floats as they are.
+    let float = matches!(types[1], Some(DataType::F32 | DataType::F64));
+    if types[0] != types[1] && (!float || half(types[0]) || types[0].is_none()) {
         bound.attrs.insert("dtype".to_owned(), Attr::Str(format!("{:?}", types[1])));
     }
     cx.emit(call, &bound.op, vec![Some(operand)], bound.attrs);
@@ -246,12 +248,17 @@ fn product(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), Tor
     Ok(())
 }
 
+/// The batch is at one place in all results: values, and where they were found.
+fn everywhere(cx: &mut Translator<'_>, call: &Call, place: Place) -> Result<(), TorchError> {
+    (0..call.outputs.len().max(1)).try_for_each(|it| cx.place(call, it, place).map(drop))
+}
+
 /// A function along one axis.
 fn along(cx: &mut Translator<'_>, call: &Call, mut bound: Bound) -> Result<(), TorchError> {
     let (_, form) = first(cx, &bound)?;
     let dim = sample_axis(&bound, &form, "dim", -1)?;
     bound.attrs.insert("dim".to_owned(), Attr::Int(dim as i64));
-    cx.place(call, 0, form.place)?;
+    everywhere(cx, call, form.place)?;
     cx.emit(call, &bound.op, inputs(&bound), bound.attrs);
     Ok(())
 }
@@ -297,7 +304,7 @@ fn reduce(cx: &mut Translator<'_>, call: &Call, mut bound: Bound) -> Result<(), 
     };
     let counted: Option<Vec<usize>> = axes.iter().map(|it| form.in_sample(*it)).collect();
     let counted = counted.ok_or_else(|| mixes(&bound))?;
-    cx.place(call, 0, place)?;
+    everywhere(cx, call, place)?;
     bound.attrs.insert("dim".to_owned(), ints(counted));
     bound.attrs.insert("keepdim".to_owned(), Attr::Bool(keepdim));
     cx.emit(call, &bound.op, vec![Some(operand)], bound.attrs);

@@ -160,6 +160,7 @@ pub(super) const TABLE: &[(Rule, &[&str])] = &[
             "log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor",
             "_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
             "glu(Tensor self, int dim=-1) -> Tensor",
+            "topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)",
         ],
     ),
     (
@@ -199,6 +200,8 @@ pub(super) const TABLE: &[(Rule, &[&str])] = &[
             "amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
             "max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
             "min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+            "argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor",
+            "argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor",
         ],
     ),
     (
@@ -235,6 +238,10 @@ pub(super) const TABLE: &[(Rule, &[&str])] = &[
             "_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor",
             "adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)",
             "adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)",
+            "upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor",
+            "upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+            "upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor",
+            "upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor",
             "upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor",
             "upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
             "upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",

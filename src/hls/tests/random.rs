@@ -168,7 +168,15 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             let unit = Matmul { batch, rows, columns, sum: n, products, accum, result, shape };
             add(builder, name, unit, &[a, b])
         }
-        11 => threshold(builder, pool, random, name, (x, n), result),
+        11 => {
+            let ranking = Ranking { least: random.below(2) == 0, last: random.below(2) == 0 };
+            let group = if n.is_multiple_of(2) { n / 2 } else { n };
+            let shape = Shape(vec![n / group, group]);
+            let rows = builder.add("groups", Reorder::reshape(shape), &[x]);
+            let (count, place) = (random.range(1, group as i64) as usize, random.below(2) == 0);
+            add(builder, name, Best { ranking, group, count, place, result }, &[rows])
+        }
+        12 => threshold(builder, pool, random, name, (x, n), result),
         _ => {
             let Some(b) = operand(builder, random, "b", 3, 128, true) else { return false };
             let count = random.range(1, 6) as usize;
@@ -226,7 +234,10 @@ fn threshold(
     let threshold = pool.format(random, 60);
     let mut thresholds = mantissas(random, threshold, channels * count).to_vec();
     thresholds.chunks_mut(count).for_each(<[i128]>::sort_unstable);
+    // What a symmetric type does not hold is no value of it.
+    let least = if result.overflow == Overflow::SatSym { -result.max() } else { result.min() };
     let values = mantissas(random, result, channels * (count + 1));
+    let values = values.iter().map(|it| (*it).max(least)).collect();
     let thresholds = thresholds.into();
     add(builder, name, Threshold { count, thresholds, threshold, values, result }, &[x])
 }
@@ -290,7 +301,7 @@ fn lut(
     add(builder, name, Lut { index, table, entry, result }, &[x])
 }
 
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 
 #[test]
 fn every_unit_means_in_cpp_what_it_means() {

@@ -4,12 +4,14 @@ use super::arguments::{Argument, Arguments};
 use super::arithmetic::list;
 use crate::layers::axes::sample_axis;
 use crate::layers::shape::MAX_PLACES;
+use crate::layers::top_k::Along;
 use crate::layers::{
     Concatenate, Einsum, Import, Imported, LayerError, Operand, Pad, Permute, Reduce, Reduction,
     Reshape, Spelling, Take,
 };
 use crate::nn::Shape;
 use crate::source::Attr;
+use crate::units::Ranking;
 
 /// Spellings of functions on shapes.
 pub(in crate::layers) const SPELLINGS: &[Spelling] = &[
@@ -49,6 +51,12 @@ pub(in crate::layers) const SPELLINGS: &[Spelling] = &[
     Spelling::keras("ops.min", |cx| reduce(cx, Reduction::Min)),
     Spelling::keras("ops.amin", |cx| reduce(cx, Reduction::Min)),
     Spelling::keras("math.reduce_min", |cx| reduce(cx, Reduction::Min)),
+    Spelling::keras("ops.argmax", |cx| place(cx, false)),
+    Spelling::keras("math.argmax", |cx| place(cx, false)),
+    Spelling::keras("ops.argmin", |cx| place(cx, true)),
+    Spelling::keras("math.argmin", |cx| place(cx, true)),
+    Spelling::keras("ops.top_k", top_k),
+    Spelling::keras("math.top_k", top_k),
 ];
 
 /// Axes of samples of `rank` axes from an argument.
@@ -371,6 +379,34 @@ fn reduce(cx: &Import<'_>, reduction: Reduction) -> Result<Imported, LayerError>
     let axes = axes(cx, &arguments, 1, cx.shape(x)?.0.len())?;
     let keep = arguments.flag(2, "keepdims", false)?;
     Ok(Imported::of(Reduce { reduction, axes, keep }, [x]))
+}
+
+fn place(cx: &Import<'_>, least: bool) -> Result<Imported, LayerError> {
+    let arguments = Arguments::of(cx);
+    let x = arguments.data(0, &["x", "input"])?;
+    let axis = axis(cx, &arguments, 1, cx.shape(x)?.0.len())?;
+    let keep = arguments.flag(2, "keepdims", false)?;
+    // The element type of the result: whole numbers in any case.
+    cx.attrs().ignore(&["call:output_type"]);
+    let ranking = Ranking { least, last: false };
+    Along { ranking, axis, count: 1, keep }.import(cx, x, &[true])
+}
+
+/// Values and places of the largest along the last axis. Without `sorted` any order will do.
+fn top_k(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let arguments = Arguments::of(cx);
+    let x = arguments.data(0, &["x", "input"])?;
+    let count = arguments.number(1, "k", &["k"], 1.0)?;
+    arguments.flag(2, "sorted", true)?;
+    if count.fract() != 0.0 || !(1.0..65536.0).contains(&count) {
+        return Err(cx.value_error("k", count, "1 and more"));
+    }
+    let Some(axis) = cx.shape(x)?.0.len().checked_sub(1) else {
+        let expected = "an axis behind the batch".to_owned();
+        return Err(LayerError::Shapes { found: vec![cx.shape(x)?.clone()], expected });
+    };
+    let ranking = Ranking { least: false, last: false };
+    Along { ranking, axis, count: count as usize, keep: true }.import(cx, x, &[false, true])
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod norm;
 mod pool;
 mod product;
 mod quantize;
+mod rank;
 mod recurrent;
 mod resize;
 
@@ -26,7 +27,7 @@ use crate::source::Tensor;
 pub(in crate::layers) use self::product::import_matmul;
 
 /// Spellings with the names of the layers that they lead to.
-pub(super) const ALL: [(&str, &[Spelling]); 19] = [
+pub(super) const ALL: [(&str, &[Spelling]); 20] = [
     ("BatchNorm", arith::AFFINE),
     ("Merge", arith::MERGE),
     ("Table", activation::TABLE),
@@ -42,6 +43,7 @@ pub(super) const ALL: [(&str, &[Spelling]); 19] = [
     ("ConvTranspose", conv::TRANSPOSED),
     ("Pool", pool::POOL),
     ("Reduce", pool::REDUCE),
+    ("TopK", rank::SPELLINGS),
     ("LayerNorm", norm::SPELLINGS),
     ("Einsum", product::SPELLINGS),
     ("Recurrent", recurrent::SPELLINGS),

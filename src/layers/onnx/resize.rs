@@ -1,8 +1,7 @@
 //! Resizing by the nearest element or linear interpolation, one axis at a time.
 
-use crate::layers::import::Operand;
-use crate::layers::{Dense, Import, Imported, LayerError, Permute, Spelling, Take};
-use crate::source::Tensor;
+use crate::layers::interpolate::{self, MAX_ENTRIES, matrix};
+use crate::layers::{Import, Imported, LayerError, Spelling, Take};
 
 pub(super) const SPELLINGS: &[Spelling] =
     &[Spelling::onnx("Resize", import_resize), Spelling::onnx("Upsample", import_upsample)];
@@ -140,20 +139,6 @@ impl Rule<'_> {
         };
         Some(rounded.clamp(0.0, along.extent as f64 - 1.0) as usize)
     }
-
-    /// Linear interpolation as a matrix `[extent, length]`; the ends are repeated.
-    fn matrix(&self, along: &Along) -> Option<Tensor> {
-        let mut matrix = Tensor::zeros(vec![along.extent, along.length]);
-        for to in 0..along.length {
-            let at = self.position(along, to)?.clamp(0.0, along.extent as f64 - 1.0);
-            let (first, share) = (at.floor() as usize, at.fract());
-            matrix[[first, to]] += 1.0 - share;
-            if share > 0.0 {
-                matrix[[first + 1, to]] += share;
-            }
-        }
-        Some(matrix)
-    }
 }
 
 fn resize(
@@ -179,23 +164,16 @@ fn resize(
             Ok(Imported::unary(Take { kind: "UpSampling2D", places }))
         }
         "linear" | "bilinear" => {
-            if axes.iter().any(|it| it.extent * it.length > 1 << 22) {
+            let long = |it: &Along| it.extent.saturating_mul(it.length) > MAX_ENTRIES;
+            if axes.iter().any(long) {
                 return Err(cx.value_error("sizes", "a long axis", "2^22 pairs of elements"));
             }
-            let rank = cx.shape(0)?.0.len();
-            let mut made = Imported::default();
-            let mut value = Operand::Input(0);
-            for it in &axes {
-                let turn = Permute::to_last(it.axis, rank);
-                let back = turn.inverse();
-                let weights = rule.matrix(it).ok_or_else(wrong)?;
-                value = made.add("turned", turn, &[value]);
-                let dense = Dense { weights: weights.into(), bias: None, quantized: false };
-                value = made.add("interpolated", dense, &[value]);
-                value = made.add("back", back, &[value]);
-            }
-            let output = made.add("", crate::layers::Identity, &[value]);
-            Ok(made.with_outputs([output]))
+            let map = |it: &Along| {
+                let matrix = matrix(it.extent, it.length, |at| rule.position(it, at))?;
+                Some((it.axis, matrix))
+            };
+            let maps = axes.iter().map(map).collect::<Option<_>>().ok_or_else(wrong)?;
+            Ok(interpolate::along(maps, cx.shape(0)?.0.len()))
         }
         other => Err(cx.value_error("mode", other, "nearest, linear")),
     }

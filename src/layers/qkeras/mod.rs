@@ -8,10 +8,13 @@
 //! * `QDenseBatchnorm`, `QConv2DBatchnorm`, `QDepthwiseConv2DBatchnorm`: the normalization is folded in
 //!   first.
 //! * `QBatchNormalization`: its four numbers a channel, or the factor made of two of them.
+//! * `QAveragePooling2D`, `QGlobalAveragePooling2D`; `QSimpleRNN`, `QLSTM`, `QGRU`.
 
 mod call;
 mod data;
 mod norm;
+mod pool;
+mod recurrent;
 mod rule;
 mod scale;
 
@@ -37,6 +40,13 @@ pub(super) const SPELLINGS: &[Spelling] = &[
         import(cx, &Class { folds: true, ..DEPTHWISE })
     }),
     Spelling::keras("qkeras.QBatchNormalization", norm::import),
+    Spelling::keras("qkeras.QAveragePooling2D", |cx| pool::import(cx, "AveragePooling2D")),
+    Spelling::keras("qkeras.QGlobalAveragePooling2D", |cx| {
+        pool::import(cx, "GlobalAveragePooling2D")
+    }),
+    Spelling::keras("qkeras.QSimpleRNN", recurrent::import_simple),
+    Spelling::keras("QLSTM", recurrent::import_lstm),
+    Spelling::keras("qkeras.QGRU", recurrent::import_gru),
 ];
 
 /// What a quantized layer is apart from its quantizers.
@@ -99,7 +109,16 @@ fn import(cx: &Import<'_>, class: &Class) -> Result<Imported, LayerError> {
 fn plain(cx: &Import<'_>, class: &Class, kernel: Tensor) -> Result<Imported, LayerError> {
     let mut node: RawNode = cx.node.clone();
     node.weights.insert(class.kernel.to_owned(), kernel);
-    node.op = class.plain.to_owned();
+    renamed(cx, class.plain, node)
+}
+
+/// Imports a node as a layer of Keras.
+fn renamed(
+    cx: &Import<'_>,
+    plain: &'static str,
+    mut node: RawNode,
+) -> Result<Imported, LayerError> {
+    node.op = plain.to_owned();
     let unsupported = || LayerError::Unsupported { op: cx.op() };
     let spelling = super::import::find(&node).ok_or_else(unsupported)?;
     // Errors are about the layer in the file.

@@ -222,3 +222,12 @@ fn functions_are_of_float32() {
     let ternary = Function::Ternary { threshold: 0.3, unrolls: 5 };
     assert_eq!([0.3f32, 0.299_999_98].map(|it| ternary.at(it)), [1.0, 0.0]);
 }
+
+#[test]
+fn recurrent_layers_and_pools_are_those_of_qkeras() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    for name in ["qk2_steps", "qk2_pools"] {
+        let file = |ending| folder.join(format!("{name}.{ending}"));
+        check(&file("h5"), None, &file("npz"));
+    }
+}

@@ -4,15 +4,12 @@
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
-use super::{Permute, Rewire, rewired};
-use crate::layers::{Dense, Import, Imported, LayerError, Operand, Reshape, Spelling};
+use super::{Rewire, rewired};
+use crate::layers::{Import, Imported, LayerError, Operand, Reshape, Spelling, interpolate};
 use crate::nn::Shape;
-use crate::source::{Packed, Tensor};
 
 /// Places of one axis are listed one by one: a bound on how many.
 pub(in crate::layers) const MAX_PLACES: usize = 1 << 20;
-/// A bound on the entries of the matrix that interpolates along an axis.
-const MAX_ENTRIES: usize = 1 << 22;
 
 /// Elements at given places of given axes; one place may be read often.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,7 +79,7 @@ fn import_up_sampling(cx: &Import<'_>, spatial: usize) -> Result<Imported, Layer
     let sizes: Vec<usize> =
         extents.iter().zip(&factors).map(|(a, b)| a.saturating_mul(*b)).collect();
     let entries = extents.iter().zip(&sizes).map(|(a, b)| a.saturating_mul(*b)).max();
-    if sizes.iter().any(|it| *it > MAX_PLACES) || entries > Some(MAX_ENTRIES) {
+    if sizes.iter().any(|it| *it > MAX_PLACES) || entries > Some(interpolate::MAX_ENTRIES) {
         return Err(cx.value_error("size", format!("{factors:?}"), "not that many elements"));
     }
     match cx.attrs().str("interpolation", "nearest")? {
@@ -95,42 +92,12 @@ fn import_up_sampling(cx: &Import<'_>, spatial: usize) -> Result<Imported, Layer
             Ok(Imported::unary(Take { kind, places }))
         }
         "bilinear" => {
-            let maps = extents.iter().zip(&sizes).map(|(n_in, n_out)| half_pixel(*n_in, *n_out));
-            Ok(linear_maps(&maps.collect::<Vec<_>>(), extents.len()))
+            let maps = extents.iter().zip(&sizes).map(|it| interpolate::half_pixel(*it.0, *it.1));
+            let maps = maps.enumerate().filter_map(|(axis, map)| Some((axis, map?)));
+            Ok(interpolate::along(maps.collect(), extents.len()))
         }
         other => Err(cx.value_error("interpolation", other, "nearest or bilinear")),
     }
-}
-
-/// Linear interpolation between `n_in` points, at `n_out` points spread alike: `[n_in, n_out]`.
-pub(in crate::layers) fn half_pixel(n_in: usize, n_out: usize) -> Tensor {
-    let mut matrix = Tensor::zeros(vec![n_in, n_out]);
-    for to in 0..n_out {
-        let at = (to as f64 + 0.5) * n_in as f64 / n_out as f64 - 0.5;
-        let at = at.clamp(0.0, n_in as f64 - 1.0);
-        let (first, share) = (at.floor() as usize, at.fract());
-        matrix[[first, to]] += 1.0 - share;
-        if share > 0.0 {
-            matrix[[first + 1, to]] += share;
-        }
-    }
-    matrix
-}
-
-/// A constant matrix `[n_in, n_out]` along each of the first axes, as dense layers.
-pub(in crate::layers) fn linear_maps(matrices: &[Tensor], rank: usize) -> Imported {
-    let mut made = Imported::default();
-    let mut value = Operand::Input(0);
-    for (axis, matrix) in matrices.iter().enumerate() {
-        let order = Permute::to_last(axis, rank);
-        let back = order.inverse();
-        let dense = Dense { weights: Packed::of(matrix.view()), bias: None, quantized: false };
-        value = made.add("turned", order, &[value]);
-        value = made.add("interpolated", dense, &[value]);
-        let name = if axis + 1 == matrices.len() { "" } else { "back" };
-        value = made.add(name, back, &[value]);
-    }
-    made.with_outputs([value])
 }
 
 impl Rewire for Take {

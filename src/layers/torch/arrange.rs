@@ -2,10 +2,12 @@
 
 use super::{axis, sizes};
 use crate::layers::import::Operand;
+use crate::layers::interpolate::{self, MAX_ENTRIES};
 use crate::layers::{
     Concatenate, Import, Imported, LayerError, Pad, Permute, Reshape, Spelling, Take,
 };
 use crate::nn::Shape;
+use crate::source::Attr;
 
 pub(super) const RESHAPE: &[Spelling] = &[
     Spelling::torch("view", import_shape),
@@ -29,7 +31,10 @@ pub(super) const TAKE: &[Spelling] = &[
     Spelling::torch("split", import_split),
     Spelling::torch("chunk", import_split),
     Spelling::torch("expand", import_expand),
+    Spelling::torch("upsample_nearest1d", import_upsample),
     Spelling::torch("upsample_nearest2d", import_upsample),
+    Spelling::torch("upsample_linear1d", import_interpolate),
+    Spelling::torch("upsample_bilinear2d", import_interpolate),
 ];
 
 pub(super) const PAD: &[Spelling] =
@@ -134,6 +139,10 @@ fn import_expand(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let wrong = || cx.value_error("shape", format!("{shape:?}"), "the axes, those of 1 repeated");
     let added = shape.len().checked_sub(own.len()).ok_or_else(wrong)?;
     let inner = [&vec![1; added][..], own].concat();
+    if own.len() < 2 {
+        let expected = "channels and axes of space".to_owned();
+        return Err(LayerError::Shapes { found: vec![cx.shape(0)?.clone()], expected });
+    }
     let fits = |(from, to): (&usize, &usize)| from == to || (*from == 1 && *to < 1 << 20);
     if !inner.iter().zip(&shape).all(fits) {
         return Err(wrong());
@@ -147,30 +156,63 @@ fn import_expand(cx: &Import<'_>) -> Result<Imported, LayerError> {
 }
 
 /// Each pixel becomes a block of equal ones.
-fn import_upsample(cx: &Import<'_>) -> Result<Imported, LayerError> {
+/// Output elements for each input element, along each axis of space.
+fn factors(cx: &Import<'_>) -> Result<Vec<f64>, LayerError> {
     let own = &cx.shape(0)?.0;
     let extents = own.get(1..).unwrap_or_default();
-    cx.attrs().ignore(&["scales_h", "scales_w"]);
+    cx.attrs().ignore(&["scales", "scales_h", "scales_w"]);
     let wanted = sizes(cx, "output_size")?;
     let factors: Vec<f64> = match cx.attrs().get("scale_factors") {
-        Some(crate::source::Attr::List(items)) => items
-            .iter()
-            .map(|it| if let crate::source::Attr::Float(v) = it { *v } else { f64::NAN })
-            .collect(),
+        Some(Attr::List(items)) => {
+            items.iter().map(|it| if let Attr::Float(v) = it { *v } else { f64::NAN }).collect()
+        }
         _ => extents.iter().zip(&wanted).map(|(from, to)| *to as f64 / *from as f64).collect(),
     };
-    let wrong = || cx.value_error("scale_factors", format!("{factors:?}"), "whole numbers");
-    let whole = |it: &f64| it.fract() == 0.0 && (1.0..=1024.0).contains(it);
-    let long = extents.iter().any(|it| *it > 1 << 14);
-    if factors.len() != extents.len() || long || !factors.iter().all(whole) {
-        return Err(wrong());
+    let fits =
+        |(extent, factor): (&usize, &f64)| (1.0..=16384.0).contains(&(*extent as f64 * factor));
+    match factors.len() == extents.len() && extents.iter().zip(&factors).all(fits) {
+        true => Ok(factors),
+        false => {
+            let found = format!("{factors:?}");
+            Err(cx.value_error("scale_factors", found, "1 to 16384 elements along each axis"))
+        }
+    }
+}
+
+fn import_upsample(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let factors = factors(cx)?;
+    if factors.iter().any(|it| it.fract() != 0.0) {
+        return Err(cx.value_error("scale_factors", format!("{factors:?}"), "whole numbers"));
     }
     let along = |(at, (extent, factor)): (usize, (&usize, &f64))| {
         let factor = *factor as usize;
         (at + 1, (0..extent * factor).map(|it| it / factor).collect())
     };
-    let places = extents.iter().zip(&factors).enumerate().map(along).collect();
+    let places = cx.shape(0)?.0[1..].iter().zip(&factors).enumerate().map(along).collect();
     Ok(Imported::unary(Take { kind: "UpSampling2D", places }))
+}
+
+/// The corners of the image stay where they are, or every element is the middle of its part.
+fn import_interpolate(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let corners = cx.attrs().bool("align_corners", false)?;
+    let factors = factors(cx)?;
+    let shape = &cx.shape(0)?.0;
+    let mut maps = Vec::new();
+    for (axis, factor) in factors.into_iter().enumerate() {
+        let extent = shape[axis + 1];
+        let length = (extent as f64 * factor).floor() as usize;
+        if extent.saturating_mul(length) > MAX_ENTRIES {
+            return Err(cx.value_error("output_size", length, "not that many elements"));
+        }
+        let position = |at: usize| match (corners, length) {
+            (true, 1) => 0.0,
+            (true, _) => at as f64 * (extent as f64 - 1.0) / (length as f64 - 1.0),
+            (false, _) => (at as f64 + 0.5) / factor - 0.5,
+        };
+        let map = interpolate::matrix(extent, length, |at| Some(position(at)));
+        maps.extend(map.map(|it| (axis + 1, it)));
+    }
+    Ok(interpolate::along(maps, shape.len()))
 }
 
 /// Pads come in pairs, the last axis first; with zeros, or with elements of the tensor.

@@ -23,7 +23,7 @@ use super::{Import, Imported, Layer, LayerError, Spelling};
 use crate::source::Tensor;
 
 /// Spellings with the names of the layers that they lead to.
-pub(super) const ALL: [(&str, &[Spelling]); 27] = [
+pub(super) const ALL: [(&str, &[Spelling]); 28] = [
     ("Dense", dense::SPELLINGS),
     ("BatchNorm", arith::AFFINE),
     ("Merge", arith::MERGE),
@@ -37,6 +37,7 @@ pub(super) const ALL: [(&str, &[Spelling]); 27] = [
     ("ConvTranspose", conv::TRANSPOSED),
     ("Pool", pool::POOL),
     ("Reduce", pool::REDUCE),
+    ("TopK", pool::TOP_K),
     ("LayerNorm", norm::SPELLINGS),
     ("Einsum", attention::EINSUM),
     ("Embedding", attention::EMBEDDING),

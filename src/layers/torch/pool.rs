@@ -1,10 +1,12 @@
-//! Pools over windows, and reductions over axes.
+//! Pools over windows, reductions over axes, and the best along an axis.
 
-use super::{on_axis, sizes};
+use super::{axis, on_axis, sizes};
+use crate::layers::top_k::Along;
 use crate::layers::window::Window;
 use crate::layers::{
     Divisor, Import, Imported, LayerError, Pool, Pooling, Reduce, Reduction, Spelling,
 };
+use crate::units::Ranking;
 
 pub(super) const POOL: &[Spelling] = &[
     Spelling::torch("max_pool1d", |cx| import(cx, true)),
@@ -22,8 +24,14 @@ pub(super) const REDUCE: &[Spelling] = &[
     Spelling::torch("sum", |cx| import_reduce(cx, Reduction::Sum)),
     Spelling::torch("amax", |cx| import_reduce(cx, Reduction::Max)),
     Spelling::torch("amin", |cx| import_reduce(cx, Reduction::Min)),
-    Spelling::torch("max", |cx| import_reduce(cx, Reduction::Max)),
-    Spelling::torch("min", |cx| import_reduce(cx, Reduction::Min)),
+];
+
+pub(super) const TOP_K: &[Spelling] = &[
+    Spelling::torch("max", |cx| import_best(cx, false, &[false, true])),
+    Spelling::torch("min", |cx| import_best(cx, true, &[false, true])),
+    Spelling::torch("argmax", |cx| import_best(cx, false, &[true])),
+    Spelling::torch("argmin", |cx| import_best(cx, true, &[true])),
+    Spelling::torch("topk", import_top_k),
 ];
 
 const AVERAGE: Pooling = Pooling::Average(Divisor::Elements);
@@ -75,4 +83,24 @@ fn import_reduce(cx: &Import<'_>, reduction: Reduction) -> Result<Imported, Laye
     let axes = sizes(cx, "dim")?;
     let keep = cx.attrs().bool("keepdim", false)?;
     Ok(Imported::unary(Reduce { reduction, axes, keep }))
+}
+
+/// The best along one axis: its value and its place, or one of both.
+fn import_best(cx: &Import<'_>, least: bool, places: &[bool]) -> Result<Imported, LayerError> {
+    let dims = sizes(cx, "dim")?;
+    let [axis] = dims[..] else {
+        return Err(cx.value_error("dim", format!("{dims:?}"), "one axis behind the batch"));
+    };
+    let keep = cx.attrs().bool("keepdim", false)?;
+    let ranking = Ranking { least, last: false };
+    Along { ranking, axis, count: 1, keep }.import(cx, 0, places)
+}
+
+/// Values and places. Without `sorted` any order will do.
+fn import_top_k(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let least = !cx.attrs().bool("largest", true)?;
+    cx.attrs().ignore(&["sorted"]);
+    let count = usize::try_from(cx.attrs().int("k", 0)?).unwrap_or(0);
+    let ranking = Ranking { least, last: false };
+    Along { ranking, axis: axis(cx, "dim")?, count, keep: true }.import(cx, 0, &[false, true])
 }

@@ -16,6 +16,7 @@ fn own_programs_compute_what_pytorch_does() {
     check(&own("t_image.pt2"), None, &own("t_image.npz"));
     check(&own("t_single.pt2"), None, &own("t_single.npz"));
     check(&own("t_steps.pt2"), None, &own("t_steps.npz"));
+    check(&own("t_ranks.pt2"), None, &own("t_ranks.npz"));
 }
 
 #[test]
