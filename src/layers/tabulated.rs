@@ -66,18 +66,18 @@ impl Plan {
                 each(cx, |_| all)
             }
             Plan::Whole(table) => {
-                let reached = Reached::new(&table, entry);
+                let reached = Reached::new(table, entry);
                 each(cx, |x| reached.span(x))
             }
             Plan::Rest { line, table, even } => {
-                let reached = Reached::new(&table, entry);
+                let reached = Reached::new(table, entry);
                 each(cx, |x| {
                     let rest = reached.span(if *even { absolute(x) } else { x });
                     x.rising(|it| line.at(it)).add(rest)
                 })
             }
             Plan::Float { table, negative } => {
-                let reached = Reached::new(&table, entry);
+                let reached = Reached::new(table, entry);
                 each(cx, |x| {
                     let Some(sign) = *negative else {
                         return reached.span(x.rising(|x| x.max(0.0)));

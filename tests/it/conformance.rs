@@ -82,6 +82,19 @@ const TORCH: &[Case] = &[
     float("t_single.pt2", 0.01),
     float("t_steps.pt2", 0.02),
     float("t_strides.pt2", 0.01),
+    float("t_rest.pt2", 0.01),
+];
+
+/// Models that `layers.rs` simulates and compares with the framework, output by output.
+const ELSEWHERE: [&str; 8] = [
+    "layers_ranks.keras",
+    "layers_resize.keras",
+    "qk2_steps.h5",
+    "qk2_pools.h5",
+    "qk2_cheap.h5",
+    "ranks.onnx",
+    "graph.onnx",
+    "t_ranks.pt2",
 ];
 
 impl Case {
@@ -167,12 +180,13 @@ fn torch_operators_are_equal_in_both_paths() {
 
 /// The operators of all models above.
 fn simulated() -> BTreeSet<(Dialect, String)> {
-    let cases = [KERAS, QUANTIZED, ONNX, TORCH].into_iter().flatten();
-    let operators = |it: &Case| {
-        let raw = frontend::load(&it.path(), None).unwrap_or_else(|it| panic!("{it}"));
-        raw.nodes.into_iter().map(|it| (it.dialect, it.op)).collect::<Vec<_>>()
+    let cases = [KERAS, QUANTIZED, ONNX, TORCH].into_iter().flatten().map(|it| it.file);
+    let operators = |file: &str| {
+        let raw = frontend::load(&own("tests/models").join(file), None);
+        let nodes = raw.unwrap_or_else(|it| panic!("{it}")).nodes;
+        nodes.into_iter().map(|it| (it.dialect, it.op)).collect::<Vec<_>>()
     };
-    cases.flat_map(operators).collect()
+    cases.chain(ELSEWHERE).flat_map(operators).collect()
 }
 
 /// For each layer and framework, how many of the operators' names are in models that the tests
@@ -188,6 +202,7 @@ pub(crate) fn table() -> String {
                 Dialect::Keras2 | Dialect::Keras3 => 0,
                 Dialect::Onnx => 1,
                 Dialect::Torch => 2,
+                Dialect::Symbolic => continue,
             };
             row.1[column].push(spelling.op);
         }

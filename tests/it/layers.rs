@@ -146,15 +146,12 @@ fn a_transformer_of_torch_is_close_and_equal_in_both_paths() {
     }
 }
 
-/// Attention of every kind, and eight heads of a jet tagger.
+/// Eight heads of a jet tagger.
 #[test]
-fn whole_models_of_attention_are_equal_in_both_paths() {
-    let own = [own("tests/models/layers_attention.keras")];
-    let jets = shared("models/p10_jet_hgq2_mha8/mha8part.keras");
+fn a_jet_tagger_of_attention_is_equal_in_both_paths() {
+    let Some(file) = shared("models/p10_jet_hgq2_mha8/mha8part.keras") else { return };
     if tools().is_some() {
-        for file in own.into_iter().chain(jets) {
-            Project::build(&file, &[]).check(&["--samples", "20"]);
-        }
+        Project::build(&file, &[]).check(&["--samples", "20"]);
     }
 }
 

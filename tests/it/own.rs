@@ -168,11 +168,11 @@ fn a_file_of_expressions_is_a_model() {
         told.iter().for_each(|it| assert!(found.contains(it), "no {it:?} in\n{found}"));
     };
     check(
-        "inputs: 2\nexpressions: [x0 + x2, x0 +, 'sinn(x1)', '1']\n",
+        "inputs: 2\nexpressions: [x0 + x2, x0 +, 'expp(x1)', '1']\n",
         &[
             "bad.yml:y0: function: nothing is called x2",
             "bad.yml:y1: function: expected a number, a name or a parenthesis at character 5, found the end",
-            "bad.yml:y2: function: there is no function \"sinn\", is sin meant?",
+            "bad.yml:y2: function: there is no function \"expp\", is exp meant?",
             "bad.yml:y3: the function has no data in it",
         ],
     );

@@ -174,6 +174,24 @@ class Ranks(nn.Module):
         return scores.argmax(1), best, at, few, places, last, wide, tall, line, x.argmin(3, keepdim=True)
 
 
+class Rest(nn.Module):
+    """Operators that no other model has."""
+
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose1d(3, 2, 2, stride=2)
+        self.drops = nn.Sequential(nn.AlphaDropout(), nn.FeatureAlphaDropout(), nn.Dropout1d())
+
+    def forward(self, x):
+        row = torch.log_softmax(self.drops(x), dim=-1)
+        low, high = (-x).detach().chunk(2, dim=-1)
+        exp = torch.exp(x.type_as(row))
+        pools = [F.max_pool1d(x, 2), F.avg_pool1d(x, 2, stride=1), F.adaptive_avg_pool1d(x, 2), F.adaptive_max_pool1d(x, 3)]
+        pads = [F.pad(x, (1, 2)), F.interpolate(x, scale_factor=2)]
+        ends = [torch.amin(x, dim=1), torch.min(x, dim=2).values]
+        return row, low - high, exp, torch.bmm(x, x.transpose(1, 2)), self.up(x), *pools, *pads, *ends
+
+
 def settle(model):
     """Running statistics and parameters that are not their initial values."""
     for module in model.modules():
@@ -214,3 +232,5 @@ if __name__ == "__main__":
     write("t_strides", settle(Strides()), torch.randn(3, 8), dynamic=False)
     torch.manual_seed(11)
     write("t_ranks", settle(Ranks()), torch.round(torch.randn(3, 2, 3, 4) * 32) / 32)
+    torch.manual_seed(11)
+    write("t_rest", settle(Rest()), torch.randn(4, 3, 6))

@@ -234,7 +234,7 @@ fn headers_compile_alone_without_a_warning() {
     }
     // Vivado HLS knows C++11 only.
     check(&all, "-std=c++11");
-    assert_eq!(headers, 16);
+    assert_eq!(headers, 17);
 }
 
 #[test]

@@ -168,14 +168,7 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             let unit = Matmul { batch, rows, columns, sum: n, products, accum, result, shape };
             add(builder, name, unit, &[a, b])
         }
-        11 => {
-            let ranking = Ranking { least: random.below(2) == 0, last: random.below(2) == 0 };
-            let group = if n.is_multiple_of(2) { n / 2 } else { n };
-            let shape = Shape(vec![n / group, group]);
-            let rows = builder.add("groups", Reorder::reshape(shape), &[x]);
-            let (count, place) = (random.range(1, group as i64) as usize, random.below(2) == 0);
-            add(builder, name, Best { ranking, group, count, place, result }, &[rows])
-        }
+        11 => best(builder, random, name, (x, n), result),
         12 => threshold(builder, pool, random, name, (x, n), result),
         _ => {
             let Some(b) = operand(builder, random, "b", 3, 128, true) else { return false };
@@ -190,6 +183,21 @@ fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, na
             add(builder, name, Reorder { map, shape: Shape(vec![count]) }, &operands)
         }
     }
+}
+
+fn best(
+    builder: &mut Builder,
+    random: &mut Random,
+    name: &str,
+    (x, n): (NodeId, usize),
+    result: Format,
+) -> bool {
+    let ranking = Ranking { least: random.below(2) == 0, last: random.below(2) == 0 };
+    let group = if n.is_multiple_of(2) { n / 2 } else { n };
+    let shape = Shape(vec![n / group, group]);
+    let rows = builder.add("groups", Reorder::reshape(shape), &[x]);
+    let (count, place) = (random.range(1, group as i64) as usize, random.below(2) == 0);
+    add(builder, name, Best { ranking, group, count, place, result }, &[rows])
 }
 
 fn affine(

@@ -123,7 +123,8 @@ fn attributes_and_weights_have_their_values() {
 fn what_does_not_fit_is_refused() {
     let needed = || ("needed", Attr::Int(2));
     let weights = || vec![("w", vec![0.5, 1.0])];
-    let cases: Vec<(Vec<(&str, Attr)>, Vec<(&str, Vec<f64>)>, &str)> = vec![
+    type Case = (Vec<(&'static str, Attr)>, Vec<(&'static str, Vec<f64>)>, &'static str);
+    let cases: Vec<Case> = vec![
         (
             vec![],
             weights(),
