@@ -180,7 +180,7 @@ impl View {
         let width = self.dtype.bits() / 8;
         let too_large = || WeightError::TooLarge { sizes: self.sizes.clone() };
         let short = || WeightError::Storage {
-            needed: self.end as u64 * width as u64,
+            needed: (self.end as u64).saturating_mul(width as u64),
             found: storage.len() as u64,
         };
         if self.elements == 0 {
@@ -270,6 +270,9 @@ mod tests {
         ] {
             assert!(take(sizes, strides, offset).is_err(), "{sizes:?} {strides:?} {offset}");
         }
+        // The error tells bytes, which no 64 bits count here.
+        let far = View::new(&meta(8, &[], &[], i64::MAX - 1)).unwrap();
+        assert!(matches!(far.take(&[0; 12]), Err(WeightError::Storage { needed: u64::MAX, .. })));
         assert!(matches!(View::new(&meta(9, &[], &[], 0)), Err(WeightError::Type { code: 9 })));
         let sparse = TensorMeta { layout: 1, ..meta(7, &[], &[], 0) };
         assert!(matches!(View::new(&sparse), Err(WeightError::Layout { code: 1 })));
