@@ -52,7 +52,8 @@ pub struct Node<Op, Ty> {
 /// A directed acyclic graph of nodes with ordered operands.
 #[derive(Clone, Debug)]
 pub struct Graph<Op, Ty> {
-    inner: StableDiGraph<Node<Op, Ty>, u16>,
+    /// Boxed, because a layer is large: a list that grows has all of it twice.
+    inner: StableDiGraph<Box<Node<Op, Ty>>, u16>,
     /// Inputs of the model, in its order.
     pub inputs: Vec<NodeId>,
     /// Nodes whose values are the model's outputs, in its order; one may occur twice.
@@ -68,7 +69,7 @@ impl<Op, Ty> Default for Graph<Op, Ty> {
 impl<Op, Ty> Graph<Op, Ty> {
     /// Adds a node that reads `operands` in this order.
     pub fn add(&mut self, node: Node<Op, Ty>, operands: &[NodeId]) -> NodeId {
-        let id = self.inner.add_node(node);
+        let id = self.inner.add_node(Box::new(node));
         for (slot, from) in operands.iter().enumerate() {
             self.inner.add_edge(raw(*from), id, slot as u16);
         }
@@ -149,7 +150,7 @@ impl<Op, Ty> Graph<Op, Ty> {
 
     /// One more than the largest node index: the size of a dense side table.
     pub fn bound(&self) -> usize {
-        self.inner.node_indices().last().map_or(0, |id| id.index() + 1)
+        self.inner.node_indices().next_back().map_or(0, |id| id.index() + 1)
     }
 
     /// Makes everything that read `old` (outputs too) read `new` instead.

@@ -97,11 +97,11 @@ pub enum Law {
     /// `(round(clamp(round(c) / step)) - zero / least) * to`: fewer bits.
     Truncate {
         /// What codes are divided by.
-        step: Tensor,
+        step: Box<Tensor>,
         /// What the zero point is divided by.
-        zero_step: Tensor,
+        zero_step: Box<Tensor>,
         /// Scale of the result.
-        to: Tensor,
+        to: Box<Tensor>,
         /// Least code.
         low: f64,
         /// Largest code.
@@ -256,11 +256,11 @@ impl Said<'_> {
         let one = ndarray::arr0(1.0).into_dyn();
         if self.operands.len() < 6 {
             let shift = (from - self.bits(4, "output bit width")?).exp2();
-            let step = ndarray::arr0(shift).into_dyn();
+            let step = Box::new(ndarray::arr0(shift).into_dyn());
             let (low, high) = (f64::NEG_INFINITY, f64::INFINITY);
             self.attrs.ignore(&["signed", "narrow"]);
-            let to = scale.clone();
-            let law = Law::Truncate { step, zero_step: one, to, low, high, nearest };
+            let (zero_step, to) = (Box::new(one), Box::new(scale.clone()));
+            let law = Law::Truncate { step, zero_step, to, low, high, nearest };
             return Ok(FakeQuant { law, scale, zero });
         }
         let to = self.operand(4, "scale")?;
@@ -274,7 +274,8 @@ impl Said<'_> {
             1 => scale.mapv(|it| to.first().copied().unwrap_or(1.0) / it),
             _ => &to / &scale,
         };
-        let step = step.mapv(|it| it.log2().round_ties_even().exp2());
+        let step = Box::new(step.mapv(|it| it.log2().round_ties_even().exp2()));
+        let to = Box::new(to);
         let law = Law::Truncate { zero_step: step.clone(), step, to, low, high, nearest };
         Ok(FakeQuant { law, scale, zero })
     }
@@ -340,9 +341,9 @@ impl FakeQuant {
     pub fn try_map<E>(self, change: impl Fn(Tensor) -> Result<Tensor, E>) -> Result<FakeQuant, E> {
         let law = match self.law {
             Law::Truncate { step, zero_step, to, low, high, nearest } => Law::Truncate {
-                step: change(step)?,
-                zero_step: change(zero_step)?,
-                to: change(to)?,
+                step: Box::new(change(*step)?),
+                zero_step: Box::new(change(*zero_step)?),
+                to: Box::new(change(*to)?),
                 low,
                 high,
                 nearest,
@@ -355,7 +356,7 @@ impl FakeQuant {
     fn constants(&self) -> Vec<&Tensor> {
         let mut all = vec![&self.scale, &self.zero];
         if let Law::Truncate { step, zero_step, to, .. } = &self.law {
-            all.extend([step, zero_step, to]);
+            all.extend([step, zero_step, to].map(|it| &**it));
         }
         all
     }
