@@ -2,7 +2,10 @@
 //!
 //! In our layers axis 0 is the first behind the batch axis.
 
+use ndarray::Axis;
+
 use super::{Import, LayerError};
+use crate::source::Tensor;
 
 impl Import<'_> {
     /// Axes of the first operand from an attribute (a number or a list), ascending.
@@ -38,4 +41,13 @@ impl Import<'_> {
 pub(super) fn sample_axis(axis: i64, rank: usize) -> Option<usize> {
     let from_front = if axis < 0 { axis.checked_add(rank as i64 + 1)? } else { axis };
     usize::try_from(from_front.checked_sub(1)?).ok().filter(|it| *it < rank)
+}
+
+/// A constant as it broadcasts to samples of that rank: without the batch axis, which must be 1.
+pub(super) fn per_sample(value: &Tensor, rank: usize) -> Option<Tensor> {
+    match value.ndim().checked_sub(rank) {
+        Some(1) if value.shape()[0] == 1 => Some(value.index_axis(Axis(0), 0).to_owned()),
+        Some(1..) => None,
+        _ => Some(value.clone()),
+    }
 }

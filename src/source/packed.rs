@@ -71,7 +71,7 @@ impl Packed {
 
     /// The values, and nothing else.
     pub fn into_tensor(mut self) -> Tensor {
-        self.values.take().unwrap_or_else(|| self.unpack(0..self.len(), &self.shape))
+        self.values.take().unwrap_or_else(|| self.unpacked())
     }
 
     /// The axes in another order, without unpacking.
@@ -117,17 +117,21 @@ impl Packed {
 
     /// Number of values that are infinite or no numbers.
     pub fn not_finite(&self) -> usize {
-        let odd = |it: &&f64| !it.is_finite();
         match &self.bytes {
             Some(Store::Codes(codes, values)) => {
                 codes.iter().filter(|it| !values[usize::from(**it)].is_finite()).count()
             }
             Some(Store::Singles(singles)) => singles.iter().filter(|it| !it.is_finite()).count(),
-            None => self.iter().filter(odd).count(),
+            None => self.iter().filter(|it| !it.is_finite()).count(),
         }
     }
 
-    /// Some of the elements, which are packed.
+    /// All of the elements, which are packed.
+    fn unpacked(&self) -> Tensor {
+        self.unpack(0..self.len(), &self.shape)
+    }
+
+    /// Some of them.
     fn unpack(&self, range: Range<usize>, shape: &[usize]) -> Tensor {
         let values = match &self.bytes {
             Some(Store::Codes(codes, values)) => {
@@ -214,7 +218,7 @@ impl Deref for Packed {
     type Target = Tensor;
 
     fn deref(&self) -> &Tensor {
-        self.values.get_or_init(|| self.unpack(0..self.len(), &self.shape))
+        self.values.get_or_init(|| self.unpacked())
     }
 }
 
@@ -222,7 +226,7 @@ impl DerefMut for Packed {
     /// What changes is not packed again.
     fn deref_mut(&mut self) -> &mut Tensor {
         let values = self.values.take();
-        let values = values.unwrap_or_else(|| self.unpack(0..self.len(), &self.shape));
+        let values = values.unwrap_or_else(|| self.unpacked());
         self.bytes = None;
         self.values.get_or_init(|| values);
         self.values.get_mut().expect("just set")

@@ -7,6 +7,8 @@ use ndarray::{ArrayD, IxDyn};
 use super::ops::Op;
 use super::parse::Expr;
 use super::{Expression, PI};
+use crate::layers::merge::broadcast;
+use crate::nn::Shape;
 use crate::source::Tensor;
 
 /// What a name stands for.
@@ -97,8 +99,9 @@ fn bind(expr: &Expr, values: &BTreeMap<String, Value>) -> Result<Bound, BindErro
 pub(super) fn fold(op: &Op, operands: &[&Tensor]) -> Result<Tensor, BindError> {
     let shapes = || operands.iter().map(|it| it.shape().to_vec()).collect();
     let wrong = || BindError::Shapes { op: op.name, shapes: shapes() };
-    let shape = operands.iter().try_fold(Vec::new(), |all, it| broadcast(all, it.shape()));
-    let shape = shape.ok_or_else(wrong)?;
+    let mut own = operands.iter().map(|it| Shape(it.shape().to_vec()));
+    let shape = own.try_fold(Shape(Vec::new()), |all, it| broadcast(&all, &it));
+    let Shape(shape) = shape.ok_or_else(wrong)?;
     let views: Vec<_> = operands
         .iter()
         .map(|it| it.broadcast(IxDyn(&shape)))
@@ -112,21 +115,6 @@ pub(super) fn fold(op: &Op, operands: &[&Tensor]) -> Result<Tensor, BindError> {
         true => Ok(made),
         false => Err(BindError::NotFinite { op: op.name }),
     }
-}
-
-/// The shape to which two broadcast.
-fn broadcast(a: Vec<usize>, b: &[usize]) -> Option<Vec<usize>> {
-    let rank = a.len().max(b.len());
-    let extent = |shape: &[usize], axis: usize| {
-        (axis + shape.len()).checked_sub(rank).map_or(1, |it| shape[it])
-    };
-    let both = (0..rank).map(|axis| (extent(&a, axis), extent(b, axis)));
-    both.map(|it| match it {
-        (a, b) if a == b || b == 1 => Some(a),
-        (1, b) => Some(b),
-        _ => None,
-    })
-    .collect()
 }
 
 impl Bound {

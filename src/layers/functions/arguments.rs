@@ -1,5 +1,6 @@
 //! Arguments of a function, found by position or name.
 
+use crate::layers::axes::per_sample;
 use crate::layers::{Constant, Import, Imported, LayerError, Operand};
 use crate::source::{Attr, Tensor};
 
@@ -188,17 +189,6 @@ pub(super) fn tensor(value: &Attr) -> Option<Tensor> {
     }
 }
 
-/// A constant as it meets samples of `rank` axes: without a batch axis.
-pub(super) fn per_sample(value: Tensor, rank: usize) -> Option<Tensor> {
-    match value.ndim() {
-        ndim if ndim <= rank => Some(value),
-        ndim if ndim == rank + 1 && value.shape()[0] == 1 => {
-            Some(value.index_axis_move(ndarray::Axis(0), 0))
-        }
-        _ => None,
-    }
-}
-
 impl Argument {
     /// The argument as an operand; constants become layers. `rank` is that of the samples.
     pub(super) fn operand(
@@ -210,7 +200,7 @@ impl Argument {
         match self {
             Argument::Data(index) => Ok(Operand::Input(*index)),
             Argument::Value(value) => {
-                let value = tensor(value).and_then(|it| per_sample(it, rank));
+                let value = tensor(value).and_then(|it| per_sample(&it, rank));
                 let value = value.ok_or(LayerError::Operand {
                     op: cx.op(),
                     index: 0,

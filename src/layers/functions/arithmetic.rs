@@ -2,7 +2,8 @@
 
 use ndarray::Array1;
 
-use super::arguments::{Argument, Arguments, per_sample, tensor};
+use super::arguments::{Argument, Arguments, tensor};
+use crate::layers::axes::per_sample;
 use crate::layers::{
     BatchNorm, Import, Imported, LayerError, LeakyRelu, Merge, Operand, Scalar, ScalarFunction,
     Spelling,
@@ -130,7 +131,7 @@ fn affine(
     in_front: bool,
 ) -> Option<(BatchNorm, usize)> {
     let shape = cx.shape(index).ok()?;
-    let constant = per_sample(constant, shape.0.len())?;
+    let constant = per_sample(&constant, shape.0.len())?;
     let (last, others) = constant.shape().split_last().map_or((1, &[][..]), |it| (*it.0, it.1));
     if others.iter().any(|it| *it != 1) || (last != 1 && last != shape.last()) {
         return None;

@@ -313,8 +313,9 @@ impl<'a> Importer<'a> {
     fn node(&mut self, raw: &RawNode) -> Result<Made> {
         let at = self.origin(&raw.name);
         let (own, spelling) = (self.own.find(raw), find(raw));
+        let unsupported = || LayerError::Unsupported { op: raw.op.clone() };
         if own.is_none() && spelling.is_none() {
-            return Err(LayerError::Unsupported { op: raw.op.clone() }).locate(&at);
+            return Err(unsupported()).locate(&at);
         }
         let mut cx = Import { node: raw, shapes: Vec::new(), constants: Vec::new() };
         let mut ids = Vec::new();
@@ -332,10 +333,9 @@ impl<'a> Importer<'a> {
             cx.constants.push(constant);
             ids.push(id);
         }
-        let imported = match (own, spelling) {
-            (Some(own), _) => own.import(&cx).map_err(LayerError::from),
-            (None, Some(spelling)) => cx.run(spelling),
-            (None, None) => Err(LayerError::Unsupported { op: raw.op.clone() }),
+        let imported = match own {
+            Some(own) => own.import(&cx).map_err(LayerError::from),
+            None => spelling.ok_or_else(unsupported).and_then(|it| cx.run(it)),
         };
         let imported = imported.locate(&at)?;
         self.add(raw, imported, &ids, &at)

@@ -17,11 +17,10 @@ mod rank;
 mod recurrent;
 mod resize;
 
-use ndarray::Axis;
-
 use super::axes::sample_axis;
 use super::import::{Operand, finite};
 use super::{Constant, Import, Imported, LayerError, Spelling};
+use crate::layers::axes::per_sample;
 use crate::source::Tensor;
 
 pub(in crate::layers) use self::product::import_matmul;
@@ -77,15 +76,6 @@ fn sample_axes(
     match sorted.windows(2).all(|it| it[0] < it[1]) {
         true => Ok(axes),
         false => Err(wrong()),
-    }
-}
-
-/// A constant as it broadcasts to samples of that rank: without the batch axis, which must be 1.
-fn per_sample(value: &Tensor, rank: usize) -> Option<Tensor> {
-    match value.ndim().checked_sub(rank) {
-        Some(1) if value.shape()[0] == 1 => Some(value.index_axis(Axis(0), 0).to_owned()),
-        Some(1..) => None,
-        _ => Some(value.clone()),
     }
 }
 

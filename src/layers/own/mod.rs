@@ -50,6 +50,7 @@ use super::activation;
 use super::expression::{Value, build};
 use super::{Expression, Identity, Import, Imported, Lowering, Operand, SPELLINGS};
 use crate::error::{Located, Origin, Result};
+use crate::layers::axes::per_sample;
 use crate::nn::Shape;
 use crate::source::{Attr, Dialect, RawNode, Tensor};
 
@@ -228,7 +229,7 @@ impl OwnNode<'_> {
         for (index, name) in self.layer.operands.iter().enumerate() {
             let value = match (&cx.shapes[index], cx.constants[index]) {
                 (Some(_), _) => Value::Data(index),
-                (None, Some(constant)) => Value::Constant(per_sample(name, constant, rank)?),
+                (None, Some(value)) => constant(name, value, rank)?,
                 (None, None) => {
                     let what = "operands";
                     let (found, expected) = (index, self.layer.operands.len());
@@ -238,7 +239,8 @@ impl OwnNode<'_> {
             values.insert(name.clone(), value);
         }
         for (name, value) in self.weights(cx)? {
-            values.insert(name.clone(), Value::Constant(per_sample(&name, value, rank)?));
+            let value = constant(&name, value, rank)?;
+            values.insert(name, value);
         }
         for (name, value) in self.numbers()? {
             values.insert(name, Value::Constant(ndarray::arr0(value).into_dyn()));
@@ -353,16 +355,11 @@ fn number(given: &Attr) -> Option<f64> {
     }
 }
 
-/// A constant as it broadcasts to samples of a rank: without a batch axis.
-fn per_sample(name: &str, value: &Tensor, rank: usize) -> std::result::Result<Tensor, OwnError> {
+/// A constant of the model as it broadcasts to samples of a rank.
+fn constant(name: &str, value: &Tensor, rank: usize) -> std::result::Result<Value, OwnError> {
     if value.iter().any(|it| !it.is_finite()) {
         return Err(OwnError::NotFinite { name: name.to_owned() });
     }
-    match value.ndim() {
-        axes if axes <= rank => Ok(value.clone()),
-        axes if axes == rank + 1 && value.shape()[0] == 1 => {
-            Ok(value.index_axis(ndarray::Axis(0), 0).to_owned())
-        }
-        axes => Err(OwnError::Ranks { ranks: vec![rank, axes] }),
-    }
+    let ranks = || OwnError::Ranks { ranks: vec![rank, value.ndim()] };
+    per_sample(value, rank).map(Value::Constant).ok_or_else(ranks)
 }
