@@ -27,5 +27,5 @@ fn imports_are_thrifty_and_damaged_files_do_no_harm() {
         let reached = counts.imported * 20 > counts.inputs && counts.run > 0;
         assert!(reached, "{container}: changes are too rough to reach anything: {counts:?}");
     }
-    assert_eq!(report.counts.len(), 5, "every container");
+    assert_eq!(report.counts.len(), 6, "every container");
 }

@@ -88,7 +88,7 @@ pub(crate) fn below(folder: &Path) -> Vec<ModelFile> {
                 assert!(weights.is_some(), "{} has no weights beside it", path.display());
                 models.push(ModelFile { model: path, weights });
             }
-            "h5" | "keras" | "onnx" | "pt2" if !is_weights(&path) => {
+            "h5" | "keras" | "onnx" | "pt2" | "yml" if !is_weights(&path) => {
                 models.push(ModelFile { model: path, weights: None });
             }
             _ => {}

@@ -44,6 +44,8 @@ enum Content {
     Json(Value),
     /// `.onnx`.
     Protobuf(Vec<Field>),
+    /// `.yml`: expressions.
+    Text,
 }
 
 /// A model file that others are made of.
@@ -73,6 +75,7 @@ impl Seed {
             "keras" | "pt2" => Content::Archive(Members::unpack(&bytes)),
             "h5" => Content::Hdf5(json::find(&bytes)),
             "json" => Content::Json(json::parse(&bytes).expect("JSON")),
+            "yml" => Content::Text,
             _ => Content::Protobuf(wire::parse(&bytes, 0).expect("a message")),
         };
         Seed { name, bytes, weights: weights.as_ref().map(read), content }
@@ -87,6 +90,7 @@ impl Seed {
             Content::Hdf5(_) => "HDF5",
             Content::Json(_) => "JSON and weights",
             Content::Protobuf(_) => "ONNX",
+            Content::Text => "Expressions",
         }
     }
 
@@ -110,10 +114,28 @@ impl Seed {
                 weights = weights.map(|it| damage_structure(random, &it));
                 self.bytes.clone()
             }
+            Content::Text if whole => words(random, &self.bytes),
             _ => damage(random, &self.bytes),
         };
         Input { bytes, weights }
     }
+}
+
+/// Puts words of the file, or parts of expressions, in place of others.
+fn words(random: &mut Random, file: &[u8]) -> Vec<u8> {
+    const PARTS: [&str; 12] =
+        ["(", ")", "x0", "x3", "-", "^", "/ 0", "exp(", "sin(", "max(", "1e308", "x1 * x2 +"];
+    let text = String::from_utf8_lossy(file).into_owned();
+    let mut words: Vec<&str> = text.split_inclusive(' ').collect();
+    for _ in 0..=random.below(6) {
+        let at = random.below(words.len());
+        match random.below(3) {
+            0 => words[at] = PARTS[random.below(PARTS.len())],
+            1 => words.insert(at, PARTS[random.below(PARTS.len())]),
+            _ => words[at] = words[random.below(words.len())],
+        }
+    }
+    words.concat().into_bytes()
 }
 
 /// Cuts the file off, changes bytes, or copies, moves or drops a chunk.
