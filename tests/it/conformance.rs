@@ -11,7 +11,8 @@ use nn2rtl::{frontend, layers};
 use rayon::prelude::*;
 
 use crate::cosim::{Project, tools};
-use crate::support::{Npz, own, run, text};
+use crate::golden::differences;
+use crate::support::own;
 
 /// A model of `tests/models` with its framework's inputs and outputs.
 struct Case {
@@ -109,27 +110,9 @@ impl Case {
 
     /// The emulator's largest error, relative to the largest value of the output, and which.
     fn error(&self) -> (f64, String) {
-        let scratch = tempfile::tempdir().unwrap();
-        let (model, golden) = (self.path(), self.golden());
-        let theirs = Npz::open(&golden);
-        let count = |kind: char| theirs.names().filter(|it| it.starts_with(kind)).count();
-        let output = scratch.path().join("y.npz");
-        let mut arguments = vec!["predict", text(&model), "--output", text(&output)];
-        (0..count('x')).for_each(|_| arguments.extend(["--input", text(&golden)]));
-        if self.precision.is_some() {
-            (0..count('x')).for_each(|_| arguments.extend(["--calibrate", text(&golden)]));
-        }
-        run(0, &[&arguments[..], &["--engine", "emulator"]].concat());
-        let ours = Npz::open(&output);
-        let error = |at: usize| {
-            let name = format!("y{at}");
-            let ((_, a), (_, b)) = (ours.floats(&name), theirs.floats(&name));
-            assert_eq!(a.len(), b.len(), "{name} of {}", self.file);
-            let scale = b.iter().fold(1e-6_f64, |max, it| max.max(it.abs()));
-            let worst = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-            (worst / scale, name)
-        };
-        (0..count('y')).map(error).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap()
+        let all = differences(&self.path(), &self.golden(), self.precision.is_some());
+        let relative = all.into_iter().map(|it| (it.worst / it.scale.max(1e-6), it.output));
+        relative.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap()
     }
 
     /// Simulates both paths on random samples: no bit may differ from the emulator's.

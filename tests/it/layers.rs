@@ -7,30 +7,12 @@
 use std::path::Path;
 
 use crate::cosim::{Project, tools};
-use crate::golden::{Model, check_hls4ml, configuration, inputs, meta};
-use crate::support::{Npz, json, own, read_npy, run, shared, text};
+use crate::golden::{Model, check_hls4ml, configuration, differences, meta};
+use crate::support::{Npz, json, own, shared, text};
 
 /// The largest error of each output of a model, of the emulator without any configuration.
 fn errors(model: &Path, samples: &Path) -> Vec<f64> {
-    let scratch = tempfile::tempdir().unwrap();
-    let theirs = Npz::open(samples);
-    let outputs = theirs.names().filter(|it| it.starts_with('y')).count();
-    let output = scratch.path().join(if outputs > 1 { "y.npz" } else { "y.npy" });
-    let mut arguments = vec!["predict", text(model), "--engine", "emulator"];
-    let inputs = inputs(samples, scratch.path());
-    inputs.iter().for_each(|it| arguments.extend(["--input", text(it)]));
-    run(0, &[&arguments[..], &["--output", text(&output)]].concat());
-    let error = |at: usize| {
-        let name = format!("y{at}");
-        let found = match outputs {
-            1 => read_npy(&output).1,
-            _ => Npz::open(&output).floats(&name).1,
-        };
-        let wanted = theirs.floats(&name).1;
-        assert_eq!(found.len(), wanted.len(), "{name} of {}", model.display());
-        found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-    };
-    (0..outputs).map(error).collect()
+    differences(model, samples, false).into_iter().map(|it| it.worst).collect()
 }
 
 /// Every output must be within its limit.
