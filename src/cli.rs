@@ -90,7 +90,7 @@ pub struct ModelOptions {
     /// Reuse factor of the HLS path.
     #[arg(long, value_name = "N")]
     pub reuse: Option<u32>,
-    /// Strategy of the HLS path: latency or resource.
+    /// Strategy of the HLS path: latency, resource, resource_unrolled or distributed_arithmetic.
     #[arg(long, value_name = "NAME")]
     pub strategy: Option<String>,
     /// How long to search for small adder graphs [default: normal].

@@ -292,7 +292,9 @@ fn plan(
             warnings.push(Warning::at(&node.origin, Unsupported::Reuse { found: reuse_factor }));
         }
         let strategy = config.strategy(&node.name, kind);
-        layers.insert(node.name.clone(), LayerPlan { strategy, reuse_factor });
+        let parallelization_factor = config.parallelization_factor(&node.name, kind);
+        let layer = LayerPlan { strategy, reuse_factor, parallelization_factor };
+        layers.insert(node.name.clone(), layer);
     }
     let stem = Path::new(&source.file).file_stem().and_then(|it| it.to_str()).unwrap_or("model");
     let part = config.part.as_deref().unwrap_or(DEFAULT_PART);

@@ -28,6 +28,8 @@ pub struct LayerPlan {
     pub strategy: Strategy,
     /// How many times each multiplier of the HLS path is used for one sample.
     pub reuse_factor: u32,
+    /// How many positions of a convolution the HLS path computes at once, if it was said.
+    pub parallelization_factor: Option<u32>,
 }
 
 /// How many cycles the direct path is to take.

@@ -136,26 +136,18 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     Ok(Rtl { datapath, schedule, project, moved, luts_before })
 }
 
-/// A strategy that the HLS path does not have yet.
-#[derive(Debug, thiserror::Error)]
-#[error("strategy {found} is not supported yet (supported: Latency, Resource)")]
-struct NoStrategy {
-    found: config::Strategy,
-}
-
 /// How the HLS path folds each layer of a design.
-///
-/// # Errors
-/// Strategies that are not there yet.
-pub fn foldings(design: &Design) -> Result<BTreeMap<String, Folding>> {
+pub fn foldings(design: &Design) -> BTreeMap<String, Folding> {
     let folding = |(name, layer): (&String, &crate::design::LayerPlan)| {
         let strategy = match layer.strategy {
             config::Strategy::Latency => hls::Strategy::Latency,
             config::Strategy::Resource => hls::Strategy::Resource,
-            found => return Err(NoStrategy { found }).anywhere(),
+            config::Strategy::Unrolled => hls::Strategy::Unrolled,
+            config::Strategy::DistributedArithmetic => hls::Strategy::Distributed,
         };
         let reuse = u64::from(layer.reuse_factor);
-        Ok((name.clone(), Folding { strategy, reuse }))
+        let parallel = layer.parallelization_factor.map(u64::from);
+        (name.clone(), Folding { strategy, reuse, parallel })
     };
     design.plan.layers.iter().map(folding).collect()
 }
@@ -163,14 +155,14 @@ pub fn foldings(design: &Design) -> Result<BTreeMap<String, Folding>> {
 /// Writes a design as HLS C++.
 ///
 /// # Errors
-/// Tensors whose elements have no common type, strategies that are not there yet.
+/// Tensors whose elements have no common type, matrices that are no plain sums but shall become additions.
 pub fn hls(design: &Design, tool: hls::Tool) -> Result<HlsProject> {
     let plan = &design.plan;
     let options = HlsOptions {
         part: plan.part.clone(),
         clock_ns: plan.clock_ns,
         clock_uncertainty: plan.clock_uncertainty.map_or(tool.clock_uncertainty(), |it| 100.0 * it),
-        layers: foldings(design)?,
+        layers: foldings(design),
         description: format!("{} for {}", plan.name, plan.part),
         ..HlsOptions::new(tool, plan.name.clone())
     };
@@ -186,14 +178,11 @@ pub fn rtl_resources(rtl: &Rtl, device: &Device) -> Vec<Resources> {
 }
 
 /// The kernels of the HLS path by layer, for its estimate.
-///
-/// # Errors
-/// See [`foldings`].
-pub fn kernels(design: &Design) -> Result<Vec<(String, crate::estimate::hls::HlsKernel)>> {
-    let foldings = foldings(design)?;
+pub fn kernels(design: &Design) -> Vec<(String, crate::estimate::hls::HlsKernel)> {
+    let foldings = foldings(design);
     let mut kernels = Vec::new();
     add_kernels(&design.graph, &foldings, &mut kernels);
-    Ok(kernels)
+    kernels
 }
 
 /// A loop's kernels count once for every step: the estimate is of the unrolled loop.

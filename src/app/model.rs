@@ -47,10 +47,12 @@ pub(super) fn config(
             "stream" | "io_stream" => Some(Io::Stream),
             _ => None,
         }));
-    let strategies = "latency, resource";
+    let strategies = "latency, resource, resource_unrolled, distributed_arithmetic";
     let strategy = choice("--strategy", options.strategy.as_deref(), strategies, |it| match it {
         "latency" => Some(Strategy::Latency),
         "resource" => Some(Strategy::Resource),
+        "resource_unrolled" | "unrolled" => Some(Strategy::Unrolled),
+        "distributed_arithmetic" | "da" => Some(Strategy::DistributedArithmetic),
         _ => None,
     });
     let strategy = problems.note(strategy);

@@ -131,9 +131,9 @@ impl Config {
         self.value(name, kind, |it| it.strategy).unwrap_or_default()
     }
 
-    /// Positions of a convolution computed at once.
-    pub fn parallelization_factor(&self, name: &str, kind: &str) -> u32 {
-        self.value(name, kind, |it| it.parallelization_factor).unwrap_or(1)
+    /// Positions of a convolution computed at once; `None` leaves it to the strategy.
+    pub fn parallelization_factor(&self, name: &str, kind: &str) -> Option<u32> {
+        self.value(name, kind, |it| it.parallelization_factor)
     }
 
     /// The numbers of an activation that are not formats.

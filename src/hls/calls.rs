@@ -1,15 +1,13 @@
 //! Calls of kernels: their config structs, constants and arguments.
 
-use super::numbers::{decimal, expression, from_bits, rows, type_text};
-use super::reuse::{ReuseChanged, nearest};
-use super::view::{Builder, CallView, CastsView, ConfigView, ConstantView};
-use super::{Folding, Strategy};
-use crate::error::{Origin, Problem};
-use crate::fixed::Format;
-use crate::units::hls::{HlsCall, HlsConstant, HlsMatrix, HlsNumbers, HlsValue};
+use std::borrow::Cow;
 
-/// A member of a config struct: C++ type, name, value.
-type Member = (&'static str, &'static str, String);
+use super::fold::Member;
+use super::numbers::{decimal, expression, from_bits, rows, type_text};
+use super::view::{Builder, CallView, CastsView, ConfigView, ConstantView};
+use crate::error::Origin;
+use crate::fixed::Format;
+use crate::units::hls::{HlsCall, HlsConstant, HlsNumbers, HlsValue};
 
 /// The types of a config struct: name in the struct, name outside, format.
 type ConfigTypes = Vec<(&'static str, String, Format)>;
@@ -40,13 +38,16 @@ impl Builder<'_> {
             }
         }
         let mut function = format!("nn::{}", call.function);
+        let (mut adders, mut arguments) = (None, Cow::Borrowed(&call.constants));
         if let Some(matrix) = call.matrix {
-            let (suffix, folded) = self.fold(matrix, origin);
-            function.push_str(suffix);
-            members.extend(folded);
+            let folded = self.fold(call, matrix, origin);
+            function.push_str(folded.suffix);
+            members.extend(folded.members);
+            adders = folded.adders;
+            arguments = Cow::Owned(folded.constants);
         }
         let constants: Vec<String> =
-            call.constants.iter().map(|it| self.constant(result, note, it, &types)).collect();
+            arguments.iter().map(|it| self.constant(result, note, it, &types)).collect();
         let config_types = types.into_iter().map(|(it, ty, _)| (format!("{it}_t"), ty)).collect();
         self.view.configs.push(ConfigView {
             name: name.clone(),
@@ -54,6 +55,7 @@ impl Builder<'_> {
             types: config_types,
             members,
             casts: call.casts.as_deref().map(casts),
+            adders,
         });
         let (arrays, array_types): (Vec<String>, Vec<String>) = operands.iter().cloned().unzip();
         let (result, result_ty) = (vec![result.to_owned()], vec![result_ty.to_owned()]);
@@ -65,40 +67,6 @@ impl Builder<'_> {
             true => ([result_ty, vec![name]].concat(), [result, constants, arrays].concat()),
         };
         CallView { function, template_args, args }
-    }
-
-    /// How a matrix is folded: the kernel's suffix and the members of its config.
-    fn fold(&mut self, matrix: HlsMatrix, origin: &Origin) -> (&'static str, Vec<Member>) {
-        let HlsMatrix { n_in, n_out, positions } = matrix;
-        let Folding { strategy, reuse: asked } = self.options.folding(&origin.node);
-        let reuse = match strategy {
-            Strategy::Latency => asked.max(1),
-            Strategy::Resource => nearest(n_in, n_out, asked),
-        };
-        if reuse != asked {
-            let what = ReuseChanged { n_in, n_out, asked, used: reuse };
-            self.warnings.push(Problem::at(origin, what));
-        }
-        let mut members = vec![
-            ("unsigned", "n_in", n_in.to_string()),
-            ("unsigned", "n_out", n_out.to_string()),
-            ("unsigned", "positions", positions.to_string()),
-            ("unsigned", "reuse_factor", reuse.to_string()),
-        ];
-        let (suffix, cycles) = match strategy {
-            Strategy::Latency => {
-                let limit = (positions * n_in * n_out).div_ceil(reuse);
-                members.push(("unsigned", "multiplier_limit", limit.to_string()));
-                ("_latency", reuse)
-            }
-            Strategy::Resource => {
-                let block = n_in * n_out / reuse;
-                members.push(("unsigned", "block_factor", block.to_string()));
-                ("_resource", reuse * positions)
-            }
-        };
-        self.view.interval = self.view.interval.max(cycles);
-        (suffix, members)
     }
 
     /// A constant argument; returns its name.

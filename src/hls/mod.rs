@@ -7,6 +7,7 @@
 
 mod calls;
 mod emit;
+mod fold;
 pub mod host;
 mod loops;
 mod names;
@@ -19,8 +20,9 @@ mod view;
 
 use std::path::PathBuf;
 
+pub use fold::LossyAccumulator;
 pub use options::{Folding, HlsOptions, Strategy, Tool};
-pub use reuse::{ReuseChanged, is_legal, nearest};
+pub use reuse::{ParallelChanged, ReuseChanged, Unfit, is_legal, nearest};
 
 use crate::error::{Problem, Result};
 use crate::fixed::{Graph, MAX_WIDTH};
@@ -55,7 +57,8 @@ pub struct NoCommonType {
 /// Makes the project. The graph must have passed [`crate::fixed::verify`].
 ///
 /// # Errors
-/// [`NoCommonType`] for every tensor whose elements' formats lie too far apart for one C++ type.
+/// [`NoCommonType`] for every tensor whose elements' formats lie too far apart for one C++ type;
+/// [`LossyAccumulator`] for matrices that are no plain sums but shall become additions.
 pub fn project(graph: &Graph, options: &HlsOptions) -> Result<HlsProject> {
     let (view, warnings) = view::View::new(graph, options)?;
     Ok(HlsProject {

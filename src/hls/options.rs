@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::reuse::nearest_divisor;
+
 /// The HLS compiler the project is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +44,10 @@ pub enum Strategy {
     Latency,
     /// A loop over blocks of the matrix, weights in memories.
     Resource,
+    /// A loop over blocks of the weights that are not zero.
+    Unrolled,
+    /// Additions of shifted inputs, without weights or multipliers.
+    Distributed,
 }
 
 /// How one layer is folded.
@@ -51,11 +57,23 @@ pub struct Folding {
     pub strategy: Strategy,
     /// Products that share a multiplier.
     pub reuse: u64,
+    /// Rows of a tensor that are multiplied at once, if it was said.
+    pub parallel: Option<u64>,
+}
+
+impl Folding {
+    /// Rows at once of so many: the divisor nearest to what was asked for; else all, or where
+    /// products are spread over cycles one.
+    pub fn parallel(&self, positions: u64) -> u64 {
+        let looped = matches!(self.strategy, Strategy::Resource | Strategy::Unrolled);
+        let all = if looped { 1 } else { positions };
+        self.parallel.map_or(all, |asked| nearest_divisor(positions, asked))
+    }
 }
 
 impl Default for Folding {
     fn default() -> Folding {
-        Folding { strategy: Strategy::Latency, reuse: 1 }
+        Folding { strategy: Strategy::Latency, reuse: 1, parallel: None }
     }
 }
 

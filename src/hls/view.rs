@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::fold::{AddersView, LossyAccumulator};
 use super::loops::LoopView;
 use super::names::{Names, comment, tcl};
 use super::numbers::type_text;
@@ -79,6 +80,8 @@ pub(super) struct ConfigView {
     /// Members: C++ type, name, value.
     pub(super) members: Vec<(&'static str, &'static str, String)>,
     pub(super) casts: Option<CastsView>,
+    /// The matrix as additions.
+    pub(super) adders: Option<AddersView>,
 }
 
 /// Casts that differ from element to element.
@@ -162,7 +165,7 @@ impl View {
     /// Arranges a graph.
     pub(super) fn new(graph: &Graph, options: &HlsOptions) -> Result<(View, Vec<Problem>)> {
         let order = graph.topo();
-        check(graph, &order)?;
+        check(graph, options, &order)?;
         let mut names = Names::new();
         let top = names.claim(&options.name);
         let view = View {
@@ -206,8 +209,11 @@ fn is_resource(graph: &Graph, options: &HlsOptions, id: NodeId) -> bool {
     if let Some((body, _)) = node.op.body() {
         return body.topo().into_iter().any(|id| is_resource(body, options, id));
     }
-    let resource = options.folding(&node.origin.node).strategy == Strategy::Resource;
-    resource && matches!(&node.op, Unit::Mac(_))
+    let Unit::Mac(mac) = &node.op else { return false };
+    let folding = options.folding(&node.origin.node);
+    let positions = (node.ty.elements() / mac.n_out.max(1)) as u64;
+    matches!(folding.strategy, Strategy::Resource | Strategy::Unrolled)
+        || folding.parallel(positions) < positions
 }
 
 /// The one C++ type of a tensor's elements. Modes are kept where a kernel casts to the type and
@@ -220,11 +226,21 @@ pub(super) fn value_format(unit: &Unit, ty: &Type) -> Format {
     }
 }
 
-fn check(graph: &Graph, order: &[NodeId]) -> Result<()> {
+fn check(graph: &Graph, options: &HlsOptions, order: &[NodeId]) -> Result<()> {
     let mut problems = Problems::default();
-    for node in order.iter().map(|id| graph.node(*id)) {
+    // A layer may have several matrices: one for each group of channels.
+    let mut lossy = BTreeSet::new();
+    for id in order {
+        let node = graph.node(*id);
         if let Some((body, _)) = node.op.body() {
-            problems.note(check(body, &body.topo()));
+            problems.note(check(body, options, &body.topo()));
+        }
+        let distributed = options.folding(&node.origin.node).strategy == Strategy::Distributed;
+        if let (true, Unit::Mac(mac)) = (distributed, &node.op)
+            && !mac.is_exact(&graph.node(graph.operands(*id)[0]).ty)
+            && lossy.insert(&*node.origin.node)
+        {
+            problems.push(Problem::at(&node.origin, LossyAccumulator { found: mac.accum }));
         }
         let bits = node.ty.union().width;
         if bits > MAX_WIDTH {

@@ -200,6 +200,7 @@ fn entry(graph: &nn::Graph, id: crate::graph::NodeId, formats: &Formats, config:
         number("Strategy", json!(config.strategy(name, kind).to_string()));
     }
     if kind.contains("Conv") {
+        // Null leaves it to the strategy.
         number("ParallelizationFactor", json!(config.parallelization_factor(name, kind)));
     }
     if has(Role::Table) || has(Role::ExpTable) {

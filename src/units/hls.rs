@@ -124,6 +124,10 @@ pub struct HlsMatrix {
     pub n_out: u64,
     /// Rows of the tensor.
     pub positions: u64,
+    /// Format of the tensor.
+    pub input: Format,
+    /// Format of the weights.
+    pub weight: Format,
 }
 
 impl HlsCall {

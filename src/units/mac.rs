@@ -324,7 +324,9 @@ impl Mac {
 impl Hls for Mac {
     fn hls(&self, ports: &Ports<'_>) -> HlsUnit {
         let (n_in, n_out) = (self.n_in as u64, self.n_out as u64);
-        let matrix = HlsMatrix { n_in, n_out, positions: ports.n() / n_out.max(1) };
+        let positions = ports.n() / n_out.max(1);
+        let (input, weight) = (ports.inputs[0].union(), self.weight);
+        let matrix = HlsMatrix { n_in, n_out, positions, input, weight };
         let call = HlsCall::new("nn_mac.h", "mac")
             .ty("accum", self.accum)
             .array("weights", "weight", self.weight, &self.weights)
@@ -336,20 +338,25 @@ impl Hls for Mac {
 impl Estimated for Mac {
     fn kernel(&self, types: &[&Type], folding: Folding) -> Option<HlsKernel> {
         let weights: Vec<i64> = self.weights.iter().map(|it| *it as i64).collect();
+        let weights = Constants::of(&weights, self.n_out);
+        let positions = (types[0].elements() / self.n_in.max(1)) as u64;
         Some(HlsKernel::Dense(Dense {
             inputs: self.n_in as u64,
             outputs: self.n_out as u64,
             data_bits: types[0].max_width(),
             weight_bits: self.weight.width,
             accum_bits: self.accum.width,
-            weights: Constants::of(&weights, self.n_out),
+            weights: match folding.strategy {
+                crate::hls::Strategy::Distributed => weights.in_logic(),
+                _ => weights,
+            },
             strategy: match folding.strategy {
-                crate::hls::Strategy::Latency => Strategy::Latency,
                 crate::hls::Strategy::Resource => Strategy::Resource,
+                _ => Strategy::Latency,
             },
             reuse: folding.reuse,
-            positions: (types[0].elements() / self.n_in.max(1)) as u64,
-            copies: (types[0].elements() / self.n_in.max(1)) as u64,
+            positions,
+            copies: folding.parallel(positions),
         }))
     }
 }

@@ -4,6 +4,7 @@
 //! oracle; `hls` (a call of a C++ kernel) and `datapath` (scalar operations for the direct RTL) say
 //! the same twice more and are tested to agree with it on random and extreme values.
 
+pub mod adders;
 mod affine;
 #[cfg(test)]
 pub(crate) mod agreement;

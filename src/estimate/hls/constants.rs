@@ -40,6 +40,11 @@ impl Constants {
         it.fan_in = fan_in.into_iter().max().unwrap_or(0);
         it
     }
+
+    /// The same, where no product goes to a DSP block.
+    pub fn in_logic(self) -> Constants {
+        Constants { wide: 0, wide_digits: 0, ..self }
+    }
 }
 
 /// Nonzero digits of the canonical signed form: bits in which `3 |w|` and `|w|` differ.

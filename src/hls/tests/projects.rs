@@ -89,21 +89,58 @@ fn mlp(sizes: [usize; 3]) -> Graph {
 }
 
 fn folded(strategy: Strategy, reuse: u64) -> HlsOptions {
-    HlsOptions { folding: Folding { strategy, reuse }, ..vitis("mlp") }
+    HlsOptions { folding: Folding { strategy, reuse, parallel: None }, ..vitis("mlp") }
 }
 
 #[test]
 fn a_network_runs_the_same_however_it_is_folded() {
     let Some(compiler) = compiler("a_network_runs_the_same_however_it_is_folded") else { return };
     let graph = mlp([8, 12, 5]);
-    for folding in [
-        folded(Strategy::Latency, 1),
-        folded(Strategy::Resource, 4),
-        folded(Strategy::Resource, 24),
-        folded(Strategy::Resource, 60),
-    ] {
-        agree(&compiler, &graph, &folding, 1);
+    let strategies = [(Strategy::Latency, 1), (Strategy::Resource, 24), (Strategy::Unrolled, 7)];
+    for (strategy, reuse) in strategies {
+        agree(&compiler, &graph, &folded(strategy, reuse), 1);
     }
+}
+
+/// Six rows, each folding a layer of its own; accumulators saturate where they may.
+#[test]
+fn a_matrix_means_the_same_however_it_is_folded() {
+    let Some(compiler) = compiler("a_matrix_means_the_same_however_it_is_folded") else { return };
+    let (mut builder, mut random) = (builder(), Random(11));
+    let ty = Type::uniform(Shape(vec![6, 8]), Format::signed(10, 3));
+    let x = input(&mut builder, "x", ty);
+    let mut options = vitis("rows");
+    let mut layer = |strategy, reuse, parallel| {
+        let name = format!("fc{}", builder.graph.outputs.len());
+        builder.enter(Origin::new("net.keras", &name));
+        let accum = match strategy {
+            Strategy::Distributed => Format::signed(22, 9),
+            _ => Format::signed(14, 5).with(Rounding::RndConv, Overflow::Sat),
+        };
+        let mut weights: Vec<i128> = mantissas(&mut random, 8 * 5, 7).iter().copied().collect();
+        weights.iter_mut().step_by(3).for_each(|it| *it = 0);
+        let biases = mantissas(&mut random, 5, 8);
+        let (weight, bias) = (Format::signed(8, 2), Format::signed(8, 2));
+        let result = Format::signed(12, 5).rounded();
+        let mac =
+            Mac { n_in: 8, n_out: 5, weights: weights.into(), weight, biases, bias, accum, result };
+        let y = builder.add("", mac, &[x]);
+        builder.graph.outputs.push(y);
+        options.layers.insert(name, Folding { strategy, reuse, parallel });
+    };
+    use Strategy::{Distributed, Latency, Resource, Unrolled};
+    for parallel in [None, Some(1), Some(2), Some(4), Some(6)] {
+        layer(Latency, 1, parallel);
+        layer(Latency, 3, parallel);
+        layer(Resource, 4, parallel);
+        layer(Resource, 8, parallel);
+        layer(Resource, 40, parallel);
+        layer(Unrolled, 1, parallel);
+        layer(Unrolled, 7, parallel);
+        layer(Unrolled, 1000, parallel);
+        layer(Distributed, 1, parallel);
+    }
+    agree(&compiler, &builder.graph, &options, 1);
 }
 
 #[test]
@@ -175,17 +212,54 @@ fn any_name_becomes_an_identifier() {
 }
 
 #[test]
-fn a_reuse_factor_that_does_not_fit_is_changed_and_said_so() {
-    let graph = mlp([8, 12, 5]);
-    let mut options = folded(Strategy::Resource, 5);
-    options.layers.insert("fc2".to_owned(), Folding { strategy: Strategy::Resource, reuse: 12 });
-    let project = project(&graph, &options).unwrap();
-    let said: Vec<String> = project.warnings.iter().map(|it| it.to_string()).collect();
-    assert_eq!(
-        said,
-        ["net.keras:fc1: reuse factor 5 does not split a 8 x 12 matrix evenly; using 4"]
+fn foldings_that_do_not_fit_are_changed_and_said_so() {
+    let warnings = |reuse, strategy, parallel| {
+        let mut options = folded(strategy, 1);
+        options.layers.insert("fc2".to_owned(), Folding { strategy, reuse, parallel });
+        let project = project(&mlp([8, 12, 5]), &options).unwrap();
+        let said: Vec<String> = project.warnings.iter().map(|it| it.to_string()).collect();
+        (said.join("\n"), project.interval)
+    };
+    let changed = |it: &str| format!("net.keras:fc2: {it}");
+    let uneven = "reuse factor 5 does not split a 12 x 5 matrix evenly (those that do: 1, 2, 3, 4, 6, 12, \
+                  60); using 4";
+    assert_eq!(warnings(5, Strategy::Resource, None), (changed(uneven), 4));
+    assert_eq!(warnings(12, Strategy::Resource, None), (String::new(), 12));
+    let (few, interval) = warnings(100, Strategy::Unrolled, None);
+    assert!(
+        few.contains("reuse factor 100 is more than the 60 products of a row; using 60"),
+        "{few}"
     );
-    assert_eq!(project.interval, 12);
+    assert_eq!(interval, 60);
+    let rows = "parallelization factor 3 does not divide the 1 positions; using 1";
+    assert_eq!(warnings(2, Strategy::Latency, Some(3)), (changed(rows), 2));
+}
+
+/// One dense layer with an accumulator of its own.
+fn single(accum: Format) -> Graph {
+    let mut builder = builder();
+    let x = input(&mut builder, "x", Type::uniform(Shape(vec![2]), Format::signed(8, 3)));
+    builder.enter(Origin::new("net.keras", "fc"));
+    let format = Format::signed(6, 2);
+    let (weights, biases) = ([3, -5, 7, 0].to_vec().into(), [9, -9].to_vec().into());
+    let (weight, bias, result) = (format, format, Format::signed(8, 4));
+    let mac = Mac { n_in: 2, n_out: 2, weights, weight, biases, bias, accum, result };
+    let y = builder.add("", mac, &[x]);
+    builder.graph.outputs.push(y);
+    builder.graph
+}
+
+#[test]
+fn additions_need_sums_that_lose_nothing() {
+    let Some(compiler) = compiler("additions_need_sums_that_lose_nothing") else { return };
+    let distributed = folded(Strategy::Distributed, 1);
+    for accum in [Format::signed(20, 10), Format::signed(12, 2)] {
+        agree(&compiler, &single(accum), &distributed, 1);
+    }
+    let error = project(&single(Format::signed(8, 4)), &distributed).unwrap_err();
+    let expected = "net.keras:fc: strategy distributed_arithmetic needs an accumulator that neither \
+                    rounds nor saturates products; fixed<8,4> does (`accum: auto` fits)";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]

@@ -320,8 +320,9 @@ fn every_unit_means_in_cpp_what_it_means() {
         for k in 0..KINDS * 4 {
             while !unit(&mut builder, &pool, &mut random, k % KINDS, &format!("u{k}")) {}
         }
-        let strategy = [Strategy::Latency, Strategy::Resource][seed as usize % 2];
-        let folding = Folding { strategy, reuse: 1 + seed };
+        let strategy =
+            [Strategy::Latency, Strategy::Resource, Strategy::Unrolled][seed as usize % 3];
+        let folding = Folding { strategy, reuse: 1 + seed, parallel: (seed > 1).then_some(seed) };
         let options = HlsOptions { folding, ..vitis("units") };
         agree(&compiler, &builder.graph, &options, seed);
     }

@@ -275,8 +275,11 @@ fn cpp_computes_the_same() {
         }
         let mut options = crate::hls::tests::vitis("recurrent");
         if seed == 1 {
-            options.folding =
-                crate::hls::Folding { strategy: crate::hls::Strategy::Resource, reuse: 2 };
+            options.folding = crate::hls::Folding {
+                strategy: crate::hls::Strategy::Resource,
+                reuse: 2,
+                parallel: None,
+            };
         }
         crate::hls::tests::agree(&compiler, &builder.graph, &options, seed);
     }
