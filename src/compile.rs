@@ -9,7 +9,7 @@ use crate::device::{self, Device};
 use crate::error::{Located, Origin, Result};
 use crate::graph::NodeId;
 use crate::layers::Layer;
-use crate::precision::{Calibration, Formats, Role, assign, calibrate, check};
+use crate::precision::{Calibration, Formats, Role, assign, calibrate, check, coarse};
 use crate::rtl::dsp::{self, DspPlan};
 use crate::source::{RawModel, Tensor};
 use crate::{data, frontend, layers, lower, nn, passes};
@@ -246,6 +246,7 @@ pub fn decide(
         let scaled = graph.outputs.iter().zip(&scales).filter(|it| it.1.is_some());
         formats.scaled = scaled.map(|it| graph.node(*it.0).name.clone()).collect();
     }
+    warnings.extend(coarse(&graph, &formats, config, ranges.as_ref()));
     Ok(Decided { graph, formats, scales, removed, device })
 }
 

@@ -157,7 +157,7 @@ fn pretty(value: &impl serde::Serialize) -> Result<String> {
     Ok(text)
 }
 
-fn rtl_info(rtl: &Rtl) -> RtlInfo {
+pub(super) fn rtl_info(rtl: &Rtl) -> RtlInfo {
     let interface = &rtl.project.interface;
     let is_source = |it: &&(PathBuf, String)| {
         it.0.starts_with("rtl") && it.0.extension().is_some_and(|it| it == "sv" || it == "svh")

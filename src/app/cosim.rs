@@ -73,7 +73,13 @@ pub(super) fn run(args: &Cosim) -> Result<Outcome> {
                     ..Stimulus::default()
                 };
                 let drive = RtlRun { stimulus, axi: args.axi };
-                let (got, report) = engines::rtl(&args.dir, &manifest, &design, &rows, &drive)?;
+                let (got, report) = engines::rtl(
+                    &args.dir,
+                    engines::built_rtl(&manifest)?,
+                    &design,
+                    &rows,
+                    &drive,
+                )?;
                 timing = Some(report);
                 ("RTL (Verilator)", got)
             }

@@ -22,7 +22,7 @@ pub(super) struct NotBuilt {
 pub(super) type Rows = Vec<Vec<i128>>;
 
 /// Splits rows into tensors: for each the mantissas of all samples.
-fn by_tensor(graph: &Graph, ids: &[NodeId], rows: &[Vec<i128>]) -> Vec<Vec<i128>> {
+pub(super) fn by_tensor(graph: &Graph, ids: &[NodeId], rows: &[Vec<i128>]) -> Vec<Vec<i128>> {
     let mut first = 0;
     ids.iter()
         .map(|id| {
@@ -51,12 +51,11 @@ fn by_sample(graph: &Graph, ids: &[NodeId], tensors: &[Vec<i128>], samples: usiz
 /// The SystemVerilog of a project in Verilator.
 pub(super) fn rtl(
     dir: &Path,
-    manifest: &Manifest,
+    info: &RtlInfo,
     design: &Design,
     rows: &[Vec<i128>],
     run: &RtlRun,
 ) -> Result<(Rows, Report)> {
-    let info = manifest.rtl.as_ref().ok_or(NotBuilt { path: "RTL" }).anywhere()?;
     let tools = Tools::find().anywhere()?;
     let dut = dut(dir, info, run.axi);
     let options = cosim::Options { wave: run.stimulus.wave.is_some(), ..cosim::Options::default() };
@@ -65,6 +64,11 @@ pub(super) fn rtl(
     let done = model.run(&tools, &inputs, &run.stimulus).anywhere()?;
     let graph = &design.graph;
     Ok((by_sample(graph, &graph.outputs, &done.outputs, rows.len()), done.report))
+}
+
+/// The direct path of a project.
+pub(super) fn built_rtl(manifest: &Manifest) -> Result<&RtlInfo> {
+    manifest.rtl.as_ref().ok_or(NotBuilt { path: "RTL" }).anywhere()
 }
 
 /// How the simulator drives the design.

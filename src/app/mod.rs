@@ -8,6 +8,7 @@ mod engines;
 mod manifest;
 mod model;
 mod predict;
+mod probe;
 mod show;
 mod target;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::engines::{self, RtlRun};
-use super::{Manifest, Outcome, model};
+use super::{Manifest, Outcome, model, probe};
 use crate::cli::{Engine, Predict};
 use crate::config::{Config, Warning};
 use crate::cosim::Stimulus;
@@ -26,7 +26,7 @@ enum Mismatch {
     NeedsProject { engine: &'static str },
     #[error("--engine float needs the model file: a project holds integers only")]
     NeedsModel,
-    #[error("--trace is supported by the engines emulator, hls and float")]
+    #[error("--trace is supported by the engines emulator, hls, rtl and float")]
     Trace,
     #[error("{found} labels for {expected} samples")]
     Labels { found: usize, expected: usize },
@@ -182,10 +182,15 @@ fn of_project(args: &Predict) -> Result<Predicted> {
     let mantissas = design.quantize(&samples);
     let mut trace = Vec::new();
     let rows = match args.engine {
-        Engine::Rtl if args.trace.is_some() => return Err(Mismatch::Trace).anywhere(),
         Engine::Rtl => {
             let drive = RtlRun { stimulus: Stimulus::default(), axi: false };
-            engines::rtl(dir, &manifest, &design, &mantissas, &drive)?.0
+            let info = engines::built_rtl(&manifest)?;
+            let rows = engines::rtl(dir, info, &design, &mantissas, &drive)?.0;
+            if args.trace.is_some() {
+                let values = probe::rtl(&manifest, &design, &mantissas)?;
+                trace = values.into_iter().map(|(id, it)| traced(&design, id, it)).collect();
+            }
+            rows
         }
         _ => {
             let wanted = args.trace.is_some();

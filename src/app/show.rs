@@ -79,6 +79,8 @@ pub(super) fn inspect(args: &Inspect) -> Result<Outcome> {
         Ok(formats) => (Some(formats), None),
         Err(problems) => (None, Some(problems.to_string())),
     };
+    let coarse = |it| precision::coarse(&graph, it, &config, ranges.as_ref());
+    warnings.extend(formats.as_ref().and_then(coarse));
     let rows = comparison::layers(&graph, formats.as_ref());
     let types = formats.iter().flat_map(|it| comparison::formats(&graph, it)).collect::<Vec<_>>();
     let proof = formats.as_ref().and_then(|it| precision::proof(&graph, it));

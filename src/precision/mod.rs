@@ -12,6 +12,7 @@ mod assign_tests;
 pub mod auto;
 mod calibrate;
 mod check;
+mod coarse;
 mod explain;
 #[cfg(test)]
 mod explain_tests;
@@ -34,6 +35,7 @@ use crate::graph::NodeId;
 pub use assign::assign;
 pub use calibrate::{Calibration, CalibrationError, calibrate};
 pub use check::check;
+pub use coarse::coarse;
 pub use explain::{Granularity, Row, Table, resolved, rows};
 pub use parse::{Precision, PrecisionError, parse_precision};
 pub use proof::{Proof, proof};

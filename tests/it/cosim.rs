@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::support::{files, json, own, run, shared, text};
 
-const K3: &str = "tests/models/k3_mlp.keras";
+pub(crate) const K3: &str = "tests/models/k3_mlp.keras";
 const DIGITS: &str = "examples/digits/digits.keras";
 
 /// What is missing here, or `None` after a loud note. Missing tools fail where they are required.
@@ -48,8 +48,8 @@ pub(crate) fn tools() -> Option<Tools> {
 
 /// A project in a folder that goes with it.
 pub(crate) struct Project {
-    scratch: TempDir,
-    dir: PathBuf,
+    pub(crate) scratch: TempDir,
+    pub(crate) dir: PathBuf,
 }
 
 impl Project {
@@ -67,7 +67,7 @@ impl Project {
     }
 
     /// Cosimulates; nothing may differ.
-    fn cosim(&self, options: &[&str]) -> Value {
+    pub(crate) fn cosim(&self, options: &[&str]) -> Value {
         let json = json(0, &[&["cosim", text(&self.dir)], options].concat());
         assert_eq!(json["cosim"]["mismatches"], 0, "{json}");
         json
@@ -91,7 +91,7 @@ impl Project {
 }
 
 /// Writes a configuration file.
-fn config(folder: &Path, config: &Value) -> PathBuf {
+pub(crate) fn config(folder: &Path, config: &Value) -> PathBuf {
     let path = folder.join("config.json");
     std::fs::write(&path, config.to_string()).unwrap();
     path
@@ -254,79 +254,6 @@ fn waves_are_written() {
     let wave = project.scratch.path().join("out.fst");
     project.cosim(&["--samples", "20", "--engines", "rtl", "--wave", text(&wave)]);
     assert!(std::fs::metadata(&wave).unwrap().len() > 1000, "the waves are empty");
-}
-
-#[test]
-fn all_engines_predict_the_same_bytes() {
-    let Some(_) = tools() else { return };
-    let project = Project::build(&own(K3), &[]);
-    let input = shared("samples/k3_mlp.npz");
-    // Without the shared folder: samples on a grid.
-    let input = input.unwrap_or_else(|| {
-        let path = project.scratch.path().join("x.csv");
-        let line = |row: i32| {
-            let value = |column: i32| f64::from((row * 16 + column) * 37 % 101 - 50) / 16.0;
-            (0..16).map(|it| value(it).to_string()).collect::<Vec<_>>().join(",")
-        };
-        std::fs::write(&path, (0..20).map(line).collect::<Vec<_>>().join("\n")).unwrap();
-        path
-    });
-    let predict = |engine: &str, trace: bool| {
-        let output = project.scratch.path().join(format!("{engine}.npy"));
-        let folder = project.scratch.path().join(format!("{engine}-trace"));
-        let mut options = vec!["predict", text(&project.dir), "--engine", engine];
-        options.extend(["--input", text(&input), "--output", text(&output)]);
-        if trace {
-            options.extend(["--trace", text(&folder)]);
-        }
-        run(0, &options);
-        let traced = if trace { files(&folder) } else { BTreeMap::new() };
-        (std::fs::read(&output).unwrap(), traced)
-    };
-    let (emulator, hls, rtl) =
-        (predict("emulator", true), predict("hls", true), predict("rtl", false));
-    assert!(emulator.0 == rtl.0, "RTL and emulator differ");
-    assert!(emulator.0 == hls.0, "HLS and emulator differ");
-    assert!(!hls.1.is_empty());
-    for (layer, bytes) in &hls.1 {
-        assert!(emulator.1.get(layer) == Some(bytes), "{} differs", layer.display());
-    }
-}
-
-#[test]
-fn folded_hls_computes_the_same() {
-    let Some(_) = tools() else { return };
-    let shown = ["--samples", "200", "--engines", "hls"];
-    for (strategy, reuse) in
-        [("resource", "4"), ("resource_unrolled", "4"), ("distributed_arithmetic", "1")]
-    {
-        let project = Project::build(&own(K3), &["--strategy", strategy, "--reuse", reuse]);
-        assert_eq!(project.json("nn2rtl.json")["hls"]["interval"].to_string(), reuse);
-        project.cosim(&shown);
-    }
-}
-
-/// Convolutions whose positions share multipliers or adders.
-#[test]
-fn positions_of_convolutions_in_turn_compute_the_same() {
-    let Some(_) = tools() else { return };
-    let scratch = tempfile::tempdir().unwrap();
-    for (strategy, parallel) in [("Latency", 2), ("distributed_arithmetic", 1), ("Resource", 4)] {
-        let types = ["Conv1D", "Conv2D", "SeparableConv2D", "DepthwiseConv2D"];
-        let types = types.map(|it| (it.to_owned(), json!({ "ParallelizationFactor": parallel })));
-        let all = json!({
-            "Model": {
-                "Precision": { "default": "fixed<8,4>", "accum": "auto" },
-                "Strategy": strategy,
-            },
-            "LayerType": Value::Object(types.into_iter().collect()),
-        });
-        let file = config(scratch.path(), &all);
-        let model = own("tests/models/layers_conv.keras");
-        let project = Project::build(&model, &["--config", text(&file)]);
-        assert!(project.json("nn2rtl.json")["hls"]["interval"].as_u64().unwrap() > 1);
-        project.cosim(&["--samples", "30", "--engines", "hls"]);
-    }
 }
 
 /// Accumulators that saturate after every product, as hls4ml's do: order matters, nothing commutes.

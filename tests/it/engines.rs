@@ -1,8 +1,10 @@
-//! The engines of `predict` that run on this machine alone give the same file, byte by byte.
+//! The engines of `predict` give the same files, byte by byte: outputs and the values of all layers.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::support::{npy, own, run, shared, stderr, text, values};
+use crate::cosim::{K3, Project, tools};
+use crate::support::{files, npy, own, run, shared, stderr, text, values};
 
 /// Few samples, so that the emulator runs tensors; their number fits no block.
 const SAMPLES: usize = 333;
@@ -60,4 +62,58 @@ fn scalar_programs_have_no_trace() {
     let output = run(2, &[&arguments[..], &[text(&trace)]].concat());
     assert!(stderr(&output).contains("--trace is supported by"), "{}", stderr(&output));
     assert!(!Path::new(&trace).exists());
+}
+
+#[test]
+fn all_engines_predict_the_same_bytes() {
+    let Some(_) = tools() else { return };
+    let project = Project::build(&own(K3), &[]);
+    let input = shared("samples/k3_mlp.npz");
+    // Without the shared folder: samples on a grid.
+    let input = input.unwrap_or_else(|| {
+        let path = project.scratch.path().join("x.csv");
+        let line = |row: i32| {
+            let value = |column: i32| f64::from((row * 16 + column) * 37 % 101 - 50) / 16.0;
+            (0..16).map(|it| value(it).to_string()).collect::<Vec<_>>().join(",")
+        };
+        std::fs::write(&path, (0..20).map(line).collect::<Vec<_>>().join("\n")).unwrap();
+        path
+    });
+    let predict = |engine: &str, trace: bool| {
+        let output = project.scratch.path().join(format!("{engine}.npy"));
+        let folder = project.scratch.path().join(format!("{engine}-trace"));
+        let mut options = vec!["predict", text(&project.dir), "--engine", engine];
+        options.extend(["--input", text(&input), "--output", text(&output)]);
+        if trace {
+            options.extend(["--trace", text(&folder)]);
+        }
+        run(0, &options);
+        let traced = if trace { files(&folder) } else { BTreeMap::new() };
+        (std::fs::read(&output).unwrap(), traced)
+    };
+    let (emulator, hls, rtl) =
+        (predict("emulator", true), predict("hls", true), predict("rtl", true));
+    assert!(emulator.0 == rtl.0, "RTL and emulator differ");
+    assert!(emulator.0 == hls.0, "HLS and emulator differ");
+    assert!(!hls.1.is_empty());
+    for (layer, bytes) in &hls.1 {
+        assert!(emulator.1.get(layer) == Some(bytes), "{} differs", layer.display());
+    }
+    assert!(emulator.1 == rtl.1, "layers differ in the RTL");
+}
+
+/// Every node of a convolutional network.
+#[test]
+fn the_rtl_shows_every_layer() {
+    let Some(_) = tools() else { return };
+    let project = Project::build(&own("tests/models/qk2_cnn.h5"), &[]);
+    let input = own("tests/models/qk2_cnn.npz");
+    let traced = |engine: &str| {
+        let folder = project.scratch.path().join(engine);
+        let options = ["--engine", engine, "--input", text(&input), "--trace", text(&folder)];
+        run(0, &[&["predict", text(&project.dir)], &options[..]].concat());
+        files(&folder)
+    };
+    let (emulator, rtl) = (traced("emulator"), traced("rtl"));
+    assert!(emulator.len() > 8 && emulator == rtl);
 }

@@ -16,5 +16,7 @@ mod models;
 mod own;
 mod qkeras;
 mod shared;
+mod strategies;
 mod support;
 mod tidy;
+mod whole;

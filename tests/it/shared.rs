@@ -190,13 +190,13 @@ fn integers(path: &Path) -> Array {
 }
 
 /// Inputs of one kind as the models take them, and the label of each.
-struct Labelled {
-    inputs: Array,
-    labels: Vec<usize>,
+pub(crate) struct Labelled {
+    pub(crate) inputs: Array,
+    pub(crate) labels: Vec<usize>,
 }
 
 impl Labelled {
-    fn of(data: &Path, kind: &str) -> Labelled {
+    pub(crate) fn of(data: &Path, kind: &str) -> Labelled {
         let numbers = |name: &str| integers(&data.join(name));
         let (inputs, labels) = match kind {
             "MNIST" => (numbers("mnist_x.npy"), numbers("mnist_y.npy")),
