@@ -9,7 +9,7 @@ use crate::error::Origin;
 use crate::fixed::{self, Format, Overflow, Rounding, Type};
 use crate::nn::Shape;
 use crate::rtl::pipeline::Delays;
-use crate::units::{Input, Mac, Rectify};
+use crate::units::{Input, Kernel, Mac, Rectify, SourceFile};
 
 /// SplitMix64.
 #[derive(Clone, Debug)]
@@ -323,6 +323,22 @@ pub(crate) fn network(random: &mut Random, sizes: &[usize], weight_bits: u32) ->
     builder.graph
 }
 
+/// A function of the user's that there is only the description of: from a format to itself.
+pub(crate) fn kernel(format: Format, latency: u32) -> Kernel {
+    let file = |name: &str| SourceFile { name: name.to_owned(), text: String::new() };
+    Kernel {
+        cpp: file("f.h"),
+        function: "own::f".to_owned(),
+        typed: false,
+        sv: file("f.sv"),
+        module: format!("f_{latency}"),
+        latency,
+        delay_ps: 700,
+        operand: format,
+        result: format,
+    }
+}
+
 /// Round figures like those of an UltraScale+ part, which do not change when the device tables do.
 pub(crate) struct Figures;
 
@@ -340,6 +356,7 @@ impl Delays for Figures {
             Op::Any { width, .. } => 0.5 * f64::from(1 + width / 7),
             Op::Mux(..) | Op::Logic(..) => 0.5,
             Op::Table(_, index) => 0.5 + 0.35 * f64::from(width(index).saturating_sub(6)),
+            Op::External(external, _) => datapath.externals[external.index()].delay_ns(),
         }
     }
 

@@ -36,6 +36,7 @@
 //! which is an error.
 
 mod error;
+mod kernel;
 mod manifest;
 #[cfg(test)]
 mod tests;
@@ -46,9 +47,10 @@ use serde::{Deserialize, Serialize};
 
 use self::error::ManifestError;
 pub use self::error::OwnError;
+pub use self::kernel::OwnKernel;
 use super::activation;
-use super::expression::{Value, build};
-use super::{Expression, Identity, Import, Imported, Lowering, Operand, SPELLINGS};
+use super::expression::{Value, build, function};
+use super::{Expression, External, Identity, Import, Imported, Lowering, Operand, SPELLINGS};
 use crate::error::{Located, Origin, Result};
 use crate::layers::axes::per_sample;
 use crate::nn::Shape;
@@ -74,6 +76,8 @@ pub(super) struct OwnLayer {
     weights: Vec<String>,
     function: Expression,
     lowering: Lowering,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kernel: Option<OwnKernel>,
 }
 
 /// A framework that calls a layer by a name.
@@ -149,8 +153,24 @@ impl OwnLayers {
             let file = other.file.clone();
             return Err(ManifestError::Again { class, file }).locate(&at);
         }
+        if let Some((class, what)) = self.layers.iter().find_map(|it| layer.clash(it)) {
+            return Err(ManifestError::Clash { what, class }).locate(&at);
+        }
         self.layers.push(layer);
         Ok(())
+    }
+
+    /// Whether some are written in C++ and SystemVerilog.
+    pub fn has_kernels(&self) -> bool {
+        self.layers.iter().any(|it| it.kernel.is_some())
+    }
+
+    /// The kernels, each with the place of its description.
+    pub fn kernels_mut(&mut self) -> impl Iterator<Item = (Origin, &mut OwnKernel)> {
+        self.layers.iter_mut().filter_map(|it| {
+            let at = Origin::new(&it.file, &it.class);
+            it.kernel.as_mut().map(|kernel| (at, kernel))
+        })
     }
 
     /// What the user has described a node as.
@@ -190,6 +210,21 @@ impl OwnLayers {
 }
 
 impl OwnLayer {
+    /// A name of a kernel that another one has for something else: its class, and what it is.
+    fn clash(&self, other: &OwnLayer) -> Option<(String, String)> {
+        let (own, its) = (&self.kernel.as_ref()?.kernel, &other.kernel.as_ref()?.kernel);
+        let files = [(&own.cpp, &its.cpp), (&own.sv, &its.sv)];
+        let file = files.into_iter().find(|(a, b)| a.name == b.name && a.text != b.text);
+        let what = match file {
+            Some((file, _)) => format!("file name {}", file.name),
+            None if own.module == its.module && own.sv.name != its.sv.name => {
+                format!("module name {}", own.module)
+            }
+            None => return None,
+        };
+        Some((other.class.clone(), what))
+    }
+
     /// Whether nn2rtl has a layer or function of the name.
     fn is_builtin(&self) -> bool {
         let here = |it: &Dialect| self.framework.is_none_or(|own| own == Framework::of(*it));
@@ -251,6 +286,12 @@ impl OwnNode<'_> {
         };
         let data: Vec<_> = cx.shapes.iter().enumerate().map(operand).collect();
         let mut made = Imported::default();
+        if let Some(OwnKernel { kernel, table }) = &self.layer.kernel {
+            let curve = function(&bound).ok_or(OwnError::Constant)?;
+            let layer = External::new(kernel.clone(), table.clone(), curve);
+            let output = made.add("", layer, &[Operand::Input(0)]);
+            return Ok(made.with_outputs([output]));
+        }
         let output = match build(&bound, self.layer.lowering, &data, &mut made)? {
             Operand::Part(at) => {
                 // The last layer is the node's own.
