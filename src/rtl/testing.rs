@@ -339,6 +339,17 @@ pub(crate) fn kernel(format: Format, latency: u32) -> Kernel {
     }
 }
 
+/// An instance of a module with up to three ranks of registers, of a few bits of a value.
+pub(crate) fn module_of(random: &mut Random, datapath: &mut Datapath, of: ValueId) -> ValueId {
+    let x = datapath.slice(of, 0, datapath.width(of).min(5), true);
+    let format = Format::signed(5, 5);
+    let kernel = kernel(format, 1 + random.below(3) as u32);
+    let factor = 1 + 2 * i128::from(kernel.latency);
+    let result = |code| fixed::Word::wrap(code * factor + 3, 5, true);
+    let results: Arc<[i128]> = (0..1i128 << format.width).map(result).collect();
+    datapath.external(&Arc::new(kernel), &results, x)
+}
+
 /// Round figures like those of an UltraScale+ part, which do not change when the device tables do.
 pub(crate) struct Figures;
 

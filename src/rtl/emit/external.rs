@@ -41,7 +41,7 @@ pub(super) fn instance(
     if width < all {
         let (taken, rest) = (select(&result, 0, width), select(&result, width, all - width));
         text::statement(out, 2, &format!("assign {name} = {taken};"));
-        let _ = writeln!(out, "  logic unused_{name};");
-        text::statement(out, 2, &format!("assign unused_{name} = ^{rest};"));
+        let _ = writeln!(out, "  logic {name}_unused;");
+        text::statement(out, 2, &format!("assign {name}_unused = ^{rest};"));
     }
 }
