@@ -69,8 +69,7 @@ impl Reader<'_> {
             }
         };
         let delay_ps = get("delay_ns").and_then(|it| self.delay(it));
-        let operand =
-            get("operand").and_then(|it| self.format("operand", it, Kernel::MOST_BITS));
+        let operand = get("operand").and_then(|it| self.format("operand", it, Kernel::MOST_BITS));
         let result =
             get("result").and_then(|it| self.format("result", it, Kernel::MOST_RESULT_BITS));
         let (function, typed) = function?;

@@ -13,6 +13,7 @@
 //! | `ignored` | attributes that may have any value, because it makes no difference | none |
 //! | `weights` | names of the weights that Keras stores with the layer, in the order in which the class adds them | none |
 //! | `function` | what each element of the result is: see below | needed |
+//! | `kernel` | how the layer is built, if the user has written that in C++ and SystemVerilog: see below | as `lowering` says |
 //! | `lowering` | `auto`, `table` (one table of the function, of one operand) or `units` (a layer for each operation) | `auto` |
 //! | `description` | for people | none |
 //!
@@ -34,6 +35,30 @@
 //! expressions, which are right for inputs of any size); sums, products, minima and maxima of several operands are units, and so are quotients as
 //! products with a reciprocal. Of several operands a comparison, `where`, `atan2` or a power has none,
 //! which is an error.
+//!
+//! # The kernel
+//!
+//! A function of one operand that is written twice, each file beside the description:
+//!
+//! | key | what it says |
+//! |---|---|
+//! | `cpp` | a header with the function: it needs no other file but those of `ap_fixed.h`, `ap_int.h` and of C++14 |
+//! | `function` | `own::name`, called as `own::name(x)` with an `x` of the operand's type; or `own::name<operand, result>` for a template, which is called with both types |
+//! | `sv` | a file with the module, and what the module is made of |
+//! | `module` | its name: inputs `x` and (with a latency) `clk`, output `y`, no parameters that need a value |
+//! | `latency` | clock cycles from `x` to `y`, 0 if it is not said: a new operand comes in every cycle, nothing resets or stops the module, and `y` leaves a register |
+//! | `delay_ns` | the longest path: from `x` to `y`, or, with a latency, from `x` to the first register or between two |
+//! | `operand` | type of `x`, up to 16 bits: the operand is cast to it as its modes say |
+//! | `result` | type of `y`, up to 64 bits: it holds every result |
+//!
+//! The C++ is what the layer means in hardware: before a model is lowered, g++ makes a program of it
+//! that prints the result of every operand, and the emulator has that table (which is kept in
+//! `design.json`: a project is never asked for the files again). The HLS path calls the function, the
+//! direct path has an instance of the module for every element, and `cosim` compares all three: a
+//! module that computes something else than the C++, or later or earlier than declared, differs there.
+//! `function` remains the float meaning; how far the C++ is from it is in the report, and is no error.
+//! What a module and a function take of a device is not known and counts as nothing, which the report
+//! says, too.
 
 mod error;
 mod kernel;

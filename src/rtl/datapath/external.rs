@@ -37,12 +37,7 @@ pub struct External {
 
 impl Datapath {
     /// The function of a value that is one of its operands; nobody looks inside.
-    pub fn external(
-        &mut self,
-        kernel: &Arc<Kernel>,
-        results: &Arc<[i128]>,
-        x: ValueId,
-    ) -> ValueId {
+    pub fn external(&mut self, kernel: &Arc<Kernel>, results: &Arc<[i128]>, x: ValueId) -> ValueId {
         let Interval { lo, hi } = self.interval(x);
         debug_assert!(kernel.operand.min() <= lo && hi <= kernel.operand.max());
         let mut reach = Interval::new(results[kernel.place(lo)], results[kernel.place(lo)]);

@@ -314,32 +314,32 @@ proptest::proptest! {
     }
 }
 
-proptest::proptest! {
-    #![proptest_config(proptest::test_runner::Config {
-        failure_persistence: None,
-        ..proptest::test_runner::Config::with_cases(600)
-    })]
-
-    /// The same with modules that have registers inside.
-    #[test]
-    fn modules_with_registers_are_where_they_cost_least(
-        seed: u64, tenths in 17u32..80, more in 0u32..2,
-    ) {
-        let datapath = small(&mut Random(seed), true);
+/// The same with modules that have registers inside.
+#[test]
+fn modules_with_registers_are_where_they_cost_least() {
+    let mut tried = 0;
+    for seed in 0..600 {
+        let mut random = Random(seed);
+        let datapath = small(&mut random, true);
+        let clock_ns = 1.95 + random.below(60) as f64 * 0.1;
         let program = Program::new(&datapath, &Figures);
-        let clock_ns = 0.25 + f64::from(tenths) * 0.1;
         let timing = program.timing(clock_ns).unwrap();
         let first = program.schedule(&timing, clock_ns, 1);
-        if first.violations.is_empty() && first.stages + more <= 6 {
-            check(&datapath, clock_ns);
-            let it = program.schedule(&timing, clock_ns, first.stages + more);
-            proptest::prop_assert!(it.exact && it.worst_slack_ns > -1e-6);
-            proptest::prop_assert_eq!(fewest_bits(&timing, it.stages), Some(it.register_bits));
-            if first.stages > 1 {
-                proptest::prop_assert_eq!(fewest_bits(&timing, first.stages - 1), None);
-            }
+        let stages = first.stages + random.below(2) as u32;
+        let held = timing.signals().any(|it| datapath.hold(it) > 0);
+        if !held || !first.violations.is_empty() || stages > 6 {
+            continue;
         }
+        check(&datapath, clock_ns);
+        let it = program.schedule(&timing, clock_ns, stages);
+        assert!(it.exact && it.worst_slack_ns > -1e-6, "seed {seed}");
+        assert_eq!(fewest_bits(&timing, it.stages), Some(it.register_bits), "seed {seed}");
+        if first.stages > 1 {
+            assert_eq!(fewest_bits(&timing, first.stages - 1), None, "seed {seed}");
+        }
+        tried += 1;
     }
+    assert!(tried > 100, "only {tried} programs were tried");
 }
 
 #[test]
@@ -349,11 +349,7 @@ fn registers_inside_of_modules_are_the_least_latency() {
     let kernel = std::sync::Arc::new(testing::kernel(crate::fixed::Format::signed(5, 5), 3));
     let results: std::sync::Arc<[i128]> = (0..32).map(|it| it % 16).collect();
     let y = datapath.external(&kernel, &results, x);
-    datapath.outputs.push(Port {
-        name: "y".to_owned(),
-        elements: vec![y],
-        slots: vec![(5, true)],
-    });
+    datapath.outputs.push(Port { name: "y".to_owned(), elements: vec![y], slots: vec![(5, true)] });
     // The rank of the inputs and those of the module.
     let least = check(&datapath, 1000.0);
     assert_eq!((least.latency, least.stage(y), least.read_at(&datapath, y)), (4, 2, 0));
