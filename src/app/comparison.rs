@@ -257,11 +257,11 @@ fn stages_by_scope(rtl: &Rtl) -> Vec<Option<Stages>> {
         if matches!(datapath.op(id), Op::Const(_) | Op::Input(..)) {
             continue;
         }
-        let at = rtl.schedule.stage(id);
+        let (first, last) = (rtl.schedule.read_at(datapath, id), rtl.schedule.stage(id));
         let known = &mut stages[datapath.scope_of(id).index()];
         *known = Some(match *known {
-            None => Stages { from: at, to: at },
-            Some(it) => Stages { from: it.from.min(at), to: it.to.max(at) },
+            None => Stages { from: first, to: last },
+            Some(it) => Stages { from: it.from.min(first), to: it.to.max(last) },
         });
     }
     stages

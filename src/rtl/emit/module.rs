@@ -55,7 +55,8 @@ fn header(writer: &Writer<'_>, out: &mut String, name: &str, about: &str, origin
             (Source::Computed, _) => others += 1,
             (Source::Sliced, _) => continue,
         }
-        (first, last) = (signal.stage.min(first), signal.stage.max(last));
+        let begin = writer.netlist.schedule.read_at(writer.netlist.datapath, signal.value);
+        (first, last) = (begin.min(first), signal.stage.max(last));
     }
     let stages = match (first, last) {
         (u32::MAX, _) => "Wires only".to_owned(),
