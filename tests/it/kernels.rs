@@ -65,7 +65,7 @@ fn the_example_agrees_with_keras_and_in_both_paths() {
     }
     let scratch = tempfile::tempdir().unwrap();
     let (model, layers, x) = (example("kernels.keras"), example("kernels.yml"), example("x.npy"));
-    for (engine, limit) in [("float", 2e-6), ("emulator", 0.1)] {
+    for (engine, limit) in [("float", 2e-6), ("emulator", 0.2)] {
         let found = scratch.path().join("y.npy");
         let (input, output) = (text(&x), text(&found));
         let files = ["--layers", text(&layers), "--input", input, "--output", output];
@@ -94,7 +94,8 @@ fn the_example_agrees_with_keras_and_in_both_paths() {
 #[test]
 fn verilator_finds_nothing_to_complain_of() {
     let Some(tools) = tools() else { return };
-    let (project, _) = Copy::new().build(0, &[]);
+    let copy = Copy::new();
+    let (project, _) = copy.build(0, &[]);
     let mut command = tools.verilator().unwrap().command();
     command.current_dir(project).args(["--lint-only", "-Wall", "--no-timing"]);
     command.args(["sim/waivers.vlt", "-f", "rtl/filelist.f", "--top-module", "kernels_axis"]);
