@@ -1,18 +1,20 @@
 //! From a model file and a configuration to a design: the picture of the crate's front page, in code.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Io, Level, Warning};
 use crate::design::{Design, LatencyTarget, LayerPlan, OutputScale, Plan};
 use crate::device::{self, Device};
-use crate::error::{Located, Origin, Result};
+use crate::error::{Located, Origin, Problem, Problems, Result};
 use crate::graph::NodeId;
+use crate::hls::tabulate::tabulate;
 use crate::layers::Layer;
 use crate::precision::{Calibration, Formats, Role, assign, calibrate, check, coarse};
 use crate::rtl::dsp::{self, DspPlan};
 use crate::source::{RawModel, Tensor};
-use crate::{data, frontend, layers, lower, nn, passes};
+use crate::{data, fixed, frontend, layers, lower, nn, passes, units};
 
 /// Device used when nobody names one: hls4ml's default.
 pub const DEFAULT_PART: &str = "xcvu13p";
@@ -213,6 +215,19 @@ fn output_scales(
     found.into_iter().map(|it| it.map(|it| it.1)).collect()
 }
 
+/// The configuration with the results of all kernels of the user's, for which their C++ is compiled.
+fn tabulated(config: &Config) -> Result<Cow<'_, Config>> {
+    let mut config = Cow::Borrowed(config);
+    if !config.layers.has_kernels() {
+        return Ok(config);
+    }
+    let mut problems = Problems::default();
+    for (at, own) in config.to_mut().layers.kernels_mut() {
+        own.table = problems.note(tabulate(&own.kernel).locate(&at));
+    }
+    problems.into_result(config)
+}
+
 /// From the raw model to formats; layers without hardware are no hindrance if `all`.
 ///
 /// # Errors
@@ -228,6 +243,7 @@ pub fn decide(
     if config.io == Io::Stream {
         return Err(Unsupported::Stream).anywhere();
     }
+    let config = &tabulated(config)?;
     let (at, unused) = (raw.origin(""), std::mem::take(&mut raw.unused));
     let (graph, removed) = import(raw, config, warnings)?;
     if !all {
@@ -264,8 +280,30 @@ pub fn compile(
     let Decided { graph, formats, scales, removed, device } = decided;
     let fixed = lower::lower(&graph, &formats)?;
     let plan = plan(&graph, config, device, &source, &mut warnings)?;
+    check_modules(&fixed, &plan.name)?;
     let design = Design { graph: fixed, plan, scales };
     Ok(Compiled { source, graph, formats, design, device, removed, warnings })
+}
+
+/// A module of the user's that is called like one of the design's.
+#[derive(Debug, thiserror::Error)]
+#[error("module {module} is called like a part of the project {name}")]
+struct ModuleClash {
+    module: String,
+    name: String,
+}
+
+fn check_modules(graph: &fixed::Graph, name: &str) -> Result<()> {
+    let mut problems = Problems::default();
+    for (at, kernel) in units::kernels(graph) {
+        let rest = kernel.module.to_ascii_lowercase();
+        if rest.strip_prefix(name).is_some_and(|it| it.is_empty() || it.starts_with('_')) {
+            let (module, name) = (kernel.module.clone(), name.to_owned());
+            let problem = Problem::at(&at, ModuleClash { module, name });
+            problems.push(problem.help("choose another module name, or a ProjectName"));
+        }
+    }
+    problems.into_result(())
 }
 
 fn plan(

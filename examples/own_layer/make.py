@@ -1,10 +1,13 @@
 """Makes the models of this example, with inputs and the outputs of Keras and of ONNX' reference.
 
     KERAS_BACKEND=jax python make.py     (gated.keras, gated.onnx, x.npy, keras.npy, onnx.npy)
+    KERAS_BACKEND=jax python make.py kernels     (kernels.keras, kernels.npy, of the same x.npy)
 
 Needs keras with a backend, and onnx. The network has two layers of its own and an activation of its
-own; layers.yml says to nn2rtl what they are.
+own; layers.yml says to nn2rtl what they are. Those of the second network are in kernels.yml.
 """
+
+import sys
 
 import keras
 import numpy as np
@@ -45,6 +48,31 @@ class Gate(keras.layers.Layer):
 def bump(x):
     """Rises and falls."""
     return ops.exp(-x * x)
+
+
+@keras.saving.register_keras_serializable()
+class Smooth(keras.layers.Layer):
+    """A sigmoid of two parabolas."""
+
+    def call(self, x):
+        left, right = ops.maximum(4 + x, 0) ** 2, 32 - ops.maximum(4 - x, 0) ** 2
+        return ops.where(x < 0, left, right) / 32
+
+
+@keras.saving.register_keras_serializable()
+def fold(x):
+    """Falls and rises."""
+    return ops.abs(x) - 1
+
+
+def of_kernels(rng, x):
+    inputs = keras.Input((8,), name="x")
+    a = Smooth(name="smooth")(keras.layers.Dense(6, name="first")(inputs))
+    b = keras.layers.Dense(5, activation=fold, name="second")(a)
+    model = keras.Model(inputs, keras.layers.Dense(3, name="scores")(b))
+    model.set_weights([rng.normal(0, 0.8, it.shape).astype("f4") for it in model.get_weights()])
+    model.save("kernels.keras")
+    np.save("kernels.npy", np.asarray(model(x)))
 
 
 def of_keras(rng, x):
@@ -89,6 +117,9 @@ def of_onnx(rng, x):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["kernels"]:
+        of_kernels(np.random.default_rng(15), np.load("x.npy"))
+        sys.exit()
     rng = np.random.default_rng(14)
     x = rng.normal(0, 1, (40, 8)).astype("f4")
     np.save("x.npy", x)

@@ -62,6 +62,8 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     if let Some(proof) = &proof {
         text.push_str(&format!("  {proof}\n"));
     }
+    let kernels = comparison::kernels(&compiled);
+    kernels.iter().for_each(|it| text.push_str(&format!("  {it}\n")));
     let design = &compiled.design;
     for ((name, _), scale) in design.outputs().iter().zip(&design.scales) {
         if let Some(scale) = scale {
@@ -74,6 +76,7 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
         "hls": manifest.hls,
         "files": manifest.files,
         "proof": proof,
+        "kernels": kernels,
     });
     Ok(Outcome { text, json, warnings, failed: false })
 }

@@ -11,6 +11,7 @@ use crate::error::{Located, Result};
 use crate::estimate::hls::{self as estimate, HlsClock, HlsKernel};
 use crate::firmware::{self, Rtl};
 use crate::hls::HlsProject;
+use crate::layers::Layer;
 use crate::lower::NO_HARDWARE;
 use crate::nn;
 use crate::precision::{self, Formats};
@@ -21,6 +22,7 @@ use crate::report::compare::{
 use crate::report::{html, listing, svg, vendor};
 use crate::rtl::datapath::Op;
 use crate::rtl::dsp::{Blocks, DspPlan, Moved};
+use crate::units::{self, Kernel};
 
 /// Error of the estimate of the direct path's lookup tables, stated wherever it is shown.
 const RTL_BASIS: &str = "RTL latency and II follow from the pipeline; LUT and FF are counted from \
@@ -126,6 +128,7 @@ pub(super) fn estimated(
         cosim: None,
         notes: vec![format!("delays of {}: {}", device.fabric.name, device.fabric.source)],
     };
+    comparison.notes.extend(kernels(compiled));
     let proof = precision::proof(&compiled.graph, &compiled.formats);
     comparison.notes.extend(proof.map(|it| it.to_string()));
     if let Some(rtl) = rtl {
@@ -140,6 +143,28 @@ pub(super) fn estimated(
     }
     comparison.settle();
     Ok(comparison)
+}
+
+/// What is known of the user's functions in C++ and SystemVerilog, and what is not.
+pub(super) fn kernels(compiled: &Compiled) -> Vec<String> {
+    let mut notes = Vec::new();
+    for id in compiled.graph.topo() {
+        let node = compiled.graph.node(id);
+        let Layer::External(layer) = node.op.inner() else { continue };
+        if let Some((distance, x)) = layer.farthest() {
+            let (name, function) = (&node.name, &layer.kernel().function);
+            notes.push(format!(
+                "{name}: {function} is at most {distance:.3e} from its float meaning (at {x})"
+            ));
+        }
+    }
+    for (_, kernel) in units::kernels(&compiled.design.graph) {
+        let Kernel { module, function, .. } = &*kernel;
+        notes.push(format!(
+            "module {module} and {function} are not ours: what they take is not counted"
+        ));
+    }
+    notes
 }
 
 fn add_rtl(comparison: &mut Comparison, rtl: &Rtl, device: &Device, plan: &DspPlan) {
@@ -232,11 +257,11 @@ fn stages_by_scope(rtl: &Rtl) -> Vec<Option<Stages>> {
         if matches!(datapath.op(id), Op::Const(_) | Op::Input(..)) {
             continue;
         }
-        let at = rtl.schedule.stage(id);
+        let (first, last) = (rtl.schedule.read_at(datapath, id), rtl.schedule.stage(id));
         let known = &mut stages[datapath.scope_of(id).index()];
         *known = Some(match *known {
-            None => Stages { from: at, to: at },
-            Some(it) => Stages { from: it.from.min(at), to: it.to.max(at) },
+            None => Stages { from: first, to: last },
+            Some(it) => Stages { from: it.from.min(first), to: it.to.max(last) },
         });
     }
     stages

@@ -7,6 +7,7 @@ use super::numbers::{decimal, expression, from_bits, rows, type_text};
 use super::view::{Builder, CallView, CastsView, ConfigView, ConstantView};
 use crate::error::Origin;
 use crate::fixed::Format;
+use crate::units::Kernel;
 use crate::units::hls::{HlsCall, HlsConstant, HlsNumbers, HlsValue};
 
 /// The types of a config struct: name in the struct, name outside, format.
@@ -49,12 +50,16 @@ impl Builder<'_> {
         let constants: Vec<String> =
             arguments.iter().map(|it| self.constant(result, note, it, &types)).collect();
         let config_types = types.into_iter().map(|(it, ty, _)| (format!("{it}_t"), ty)).collect();
+        if let Some(kernel) = &call.kernel {
+            self.view.own.insert(kernel.cpp.name.clone(), kernel.cpp.text.clone());
+        }
         self.view.configs.push(ConfigView {
             name: name.clone(),
             note: note.to_owned(),
             types: config_types,
             members,
             casts: call.casts.as_deref().map(casts),
+            kernel: call.kernel.as_deref().map(function_text),
             adders,
         });
         let (arrays, array_types): (Vec<String>, Vec<String>) = operands.iter().cloned().unzip();
@@ -124,6 +129,12 @@ impl Builder<'_> {
         let (name, ty, n) = (name.to_owned(), ty.to_owned(), values.len());
         self.view.constants.push(ConstantView { name, ty, note, form, n, rows });
     }
+}
+
+/// The name that a function of the user's is called by, where `operand_t` and `result_t` are its types.
+pub(super) fn function_text(kernel: &Kernel) -> String {
+    let types = if kernel.typed { "<operand_t, result_t>" } else { "" };
+    format!("{}{types}", kernel.function)
 }
 
 /// The different formats among those of the elements, and which each element has.

@@ -42,6 +42,9 @@ pub(super) fn files(view: &View) -> Vec<(PathBuf, String)> {
         let file = format!("firmware/nn/{header}");
         files.push((file.into(), source(&format!("common/{header}")).to_owned()));
     }
+    let own =
+        |(name, text): (&String, &String)| (format!("firmware/own/{name}").into(), text.clone());
+    files.extend(view.own.iter().map(own));
     files.sort();
     files
 }

@@ -14,6 +14,7 @@ mod names;
 mod numbers;
 mod options;
 mod reuse;
+pub mod tabulate;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;

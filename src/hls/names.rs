@@ -27,7 +27,7 @@ const RESERVED: &str = "\
     uint_least32_t uint_least64_t int_fast8_t int_fast16_t int_fast32_t int_fast64_t uint_fast8_t \
     uint_fast16_t uint_fast32_t uint_fast64_t sigset_t sig_atomic_t locale_t suseconds_t useconds_t \
     pthread_t float_t double_t fenv_t fexcept_t error_t va_list jmp_buf \
-    main nn std hls null eof bufsiz stdin stdout stderr errno assert inline_t linux unix i386 \
+    main nn own std hls null eof bufsiz stdin stdout stderr errno assert inline_t linux unix i386 \
     infinity nan huge_val rand_max exit_success exit_failure bias ap_max ap_min ap_abs ap_weak \
     ap_int ap_uint ap_fixed ap_ufixed ap_trn ap_rnd ap_sat ap_wrap nn_trace nn_tracing file";
 

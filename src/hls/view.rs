@@ -32,6 +32,8 @@ pub(super) struct View {
     pub(super) dataflow: bool,
     /// Kernel headers used, sorted.
     pub(super) headers: BTreeSet<&'static str>,
+    /// Headers of the user's, by name, and what is in them.
+    pub(super) own: BTreeMap<String, String>,
     pub(super) inputs: Vec<ArrayView>,
     pub(super) outputs: Vec<ArrayView>,
     /// Type definitions in order of use.
@@ -80,6 +82,8 @@ pub(super) struct ConfigView {
     /// Members: C++ type, name, value.
     pub(super) members: Vec<(&'static str, &'static str, String)>,
     pub(super) casts: Option<CastsView>,
+    /// The function of the user's, as it is called.
+    pub(super) kernel: Option<String>,
     /// The matrix as additions.
     pub(super) adders: Option<AddersView>,
 }
@@ -178,6 +182,7 @@ impl View {
             interval: 1,
             dataflow: order.iter().any(|id| is_resource(graph, options, *id)),
             headers: BTreeSet::from(["nn_types.h", "nn_trace.h", "nn_reorder.h"]),
+            own: BTreeMap::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
             types: Vec::new(),

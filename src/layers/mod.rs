@@ -16,6 +16,7 @@ mod dense;
 mod elu;
 mod embedding;
 mod expression;
+mod external;
 pub mod fake_quant;
 mod functions;
 mod gather;
@@ -86,6 +87,7 @@ pub use dense::Dense;
 pub use elu::{Elu, Selu};
 pub use embedding::Embedding;
 pub use expression::{BindError, Expression, Formula, Lowering, ParseError};
+pub use external::External;
 pub use fake_quant::FakeQuant;
 pub use grid_table::{Grid, GridTable};
 pub use hard_sigmoid::HardSigmoid;
@@ -99,7 +101,7 @@ pub use leaky_relu::LeakyRelu;
 pub use lower::Lower;
 pub use merge::Merge;
 pub use norm::{LayerNorm, Statistic};
-pub use own::{OwnError, OwnLayers};
+pub use own::{OwnError, OwnKernel, OwnLayers};
 pub use pool::{Divisor, Pool, Pooling, Reduce, Reduction};
 pub use prelu::PRelu;
 pub use quantizer::Quantizer;
@@ -224,7 +226,7 @@ layers! {
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, TopK, LayerNorm,
     Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant, GridTable,
-    Formula,
+    Formula, External,
 }
 
 /// What a layer does to values that the model itself has put on a grid.
@@ -250,6 +252,14 @@ impl Layer {
         self.hardware().map_or(&[Role::Result], Hardware::roles)
     }
 
+    /// The layer that is applied to each row, if this only repeats one.
+    pub fn inner(&self) -> &Layer {
+        match self {
+            Layer::TimeDistributed(it) => it.layer.inner(),
+            layer => layer,
+        }
+    }
+
     /// Whether the layer is a quantizer of the model.
     pub fn is_quantizer(&self) -> bool {
         matches!(self, Layer::Quantizer(_) | Layer::Stairs(_))
@@ -261,6 +271,7 @@ impl Layer {
             Layer::TimeDistributed(it) => it.layer.exactness(),
             Layer::Quantizer(_)
             | Layer::GridTable(_)
+            | Layer::External(_)
             | Layer::Stairs(_)
             | Layer::Input(Input { lanes: Some(_), .. }) => Exactness::Given,
             // A constant on no grid that sums could keep.

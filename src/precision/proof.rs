@@ -82,6 +82,10 @@ fn is_long(graph: &nn::Graph, formats: &Formats, id: NodeId) -> bool {
     if let Layer::GridTable(table) = &node.op {
         return table.uncertain;
     }
+    // What the user has written in C++ is nothing that a framework computes.
+    if matches!(&node.op, Layer::External(_)) {
+        return true;
+    }
     // Frameworks multiply weights by their scales first.
     if matches!(&node.op, Layer::Stairs(it) if it.has_weights()) {
         return true;

@@ -134,6 +134,7 @@ impl Ir {
             .collect();
         for id in datapath.values() {
             let product = ir.product(datapath, id, &same);
+            let place = ir.place(datapath, id, &same);
             let at = ir.nodes.len() as u32;
             let of = |it: ValueId| same[it.index()];
             let part = |it: Term| Part { value: of(it.value), shift: it.shift, negate: it.negate };
@@ -154,6 +155,10 @@ impl Ir {
                 Op::Compare(relation, a, b) => Node::Compare(relation, of(a), of(b)),
                 Op::Logic(logic, a, b) => Node::Logic(logic, of(a), of(b)),
                 Op::Table(table, index) => Node::Table(table.index() as u32, of(index)),
+                Op::External(external, x) => {
+                    let table = datapath.externals[external.index()].table.index() as u32;
+                    Node::Table(table, place.unwrap_or(of(x)))
+                }
             };
             let (node, interval) = ir.recognized(node, datapath.interval(id));
             same.push(ir.identity(&node).unwrap_or(at));
@@ -165,6 +170,17 @@ impl Ir {
         ir.size();
         ir.fuse();
         ir
+    }
+
+    /// Where the table of a function of the user's has its result: the bits of the operand, as a value
+    /// of its own.
+    fn place(&mut self, datapath: &Datapath, id: ValueId, same: &[u32]) -> Option<u32> {
+        let Op::External(external, x) = datapath.op(id) else { return None };
+        let width = datapath.externals[external.index()].kernel.operand.width;
+        let value = same[x.index()];
+        self.nodes.push(Node::Slice { value, low: 0, width, signed: false });
+        self.intervals.push(Interval::new(0, (1 << width) - 1));
+        Some(self.nodes.len() as u32 - 1)
     }
 
     /// The product in a multiplication with addition, as a value of its own.

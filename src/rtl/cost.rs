@@ -34,6 +34,8 @@ pub fn luts(datapath: &Datapath, id: ValueId, lut_inputs: u32) -> u64 {
     let width = |it: ValueId| datapath.width(it);
     match datapath.op(id) {
         Op::Input(..) | Op::Const(_) | Op::Slice { .. } | Op::Dsp(..) => 0,
+        // Nobody but synthesis knows; reports say so.
+        Op::External(..) => 0,
         Op::Add(..) | Op::Add3(..) => Chain::of(datapath, id).luts(),
         Op::Mul(a, b) => multiplier_luts(width(a), width(b), lut_inputs),
         Op::Any { width, .. } => u64::from((width - 1).div_ceil(lut_inputs - 1)),

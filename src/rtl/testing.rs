@@ -9,7 +9,7 @@ use crate::error::Origin;
 use crate::fixed::{self, Format, Overflow, Rounding, Type};
 use crate::nn::Shape;
 use crate::rtl::pipeline::Delays;
-use crate::units::{Input, Mac, Rectify};
+use crate::units::{Input, Kernel, Mac, Rectify, SourceFile};
 
 /// SplitMix64.
 #[derive(Clone, Debug)]
@@ -323,6 +323,33 @@ pub(crate) fn network(random: &mut Random, sizes: &[usize], weight_bits: u32) ->
     builder.graph
 }
 
+/// A function of the user's that there is only the description of: from a format to itself.
+pub(crate) fn kernel(format: Format, latency: u32) -> Kernel {
+    let file = |name: &str| SourceFile { name: name.to_owned(), text: String::new() };
+    Kernel {
+        cpp: file("f.h"),
+        function: "own::f".to_owned(),
+        typed: false,
+        sv: file("f.sv"),
+        module: format!("f_{latency}"),
+        latency,
+        delay_ps: 700,
+        operand: format,
+        result: format,
+    }
+}
+
+/// An instance of a module with up to three ranks of registers, of a few bits of a value.
+pub(crate) fn module_of(random: &mut Random, datapath: &mut Datapath, of: ValueId) -> ValueId {
+    let x = datapath.slice(of, 0, datapath.width(of).min(5), true);
+    let format = Format::signed(5, 5);
+    let kernel = kernel(format, 1 + random.below(3) as u32);
+    let factor = 1 + 2 * i128::from(kernel.latency);
+    let result = |code| fixed::Word::wrap(code * factor + 3, 5, true);
+    let results: Arc<[i128]> = (0..1i128 << format.width).map(result).collect();
+    datapath.external(&Arc::new(kernel), &results, x)
+}
+
 /// Round figures like those of an UltraScale+ part, which do not change when the device tables do.
 pub(crate) struct Figures;
 
@@ -340,6 +367,7 @@ impl Delays for Figures {
             Op::Any { width, .. } => 0.5 * f64::from(1 + width / 7),
             Op::Mux(..) | Op::Logic(..) => 0.5,
             Op::Table(_, index) => 0.5 + 0.35 * f64::from(width(index).saturating_sub(6)),
+            Op::External(external, _) => datapath.externals[external.index()].delay_ns(),
         }
     }
 

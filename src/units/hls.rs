@@ -1,7 +1,9 @@
 //! What a unit is in HLS C++, as data: a port, a constant, a loop, or a call of a kernel
 //! of `hls-templates/common`. No C++ text is made here; names are identifiers, values are mantissas.
 
-use super::UnitSpec;
+use std::sync::Arc;
+
+use super::{Kernel, UnitSpec};
 use crate::fixed::{ElementFormats, Format, Mantissas, Type};
 
 /// The types around a unit.
@@ -70,6 +72,9 @@ pub struct HlsCall {
     pub matrix: Option<HlsMatrix>,
     /// Takes any number of operands, after everything else.
     pub variadic: bool,
+    /// The function of the user's that the config struct calls, between the types `operand` and
+    /// `result`.
+    pub kernel: Option<Arc<Kernel>>,
 }
 
 /// A member of a config struct.
@@ -141,6 +146,7 @@ impl HlsCall {
             casts: None,
             matrix: None,
             variadic: false,
+            kernel: None,
         }
     }
 

@@ -13,6 +13,7 @@ mod best;
 mod clamp;
 mod constant;
 mod eltwise;
+mod external;
 pub mod hls;
 mod input;
 mod lut;
@@ -36,6 +37,7 @@ pub use best::{Best, Ranking};
 pub use clamp::Clamp;
 pub use constant::Constant;
 pub use eltwise::{Binary, Eltwise, Read};
+pub use external::{External, Kernel, SourceFile, kernels};
 pub use input::Input;
 pub use lut::{Index, Lut, float_code};
 pub use mac::Mac;
@@ -182,5 +184,5 @@ macro_rules! units {
 // Adding a unit: write its file, then add its name here.
 units! {
     Input, Constant, Requantize, Mac, Affine, Rectify, Select, Threshold, Clamp, Lut, Eltwise, Reduce,
-    Argmax, Best, Reorder, Matmul, Scan,
+    Argmax, Best, Reorder, Matmul, Scan, External,
 }

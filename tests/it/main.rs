@@ -9,6 +9,7 @@ mod engines;
 mod errors;
 mod golden;
 mod hgq;
+mod kernels;
 mod layers;
 #[allow(dead_code, reason = "shared with the tests of the frontends")]
 #[path = "../frontends/models.rs"]

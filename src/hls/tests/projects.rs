@@ -308,7 +308,7 @@ fn headers_compile_alone_without_a_warning() {
     }
     // Vivado HLS knows C++11 only.
     check(&all, "-std=c++11");
-    assert_eq!(headers, 17);
+    assert_eq!(headers, 18);
 }
 
 #[test]

@@ -381,6 +381,14 @@ fn numbers_only<'b>(bound: &'b Bound, leaves: &mut Vec<&'b Bound>) -> bool {
     }
 }
 
+/// An expression of one operand and numbers, as a function; `None` if it is a constant or more.
+pub(in crate::layers) fn function(bound: &Bound) -> Option<Curve> {
+    let mut leaves = Vec::new();
+    let plain = numbers_only(bound, &mut leaves);
+    let core = *leaves.first()?;
+    (plain && leaves.iter().all(|it| *it == core)).then(|| curve(bound, core))
+}
+
 /// A part of an expression as a function of its core.
 fn curve(bound: &Bound, core: &Bound) -> Curve {
     match bound {

@@ -18,7 +18,7 @@ use crate::precision::{Resolve, Role, Span, Typed, activation};
 
 /// A function of one number.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Curve {
+pub(in crate::layers) enum Curve {
     /// The number.
     X,
     /// A constant.
@@ -28,7 +28,7 @@ pub(super) enum Curve {
 }
 
 impl Curve {
-    pub(super) fn at(&self, x: f64) -> f64 {
+    pub(in crate::layers) fn at(&self, x: f64) -> f64 {
         match self {
             Curve::X => x,
             Curve::Number(value) => *value,

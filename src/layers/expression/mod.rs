@@ -24,7 +24,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::bind::BindError;
 pub(super) use self::bind::Value;
-pub(super) use self::build::build;
+pub(super) use self::build::{build, function};
+pub(super) use self::formula::Curve;
 pub use self::formula::Formula;
 use self::parse::Expr;
 pub use self::parse::ParseError;

@@ -1,6 +1,7 @@
 //! What can be wrong with a layer of the user's own: in its description, or where a model has it.
 
 use crate::layers::{BindError, LayerError, ParseError};
+use crate::precision::PrecisionError;
 
 /// A fault of a description.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,22 @@ pub(super) enum ManifestError {
     Builtin { class: String },
     #[error("{class} is described already, in {file}")]
     Again { class: String, file: String },
+    #[error("a kernel is how the layer is built, so that lowering says nothing")]
+    Lowering,
+    #[error("a kernel is a function of one operand: the function has no other names")]
+    OneOperand,
+    #[error("{key} is {found}, expected a file {} with a name of letters, digits, _, - and .", .endings.join(" or "))]
+    FileName { key: String, found: String, endings: &'static [&'static str] },
+    #[error("{file} cannot be read")]
+    Unreadable { file: String, source: std::io::Error },
+    #[error("{file} has no module {module}")]
+    NoModule { file: String, module: String },
+    #[error("{key}")]
+    Format { key: String, source: PrecisionError },
+    #[error("{key} has {bits} bits, or a point far from them; a kernel has up to {most}")]
+    Wide { key: String, bits: u32, most: u32 },
+    #[error("{what} is also that of {class}, and another one")]
+    Clash { what: String, class: String },
 }
 
 /// Why a layer of the user's own cannot be made of a node.

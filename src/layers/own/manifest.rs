@@ -1,6 +1,7 @@
 //! Reads descriptions of layers: all that is wrong with them, at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::error::ManifestError;
 use super::{Declared, Framework, OwnLayer, OwnLayers};
@@ -8,7 +9,7 @@ use crate::config::{NotRead, Tree, nearest};
 use crate::error::{Located, Origin, Problem, Problems, Result};
 use crate::layers::{Expression, Lowering};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "class",
     "framework",
     "operands",
@@ -17,11 +18,13 @@ const KEYS: [&str; 9] = [
     "weights",
     "function",
     "lowering",
+    "kernel",
     "description",
 ];
 
 impl OwnLayers {
-    /// Reads a description, in YAML or JSON; `file` is its name in messages.
+    /// Reads a description, in YAML or JSON; `file` is its name in messages, and where it is: the
+    /// files that it names are beside it.
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -59,7 +62,7 @@ impl OwnLayers {
 #[error(transparent)]
 struct Unread(NotRead);
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     file: &'a str,
     /// The layer at hand.
     place: String,
@@ -67,23 +70,28 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn fault(&mut self, what: ManifestError) {
+    /// Where the description is.
+    pub(super) fn folder(&self) -> &Path {
+        Path::new(self.file).parent().unwrap_or(Path::new(""))
+    }
+
+    pub(super) fn fault(&mut self, what: ManifestError) {
         let problem = Problem::at(&Origin::new(self.file, &self.place), what);
         self.problems.push(problem);
     }
 
-    fn wrong(&mut self, key: &str, found: &Tree, expected: &'static str) {
+    pub(super) fn wrong(&mut self, key: &str, found: &Tree, expected: &'static str) {
         let (key, found) = (key.to_owned(), found.to_string());
         self.fault(ManifestError::Wrong { key, found, expected });
     }
 
-    fn unknown(&mut self, key: &str, known: &[&'static str]) {
+    pub(super) fn unknown(&mut self, key: &str, known: &[&'static str]) {
         let meant = nearest(key, known.iter().copied());
         let meant = known.iter().copied().find(|it| Some(*it) == meant);
         self.fault(ManifestError::Unknown { key: key.to_owned(), meant });
     }
 
-    fn map<'t>(&mut self, key: &str, tree: &'t Tree) -> Vec<(&'t str, &'t Tree)> {
+    pub(super) fn map<'t>(&mut self, key: &str, tree: &'t Tree) -> Vec<(&'t str, &'t Tree)> {
         match tree {
             Tree::Map(entries) => entries.iter().map(|it| (it.0.as_str(), &it.1)).collect(),
             other => {
@@ -93,7 +101,7 @@ impl Reader<'_> {
         }
     }
 
-    fn text<'t>(&mut self, key: &str, tree: &'t Tree) -> Option<&'t str> {
+    pub(super) fn text<'t>(&mut self, key: &str, tree: &'t Tree) -> Option<&'t str> {
         match tree {
             Tree::Text(text) => Some(text),
             other => {
@@ -181,6 +189,10 @@ impl Reader<'_> {
             None => function.as_ref().map_or_else(Vec::new, default_operands),
             some => self.names("operands", some),
         };
+        let kernel = get("kernel").and_then(|it| self.kernel(it));
+        if kernel.is_some() && lowering.is_some() {
+            self.fault(ManifestError::Lowering);
+        }
         let layer = OwnLayer {
             file: self.file.to_owned(),
             class: class.rsplit('>').next().unwrap_or(&class).to_owned(),
@@ -191,6 +203,7 @@ impl Reader<'_> {
             weights,
             function: function?,
             lowering: lowering.unwrap_or_default(),
+            kernel,
         };
         self.check(&layer);
         (self.problems.0.len() == before).then_some(layer)
@@ -220,6 +233,13 @@ impl Reader<'_> {
         let used = layer.function.names();
         let attributes = layer.attributes.iter();
         let numbers = attributes.filter(|it| !matches!(it.1, Declared::Text(_))).map(|it| it.0);
+        if layer.kernel.is_some() {
+            let others = used.iter().filter(|it| layer.operands.iter().all(|own| own != **it));
+            let names: Vec<String> = others.map(|it| (*it).to_owned()).collect();
+            if layer.operands.len() != 1 || !layer.weights.is_empty() || !names.is_empty() {
+                self.fault(ManifestError::OneOperand);
+            }
+        }
         let mut seen = BTreeSet::new();
         for name in layer.operands.iter().chain(&layer.weights).chain(numbers) {
             if !is_name(name) {

@@ -13,6 +13,7 @@
 //! | `ignored` | attributes that may have any value, because it makes no difference | none |
 //! | `weights` | names of the weights that Keras stores with the layer, in the order in which the class adds them | none |
 //! | `function` | what each element of the result is: see below | needed |
+//! | `kernel` | how the layer is built, if the user has written that in C++ and SystemVerilog: see below | as `lowering` says |
 //! | `lowering` | `auto`, `table` (one table of the function, of one operand) or `units` (a layer for each operation) | `auto` |
 //! | `description` | for people | none |
 //!
@@ -34,8 +35,33 @@
 //! expressions, which are right for inputs of any size); sums, products, minima and maxima of several operands are units, and so are quotients as
 //! products with a reciprocal. Of several operands a comparison, `where`, `atan2` or a power has none,
 //! which is an error.
+//!
+//! # The kernel
+//!
+//! A function of one operand that is written twice, each file beside the description:
+//!
+//! | key | what it says |
+//! |---|---|
+//! | `cpp` | a header with the function: it needs no other file but those of `ap_fixed.h`, `ap_int.h` and of C++14 |
+//! | `function` | `own::name`, called as `own::name(x)` with an `x` of the operand's type; or `own::name<operand, result>` for a template, which is called with both types |
+//! | `sv` | a file with the module, and what the module is made of |
+//! | `module` | its name: inputs `x` and (with a latency) `clk`, output `y`, no parameters that need a value |
+//! | `latency` | clock cycles from `x` to `y`, 0 if it is not said: a new operand comes in every cycle, nothing resets or stops the module, and `y` leaves a register |
+//! | `delay_ns` | the longest path: from `x` to `y`, or, with a latency, from `x` to the first register or between two |
+//! | `operand` | type of `x`, up to 16 bits: the operand is cast to it as its modes say |
+//! | `result` | type of `y`, up to 64 bits: it holds every result |
+//!
+//! The C++ is what the layer means in hardware: before a model is lowered, g++ makes a program of it
+//! that prints the result of every operand, and the emulator has that table (which is kept in
+//! `design.json`: a project is never asked for the files again). The HLS path calls the function, the
+//! direct path has an instance of the module for every element, and `cosim` compares all three: a
+//! module that computes something else than the C++, or later or earlier than declared, differs there.
+//! `function` remains the float meaning; how far the C++ is from it is in the report, and is no error.
+//! What a module and a function take of a device is not known and counts as nothing, which the report
+//! says, too.
 
 mod error;
+mod kernel;
 mod manifest;
 #[cfg(test)]
 mod tests;
@@ -46,9 +72,10 @@ use serde::{Deserialize, Serialize};
 
 use self::error::ManifestError;
 pub use self::error::OwnError;
+pub use self::kernel::OwnKernel;
 use super::activation;
-use super::expression::{Value, build};
-use super::{Expression, Identity, Import, Imported, Lowering, Operand, SPELLINGS};
+use super::expression::{Value, build, function};
+use super::{Expression, External, Identity, Import, Imported, Lowering, Operand, SPELLINGS};
 use crate::error::{Located, Origin, Result};
 use crate::layers::axes::per_sample;
 use crate::nn::Shape;
@@ -74,6 +101,8 @@ pub(super) struct OwnLayer {
     weights: Vec<String>,
     function: Expression,
     lowering: Lowering,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kernel: Option<OwnKernel>,
 }
 
 /// A framework that calls a layer by a name.
@@ -149,8 +178,24 @@ impl OwnLayers {
             let file = other.file.clone();
             return Err(ManifestError::Again { class, file }).locate(&at);
         }
+        if let Some((class, what)) = self.layers.iter().find_map(|it| layer.clash(it)) {
+            return Err(ManifestError::Clash { what, class }).locate(&at);
+        }
         self.layers.push(layer);
         Ok(())
+    }
+
+    /// Whether some are written in C++ and SystemVerilog.
+    pub fn has_kernels(&self) -> bool {
+        self.layers.iter().any(|it| it.kernel.is_some())
+    }
+
+    /// The kernels, each with the place of its description.
+    pub fn kernels_mut(&mut self) -> impl Iterator<Item = (Origin, &mut OwnKernel)> {
+        self.layers.iter_mut().filter_map(|it| {
+            let at = Origin::new(&it.file, &it.class);
+            it.kernel.as_mut().map(|kernel| (at, kernel))
+        })
     }
 
     /// What the user has described a node as.
@@ -190,6 +235,21 @@ impl OwnLayers {
 }
 
 impl OwnLayer {
+    /// A name of a kernel that another one has for something else: its class, and what it is.
+    fn clash(&self, other: &OwnLayer) -> Option<(String, String)> {
+        let (own, its) = (&self.kernel.as_ref()?.kernel, &other.kernel.as_ref()?.kernel);
+        let files = [(&own.cpp, &its.cpp), (&own.sv, &its.sv)];
+        let file = files.into_iter().find(|(a, b)| a.name == b.name && a.text != b.text);
+        let what = match file {
+            Some((file, _)) => format!("file name {}", file.name),
+            None if own.module == its.module && own.sv.name != its.sv.name => {
+                format!("module name {}", own.module)
+            }
+            None => return None,
+        };
+        Some((other.class.clone(), what))
+    }
+
     /// Whether nn2rtl has a layer or function of the name.
     fn is_builtin(&self) -> bool {
         let here = |it: &Dialect| self.framework.is_none_or(|own| own == Framework::of(*it));
@@ -251,6 +311,12 @@ impl OwnNode<'_> {
         };
         let data: Vec<_> = cx.shapes.iter().enumerate().map(operand).collect();
         let mut made = Imported::default();
+        if let Some(OwnKernel { kernel, table }) = &self.layer.kernel {
+            let curve = function(&bound).ok_or(OwnError::Constant)?;
+            let layer = External::new(kernel.clone(), table.clone(), curve);
+            let output = made.add("", layer, &[Operand::Input(0)]);
+            return Ok(made.with_outputs([output]));
+        }
         let output = match build(&bound, self.layer.lowering, &data, &mut made)? {
             Operand::Part(at) => {
                 // The last layer is the node's own.

@@ -64,6 +64,65 @@ own.yml:Package>Three: description is 4, expected text";
     OwnLayers::read("own.yml", apart).unwrap();
 }
 
+#[test]
+fn every_fault_of_a_kernel_is_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(scratch.path().join(name), text).unwrap();
+    write("f.h", "namespace own {}");
+    write("f.sv", "// module other\nmodule f #(parameter int N = 1) (input x);\nendmodule\n");
+    let file = scratch.path().join("own.yml");
+    let file = file.to_str().unwrap();
+    let read = |text: &str| OwnLayers::read(file, text);
+    let told = |text: &str| {
+        let found = read(text).unwrap_err().to_string();
+        let lines = found.lines().map(|it| it.strip_prefix(file).unwrap_or(it).to_owned());
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let expected = "\
+:A: there is no key delay_n, is delay_ns meant?
+:A: sv is missing
+:A: delay_ns is missing
+:A: cpp is \"f.txt\", expected a file .h or .hpp with a name of letters, digits, _, - and .
+:A: function is \"f\", expected own::name, or own::name<operand, result> for a template
+:A: module is \"nn_f\", expected a name that does not begin with nn_
+:A: latency is -1, expected a whole number of cycles from 0 to 64
+:A: operand has 17 bits, or a point far from them; a kernel has up to 16
+:A: result is \"auto\", expected a fixed-point type";
+    let faulty = "layers: [{class: A, function: x, kernel: {cpp: f.txt, function: f, module: nn_f,
+        latency: -1, delay_n: 1, operand: 'fixed<17,3>', result: auto}}]";
+    assert_eq!(told(faulty), expected);
+    let kernel = |rest: &str, more: &str| {
+        format!(
+            "layers: [{{class: A, function: x, kernel: {{cpp: f.h, function: own::f, delay_ns: 1.5,
+             operand: 'fixed<8,3>', result: 'fixed<8,1>', {rest}}}, {more}}}]"
+        )
+    };
+    let found = told(&kernel("sv: f.sv, module: other", "lowering: table"));
+    let expected = "\
+:A: f.sv has no module other
+:A: a kernel is how the layer is built, so that lowering says nothing";
+    assert_eq!(found, expected);
+    let found = told(&kernel("sv: g.sv, module: g", ""));
+    assert!(found.starts_with(":A: g.sv cannot be read: "), "{found}");
+    let found = told(&kernel("sv: f.sv, module: f", "attributes: {x: 1}, operands: [y]"));
+    assert!(found.starts_with(":A: a kernel is a function of one operand"), "{found}");
+    let good = kernel("sv: f.sv, module: f, latency: 3", "");
+    let mut own = read(&good).unwrap();
+    let (at, made) = own.kernels_mut().next().unwrap();
+    assert_eq!((&*at.node, made.kernel.delay_ps, made.kernel.latency), ("A", 1500, 3));
+    assert!(made.table.is_none() && !made.kernel.typed);
+    // Another file of the same name; names of files and modules are the project's.
+    std::fs::create_dir(scratch.path().join("b")).unwrap();
+    write("b/f.sv", "module f (); endmodule");
+    let other = kernel("sv: b/f.sv, module: f", "").replace("class: A", "class: B");
+    let found = own.extend(read(&other).unwrap()).unwrap_err().to_string();
+    assert!(found.ends_with(":B: file name f.sv is also that of A, and another one"), "{found}");
+    write("g.sv", "module f (); endmodule");
+    let other = other.replace("b/f.sv", "g.sv");
+    let found = own.extend(read(&other).unwrap()).unwrap_err().to_string();
+    assert!(found.ends_with(":B: module name f is also that of A, and another one"), "{found}");
+}
+
 /// Imports one node with attributes and weights; its result for `x = [1, -2]`, or what is wrong.
 fn import_one(
     text: &str,

@@ -9,6 +9,7 @@ mod arith;
 mod build;
 mod cast;
 mod eval;
+mod external;
 mod interval;
 mod op;
 mod products;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 pub use arith::csd;
 pub use build::{Lowered, MAX_BITS, TooWide, Wiring, check, lower};
 pub use eval::evaluate;
+pub use external::{External, ExternalId};
 pub use interval::Interval;
 pub use op::{Logic, Op, Relation, Term};
 pub use products::{Product, Products};
@@ -125,6 +127,8 @@ pub struct Datapath {
     pub scopes: Vec<Scope>,
     /// Contents of tables.
     pub tables: Vec<Arc<[i128]>>,
+    /// Functions of the user's.
+    pub externals: Vec<External>,
     /// Input ports.
     pub inputs: Vec<Port>,
     /// Output ports.

@@ -1,6 +1,6 @@
 //! What computes a value.
 
-use super::{TableId, ValueId};
+use super::{ExternalId, TableId, ValueId};
 
 /// An operand of an addition: `(negate ? -1 : 1) * (value << shift)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +78,8 @@ pub enum Op {
     Logic(Logic, ValueId, ValueId),
     /// Entry of a table; the index is never negative and always inside.
     Table(TableId, ValueId),
+    /// A function of the user's, an instance of a module.
+    External(ExternalId, ValueId),
 }
 
 impl Op {
@@ -96,6 +98,7 @@ impl Op {
             Op::Compare(..) => "comparison",
             Op::Logic(..) => "logic",
             Op::Table(..) => "table",
+            Op::External(..) => "external module",
         }
     }
 
@@ -107,9 +110,10 @@ impl Op {
             Op::Add3(a, b, c) => [Some(a.value), Some(b.value), Some(c.value)],
             Op::Dsp(a, b, c) => [Some(a), Some(b), Some(c.value)],
             Op::Mul(a, b) | Op::Compare(_, a, b) | Op::Logic(_, a, b) => [Some(a), Some(b), None],
-            Op::Slice { value, .. } | Op::Any { value, .. } | Op::Table(_, value) => {
-                [Some(value), None, None]
-            }
+            Op::Slice { value, .. }
+            | Op::Any { value, .. }
+            | Op::Table(_, value)
+            | Op::External(_, value) => [Some(value), None, None],
             Op::Mux(c, a, b) => [Some(c), Some(a), Some(b)],
         };
         operands.into_iter().flatten()

@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use rustc_hash::FxBuildHasher;
 
-use super::{Interval, Logic, Op, Relation, TableId, Term, ValueId};
+use super::{ExternalId, Interval, Logic, Op, Relation, TableId, Term, ValueId};
 
 /// Operations by value, and which of them there are already.
 #[derive(Clone, Default)]
@@ -54,9 +54,10 @@ enum Kind {
     Compare,
     Logic,
     Table,
+    External,
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::Wide,
     Kind::Input,
     Kind::Const,
@@ -70,6 +71,7 @@ const KINDS: [Kind; 13] = [
     Kind::Compare,
     Kind::Logic,
     Kind::Table,
+    Kind::External,
 ];
 
 const RELATIONS: [Relation; 3] = [Relation::Less, Relation::LessEqual, Relation::Equal];
@@ -122,6 +124,9 @@ impl Packed {
             }
             Op::Logic(logic, a, b) => Packed::new(Kind::Logic, [logic as u8, 0, 0], [a.0, b.0, 0]),
             Op::Table(table, index) => Packed::new(Kind::Table, [0; 3], [table.0, index.0, 0]),
+            Op::External(external, x) => {
+                Packed::new(Kind::External, [0; 3], [external.number(), x.0, 0])
+            }
         })
     }
 }
@@ -170,6 +175,7 @@ impl Ops {
             Kind::Compare => Op::Compare(RELATIONS[usize::from(first)], id(a), id(b)),
             Kind::Logic => Op::Logic(LOGICS[usize::from(first)], id(a), id(b)),
             Kind::Table => Op::Table(TableId(a), id(b)),
+            Kind::External => Op::External(ExternalId::of_number(a), id(b)),
         }
     }
 
@@ -310,6 +316,7 @@ mod tests {
             Op::Any { value: b, width: 128 },
             Op::Mux(a, b, c),
             Op::Table(TableId(9), b),
+            Op::External(ExternalId::of_number(3), b),
         ];
         let ends = [i64::MIN as i128, i64::MAX as i128, i128::MIN, i128::MAX, -1, 0, 1];
         ops.extend(ends.into_iter().flat_map(|it| [it, it.wrapping_add(1)]).map(Op::Const));

@@ -101,6 +101,10 @@ fn inputs(writer: &Writer<'_>, out: &mut String) {
             _ => continue,
         };
         let _ = writeln!(out, "  logic{} {to};", range(bits));
+        if *source == Source::Registered && netlist.is_inside(*signal) {
+            text::statement(out, 2, &format!("assign {to} = {from};"));
+            continue;
+        }
         registers.push(format!("{to} <= {from};"));
     }
     if !registers.is_empty() {
@@ -139,7 +143,7 @@ fn instance(netlist: &Netlist<'_>, out: &mut String, module: &Module, layer: &st
     }
     let _ = writeln!(out, "  {}_{layer} i_{layer} (", netlist.names.design);
     let mut lines = Vec::new();
-    if module.is_clocked() {
+    if module.is_clocked(netlist.datapath) {
         lines.push("    .clk_i".to_owned());
     }
     let connect = |signal: &Signal, suffix: &str| {

@@ -137,8 +137,16 @@ impl<'a> Writer<'a> {
             Op::Compare(relation, a, b) => self.compare(relation, a, b, stage),
             Op::Logic(logic, a, b) => self.logic(logic, a, b, stage),
             Op::Table(table, index) => self.lookup(table, index, stage, width),
+            // An instance drives it.
+            Op::External(..) => Expr::Name(self.name(Signal { stage, value: id })),
             Op::Slice { .. } | Op::Input(..) | Op::Const(_) => self.read(id, stage),
         }
+    }
+
+    /// What enters an instance of a module of the user's, as wide as it is there.
+    pub(super) fn entering(&self, id: ValueId, operand: ValueId, width: u32) -> String {
+        let stage = self.netlist.schedule.read_at(self.datapath(), id);
+        self.extended(operand, stage, width).plain().to_string()
     }
 
     fn sum(&self, a: Term, b: Term, stage: u32, width: u32) -> Expr {

@@ -7,6 +7,7 @@
 
 mod core;
 mod expr;
+mod external;
 mod inline;
 mod interface;
 mod lower;
@@ -78,6 +79,7 @@ pub fn project(datapath: &Datapath, schedule: &Schedule, options: &RtlOptions) -
     let netlist = Netlist::new(datapath, schedule, &options.name);
     let interface = Interface::new(&netlist);
     let mut sources = templates::library();
+    sources.extend(external::files(datapath));
     sources.extend(modules(&netlist, &interface, options.fixed_blocks));
     sources.extend(templates::wrappers(&netlist, &interface));
     let mut files = templates::tools(&sources, &interface, options);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::external;
 use super::lower::Writer;
 use super::text::{self, count, plain, range};
 use crate::error::Origin;
@@ -44,6 +45,7 @@ fn header(writer: &Writer<'_>, out: &mut String, name: &str, about: &str, origin
     let (mut adds, mut others, mut bits, mut first, mut last) = (0, 0, 0, u32::MAX, 0);
     for (signal, source) in &writer.module.signals {
         match (source, writer.netlist.datapath.op(signal.value)) {
+            (Source::Registered, _) if writer.netlist.is_inside(*signal) => continue,
             (Source::Registered, _) => {
                 let kept = writer.netlist.bits(*signal);
                 bits += (kept.high - kept.low) as usize;
@@ -53,7 +55,8 @@ fn header(writer: &Writer<'_>, out: &mut String, name: &str, about: &str, origin
             (Source::Computed, _) => others += 1,
             (Source::Sliced, _) => continue,
         }
-        (first, last) = (signal.stage.min(first), signal.stage.max(last));
+        let begin = writer.netlist.schedule.read_at(writer.netlist.datapath, signal.value);
+        (first, last) = (begin.min(first), signal.stage.max(last));
     }
     let stages = match (first, last) {
         (u32::MAX, _) => "Wires only".to_owned(),
@@ -90,7 +93,7 @@ fn comment(out: &mut String, indent: usize, text: &str) {
 
 fn ports(writer: &Writer<'_>, out: &mut String) {
     let mut lines: Vec<(String, Option<String>)> = Vec::new();
-    if writer.module.is_clocked() {
+    if writer.module.is_clocked(writer.netlist.datapath) {
         let bit = Bits { low: 0, high: 1, signed: false, whole: true };
         lines.push((port("input ", bit, "clk_i"), None));
     }
@@ -158,7 +161,13 @@ fn body(writer: &Writer<'_>, out: &mut String, terms: &[u32]) {
         for (signal, _) in &kept {
             let name = writer.netlist.name(*signal);
             let _ = writeln!(out, "  logic{} {name};", range(writer.netlist.bits(*signal)));
-            registers.push(format!("{name} <= {};", writer.before(*signal)));
+            match writer.netlist.is_inside(*signal) {
+                true => {
+                    let wire = format!("assign {name} = {};", writer.before(*signal));
+                    text::statement(out, 2, &wire);
+                }
+                false => registers.push(format!("{name} <= {};", writer.before(*signal))),
+            }
         }
         if !kept.is_empty() && !made.iter().all(|it| is_silent(writer, it.0, it.1)) {
             out.push('\n');
@@ -194,6 +203,9 @@ fn define(writer: &Writer<'_>, out: &mut String, signal: Signal, source: Source,
         let _ = writeln!(out, "  // {tensor}[{element}] = {what}, {lo} to {hi}.");
     }
     let name = writer.netlist.name(signal);
+    if let (Source::Computed, Op::External(external, operand)) = (source, datapath.op(id)) {
+        return external::instance(writer, out, id, (external, operand));
+    }
     let hint = match source {
         Source::Computed => writer.hint(id).unwrap_or_default(),
         _ => "",

@@ -68,9 +68,13 @@ impl Module {
         self.signals.is_empty()
     }
 
-    /// Whether there are registers inside.
-    pub fn is_clocked(&self) -> bool {
-        self.signals.iter().any(|(_, source)| *source == Source::Registered)
+    /// Whether there are registers inside, be it in a module of the user's.
+    pub fn is_clocked(&self, datapath: &Datapath) -> bool {
+        self.signals.iter().any(|(signal, source)| match source {
+            Source::Registered => true,
+            Source::Computed => datapath.latency(signal.value) > 0,
+            Source::Sliced => false,
+        })
     }
 }
 
@@ -119,10 +123,19 @@ impl<'a> Netlist<'a> {
         }
     }
 
+    /// Whether the registers of a signal are the last ones inside a module of the user's: the signal
+    /// is what comes out of it.
+    pub fn is_inside(&self, register: Signal) -> bool {
+        let root = self.schedule.lifetimes.part(register.value).root;
+        self.datapath.latency(root) > 0 && register.stage == self.schedule.stage(root) + 1
+    }
+
     /// Whether a signal comes from registers, be it as a part of one.
     pub fn is_registered(&self, signal: Signal) -> bool {
         let root = self.schedule.lifetimes.part(signal.value).root;
-        signal.stage > self.schedule.stage(root) || matches!(self.datapath.op(root), Op::Input(..))
+        signal.stage > self.schedule.stage(root)
+            || self.datapath.latency(root) > 0
+            || matches!(self.datapath.op(root), Op::Input(..))
     }
 }
 

@@ -158,6 +158,7 @@ impl Plan<'_> {
         if lifetimes.taken(self.datapath, id).is_some() {
             return self.demand(lifetimes.holder(id, stage), home, stage);
         }
+        let stage = self.schedule.read_at(self.datapath, id);
         for operand in self.datapath.op(id).operands() {
             self.demand(operand, home, stage);
         }

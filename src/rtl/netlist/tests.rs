@@ -21,6 +21,38 @@ fn modules_are_complete_and_registers_unique() {
     }
 }
 
+/// The same around modules with registers inside, whole and in slices, within a layer and across.
+#[test]
+fn modules_of_the_users_have_what_they_read() {
+    for seed in 0..60 {
+        let mut random = Random(seed);
+        let mut datapath = testing::program(&mut random, 1, 12);
+        let mut pool: Vec<ValueId> = datapath.values().rev().take(8).collect();
+        for layer in 0..3 {
+            let origin = crate::error::Origin::new("m", layer.to_string());
+            let (name, about) = (format!("own_{layer}"), String::new());
+            datapath.enter(crate::rtl::datapath::Scope { name, about, origin });
+            for _ in 0..6 {
+                let of = pool[random.below(pool.len())];
+                let made = match random.below(3) {
+                    0 => datapath.slice(of, random.below(3) as u32, 2, random.flip()),
+                    _ => testing::module_of(&mut random, &mut datapath, of),
+                };
+                pool.push(made);
+            }
+        }
+        let elements = pool.split_off(pool.len() - 6);
+        let slots = elements.iter().map(|it| (datapath.width(*it), true)).collect();
+        let name = "own".to_owned();
+        datapath.outputs.push(crate::rtl::datapath::Port { name, elements, slots });
+        for clock in [2.0, 100.0] {
+            let schedule = schedule(&datapath, &Figures, clock).unwrap();
+            let netlist = Netlist::new(&datapath, &schedule, "dut");
+            check(&netlist).unwrap_or_else(|why| panic!("seed {seed}, clock {clock}: {why}"));
+        }
+    }
+}
+
 fn check(netlist: &Netlist<'_>) -> Result<(), String> {
     let mut exported = BTreeMap::new();
     let mut registers = BTreeMap::new();
@@ -100,7 +132,10 @@ fn complete(netlist: &Netlist<'_>, module: &Module) -> Result<(), String> {
                 }
                 match netlist.schedule.lifetimes.taken(datapath, value) {
                     Some(_) => held(netlist, value, stage, &find)?,
-                    None => datapath.op(value).operands().try_for_each(|it| find(stage, it))?,
+                    None => {
+                        let stage = netlist.schedule.read_at(datapath, value);
+                        datapath.op(value).operands().try_for_each(|it| find(stage, it))?;
+                    }
                 }
             }
         }

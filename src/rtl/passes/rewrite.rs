@@ -105,6 +105,11 @@ impl Rewrite<'_> {
                 let index = get(index);
                 self.new.lookup(self.old.tables[table.index()].clone(), index)
             }
+            Op::External(external, x) => {
+                let x = get(x);
+                let external = &self.old.externals[external.index()];
+                self.new.external(&external.kernel, &self.old.tables[external.table.index()], x)
+            }
         };
         self.new.tighten(made, known);
         self.new.folded(made)

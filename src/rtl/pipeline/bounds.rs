@@ -13,9 +13,13 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// How long a node takes; what is too slow for a stage just fills one.
+    /// How long a node takes; what is too slow for a stage just fills one, and so does a module with
+    /// registers.
     pub(super) fn delay(self, graph: &Graph, node: u32) -> u64 {
-        graph.delay[node as usize].min(self.budget)
+        match graph.ranks[node as usize] {
+            0 => graph.delay[node as usize].min(self.budget),
+            _ => self.budget,
+        }
     }
 }
 
@@ -32,7 +36,7 @@ pub(super) fn earliest(graph: &Graph, clock: Clock) -> Vec<u32> {
             true => (at, time + delay),
             false => (at + 1, delay),
         };
-        stage[node as usize] = at;
+        stage[node as usize] = at + graph.hold(node);
         arrival[node as usize] = time;
     }
     stage
@@ -73,6 +77,7 @@ impl Demand {
         let Demand { needed, due } = demands[node as usize];
         let ready = if at == needed { due.unwrap_or(0) } else { clock.budget };
         let start = ready.saturating_sub(clock.delay(graph, node));
+        let at = at.saturating_sub(graph.hold(node));
         for operand in graph.operands.of(node) {
             let demand = &mut demands[*operand as usize];
             if at < demand.needed {

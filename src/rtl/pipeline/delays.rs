@@ -2,7 +2,7 @@
 
 use crate::device::DelayModel;
 use crate::rtl::cost::Chain;
-use crate::rtl::datapath::{Datapath, Op, ValueId};
+use crate::rtl::datapath::{Datapath, External, Op, ValueId};
 use crate::rtl::{dsp, truth};
 
 /// A device's delays, as the scheduler asks for them.
@@ -18,6 +18,13 @@ impl Chain {
     /// How long it takes.
     pub fn delay(self, model: &DelayModel) -> f64 {
         if self.ternary { model.ternary_adder(self.bits) } else { model.adder(self.bits) }
+    }
+}
+
+impl External {
+    /// The longest path inside, as the user says.
+    pub fn delay_ns(&self) -> f64 {
+        f64::from(self.kernel.delay_ps) / 1000.0
     }
 }
 
@@ -44,6 +51,7 @@ impl Delays for DelayModel {
                 let contents = &datapath.tables[table.index()];
                 self.table(truth::depth(contents, datapath.interval(index)), width(id))
             }
+            Op::External(external, _) => datapath.externals[external.index()].delay_ns(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Fewest register bits: steepest descent by minimum cuts.
 //!
-//! Stages obey difference constraints: a node is not before its operands, and no two nodes stand in
+//! Stages obey difference constraints: a node does not read before its operands are there, and no two nodes stand in
 //! one stage between which there is a path longer than the clock. The bits in registers are a sum of
 //! segments, each its bits times the stages from its node to its last reader. Such a function is
 //! L-natural-convex (Murota 2003): if no set of nodes gains by moving up one stage together, and none
@@ -167,14 +167,14 @@ impl Descent<'_> {
         }
         for node in &movable {
             for operand in graph.operands.of(*node) {
-                if self.stage[*operand as usize] == self.stage[*node as usize] {
+                if self.stage[*operand as usize] == graph.read_at(*node, &self.stage) {
                     self.ask(way, (*operand, *node));
                 }
             }
         }
         for at in 0..self.apart.len() {
             let (before, after) = self.apart[at];
-            if self.stage[before as usize] + 1 == self.stage[after as usize] {
+            if self.stage[before as usize] + 1 == graph.read_at(after, &self.stage) {
                 self.ask(way, (before, after));
             }
         }
@@ -193,7 +193,7 @@ impl Descent<'_> {
             return;
         }
         let (mut only, mut count, mut fixed) = (NONE, 0, false);
-        let at_last = |it: &&u32| self.stage[**it as usize] == last;
+        let at_last = |it: &&u32| graph.read_at(**it, &self.stage) == last;
         for reader in graph.readers.of(segment).iter().filter(at_last) {
             match self.place[*reader as usize] {
                 NONE => fixed = true,
@@ -212,7 +212,7 @@ impl Descent<'_> {
         self.closure.add(end, -sign);
         for reader in graph.readers.of(segment) {
             let place = self.place[*reader as usize];
-            if self.stage[*reader as usize] != last || place == NONE {
+            if graph.read_at(*reader, &self.stage) != last || place == NONE {
                 continue;
             }
             match way {
@@ -227,7 +227,8 @@ impl Descent<'_> {
     fn find_too_long(&mut self) {
         let graph = self.graph;
         for node in 0..graph.len() as u32 {
-            let (stage, delay) = (self.stage[node as usize], self.clock.delay(graph, node));
+            let stage = graph.read_at(node, &self.stage);
+            let delay = self.clock.delay(graph, node);
             let (mut ready, mut from) = (0, NONE);
             for operand in graph.operands.of(node) {
                 let arrival = self.arrival[*operand as usize];

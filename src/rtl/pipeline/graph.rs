@@ -7,6 +7,9 @@
 //! Times are whole femtoseconds, so that sums do not depend on their order. An operation that is
 //! slower than a clock counts as just filling it: it gets a stage of its own, and paths are too long
 //! by such operations alone.
+//!
+//! So does a module with registers inside. Its stage is the one that its last rank ends; if it has
+//! `L` ranks, its operands are read `L - 1` stages before, where nothing may stand in front of it.
 
 use super::super::datapath::{Datapath, Op, ValueId};
 use super::part::{self, Part};
@@ -76,6 +79,8 @@ pub(super) struct Graph {
     pub(super) node: Vec<u32>,
     /// What takes time, in femtoseconds, whatever the clock is.
     pub(super) delay: Vec<u64>,
+    /// Ranks of registers inside each node: none but in modules of the user's.
+    pub(super) ranks: Vec<u32>,
     /// Whether a node is an input: always in stage 0.
     pub(super) input: Vec<bool>,
     /// The nodes that each node reads.
@@ -107,7 +112,8 @@ impl Graph {
         delay: impl Fn(ValueId) -> f64,
     ) -> Graph {
         let mut node = vec![NONE; datapath.len()];
-        let (mut delays, mut input) = (Vec::new(), Vec::new());
+        let (mut delays, mut input, mut ranks) = (Vec::new(), Vec::new(), Vec::new());
+        let is_held = |it: ValueId| datapath.latency(parts[it.index()].root) > 0;
         let mut operands = Lists::default();
         let (mut reads, mut read) = (Vec::new(), Vec::new());
         for id in datapath.values().filter(|id| live[id.index()]) {
@@ -124,7 +130,10 @@ impl Graph {
             node[id.index()] = by;
             let is_input = matches!(op, Op::Input(..));
             input.push(is_input);
-            delays.push(if is_input { 0 } else { femtoseconds(delay(id)) });
+            ranks.push(datapath.latency(id));
+            // What reads a register inside a module comes after it, even if it takes no time.
+            let least = u64::from(op.operands().any(is_held));
+            delays.push(if is_input { 0 } else { femtoseconds(delay(id)).max(least) });
             let first = reads.len();
             for operand in op.operands().filter(|it| node[it.index()] != NONE) {
                 let Part { root, low, high } = part::read(datapath, parts, op, operand);
@@ -146,6 +155,7 @@ impl Graph {
             node,
             bits: vec![0; delays.len()],
             delay: delays,
+            ranks,
             input,
             operands,
             segments: Vec::new(),
@@ -201,10 +211,20 @@ impl Graph {
         self.delay.len()
     }
 
+    /// The stage in which a node reads its operands.
+    pub(super) fn read_at(&self, node: u32, stage: &[u32]) -> u32 {
+        stage[node as usize].saturating_sub(self.hold(node))
+    }
+
+    /// How many stages before its own a node reads its operands.
+    pub(super) fn hold(&self, node: u32) -> u32 {
+        self.ranks[node as usize].saturating_sub(1)
+    }
+
     /// The last stage in which a segment is read.
     pub(super) fn last(&self, segment: u32, stage: &[u32], stages: u32) -> u32 {
         let Segment { of, output, .. } = self.segments[segment as usize];
-        let readers = self.readers.of(segment).iter().map(|it| stage[*it as usize]);
+        let readers = self.readers.of(segment).iter().map(|it| self.read_at(*it, stage));
         if output { stages } else { readers.fold(stage[of as usize], u32::max) }
     }
 

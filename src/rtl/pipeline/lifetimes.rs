@@ -241,7 +241,7 @@ fn readers(
         if matches!(op, Op::Slice { .. }) {
             continue;
         }
-        let at = stage[id.index()];
+        let at = stage[id.index()] - datapath.hold(id);
         for operand in op.operands() {
             let part = part::read(datapath, parts, op, operand);
             match part == parts[operand.index()] {

@@ -66,7 +66,7 @@ impl<'a> Sweep<'a> {
             self.stage[node as usize] = at;
             for segment in self.graph.reads.of(node) {
                 let last = &mut self.last[*segment as usize];
-                *last = at.max(*last);
+                *last = at.saturating_sub(self.graph.hold(node)).max(*last);
             }
             Demand::pass(&mut self.demands, self.graph, self.clock, node, at);
         }
@@ -79,7 +79,7 @@ impl<'a> Sweep<'a> {
         for segment in graph.reads.of(node) {
             let readers = if self.shared { graph.readers.of(*segment).len() } else { 1 };
             let bits = f64::from(graph.segments[*segment as usize].bits) / readers as f64;
-            self.turns.push((self.last[*segment as usize], bits));
+            self.turns.push((self.last[*segment as usize] + graph.hold(node), bits));
         }
         let own = f64::from(graph.bits[node as usize]);
         let turns = &self.turns;

@@ -12,6 +12,10 @@
 //! The latency is the number of ranks, `S + 1`: what is at the inputs in cycle `t` is the cause of
 //! what is at the outputs in cycle `t + latency`. A new sample enters in every cycle.
 //!
+//! A module of the user's with registers inside is computed in the stage that its last rank ends: that
+//! rank is the value's first, and nothing reads the value before. If it has more ranks, the operands
+//! are read as many stages before ([`Schedule::read_at`]).
+//!
 //! The number of stages is the smallest there is. Among the assignments of so many stages one with
 //! the fewest register bits is taken; that too is proved ([`Schedule::exact`]) up to a fixed amount
 //! of work, the same on every machine: it is enough for adder graphs of 100 000 operations in 15
@@ -112,6 +116,17 @@ pub enum ScheduleError {
     Latency {
         /// What was asked for.
         found: u32,
+    },
+    /// Modules with registers inside take more cycles than are asked for.
+    #[error(
+        "a latency of {found} cycles is too short: with the registers inside of modules it takes \
+         {needed}, whatever the clock"
+    )]
+    Modules {
+        /// What was asked for.
+        found: u32,
+        /// The least.
+        needed: u32,
     },
     /// No schedule has this latency at this clock.
     #[error(transparent)]
@@ -247,13 +262,20 @@ impl Schedule {
     pub fn stage(&self, id: ValueId) -> u32 {
         self.stage[id.index()]
     }
+
+    /// The stage in which the operands of a value are read: the same, unless it comes out of a module
+    /// with several ranks of registers.
+    pub fn read_at(&self, datapath: &Datapath, id: ValueId) -> u32 {
+        self.stage(id) - datapath.hold(id)
+    }
 }
 
 /// The longest path within its stage to every value.
 fn arrivals(timing: &Timing<'_>, stage: &[u32]) -> Vec<f64> {
     let mut arrival = vec![0.0; stage.len()];
     for id in timing.signals() {
-        let same = timing.operands(id).filter(|it| stage[it.index()] == stage[id.index()]);
+        let at = stage[id.index()] - timing.datapath.hold(id);
+        let same = timing.operands(id).filter(|it| stage[it.index()] == at);
         let ready = same.map(|it| arrival[it.index()]).fold(0.0, f64::max);
         arrival[id.index()] = ready + timing.delay[id.index()];
     }

@@ -42,7 +42,7 @@ impl Missed {
 /// or else at the shortest that allows it.
 ///
 /// # Errors
-/// Fewer than two cycles; a clock at which so few cycles are not enough, or that registers alone
+/// Fewer than two cycles, or than modules have registers; a clock at which so few cycles are not enough, or that registers alone
 /// exceed.
 pub fn schedule_in(
     datapath: &Datapath,
@@ -52,6 +52,10 @@ pub fn schedule_in(
 ) -> Result<Schedule, ScheduleError> {
     let stages = stages(latency)?;
     let program = Program::new(datapath, delays);
+    let needed = endless(&program) + 1;
+    if needed > latency {
+        return Err(ScheduleError::Modules { found: latency, needed });
+    }
     let clock_ns = match clock_ns {
         None => shortest(&program, stages),
         Some(clock_ns) => {
@@ -71,13 +75,23 @@ pub fn schedule_in(
 /// The shortest clock, in ns, at which a program takes `latency` cycles: whole picoseconds.
 ///
 /// # Errors
-/// Fewer than two cycles.
+/// Fewer than two cycles, or than modules have registers.
 pub fn fastest(
     datapath: &Datapath,
     delays: &dyn Delays,
     latency: u32,
 ) -> Result<f64, ScheduleError> {
-    Ok(shortest(&Program::new(datapath, delays), stages(latency)?))
+    let (program, stages) = (Program::new(datapath, delays), stages(latency)?);
+    match endless(&program) + 1 {
+        needed if needed > latency => Err(ScheduleError::Modules { found: latency, needed }),
+        _ => Ok(shortest(&program, stages)),
+    }
+}
+
+/// The fewest stages under a clock without end: more than one only for registers inside of modules.
+fn endless(program: &Program<'_>) -> u32 {
+    let clock = Clock { budget: u64::MAX / 4 };
+    bounds::count(&bounds::earliest(&program.graph, clock))
 }
 
 fn stages(latency: u32) -> Result<u32, ScheduleError> {
@@ -88,7 +102,8 @@ fn stages(latency: u32) -> Result<u32, ScheduleError> {
 }
 
 /// The shortest clock for so many stages. The fewest stages only grow when the clock gets shorter,
-/// so the place where they change is found by halving; no operation may be longer than a clock.
+/// so the place where they change is found by halving; no operation may be longer than a clock. An
+/// [`endless`] one is enough.
 fn shortest(program: &Program<'_>, stages: u32) -> f64 {
     let graph = &program.graph;
     let enough = |budget| bounds::count(&bounds::earliest(graph, Clock { budget })) <= stages;

@@ -6,12 +6,34 @@ use crate::rtl::testing::{self, Figures, Random};
 
 /// Every path within a stage, walked one by one from its end.
 fn longest(timing: &Timing<'_>, stage: &[u32], id: ValueId) -> f64 {
+    let at = stage[id.index()] - timing.datapath.hold(id);
     let before = timing
         .operands(id)
-        .filter(|it| stage[it.index()] == stage[id.index()])
+        .filter(|it| stage[it.index()] == at)
         .map(|it| longest(timing, stage, it))
         .fold(0.0, f64::max);
     before + timing.delay[id.index()]
+}
+
+/// Whether a value reads what is there, and modules with registers stand alone between two ranks.
+fn is_legal(timing: &Timing<'_>, stage: &[u32], id: ValueId) -> bool {
+    let datapath = timing.datapath;
+    let Some(at) = stage[id.index()].checked_sub(datapath.hold(id)) else { return false };
+    let source = |mut it: ValueId| {
+        while let Op::Slice { value, .. } = datapath.op(it) {
+            it = value;
+        }
+        it
+    };
+    timing.operands(id).all(|it| {
+        let there = stage[it.index()];
+        let first = match datapath.op(id) {
+            Op::Slice { .. } => there,
+            _ => there + u32::from(datapath.latency(source(it)) > 0),
+        };
+        let alone = datapath.latency(id) == 0 || there < at || longest(timing, stage, it) == 0.0;
+        first <= at && alone
+    }) && timing.fits(longest(timing, stage, id))
 }
 
 fn check(datapath: &Datapath, clock_ns: f64) -> Schedule {
@@ -27,9 +49,10 @@ fn check(datapath: &Datapath, clock_ns: f64) -> Schedule {
         // A path is only ever too long by an operation of its own.
         assert!(timing.fits(path) || path <= timing.delay.iter().copied().fold(0.0, f64::max));
         for operand in timing.operands(id) {
-            assert!(schedule.stage(operand) <= schedule.stage(id), "{operand} comes after {id}");
+            let at = schedule.read_at(datapath, id);
+            assert!(schedule.stage(operand) <= at, "{operand} comes after {id}");
             let part = schedule.lifetimes.taken(datapath, id);
-            let gone = schedule.lifetimes.until(operand) < schedule.stage(id);
+            let gone = schedule.lifetimes.until(operand) < at;
             assert!(part.is_some() || !gone, "{operand} is gone");
         }
         match datapath.op(id) {
@@ -38,6 +61,7 @@ fn check(datapath: &Datapath, clock_ns: f64) -> Schedule {
             _ => {}
         }
         assert!(schedule.stage(id) < schedule.stages);
+        assert!(!alone || is_legal(&timing, &schedule.stage, id), "{id}");
     }
     assert!((schedule.worst_slack_ns - (timing.budget - worst)).abs() < 1e-6);
     schedule
@@ -121,7 +145,7 @@ fn bits_of(datapath: &Datapath, stage: &[u32], stages: u32) -> u64 {
     let mut bits = 0;
     for id in datapath.values().rev().filter(|id| live[id.index()]) {
         let read = std::mem::take(&mut last[id.index()]);
-        let at = Some(stage[id.index()]);
+        let at = Some(stage[id.index()] - datapath.hold(id));
         match datapath.op(id) {
             Op::Const(_) => {}
             Op::Slice { value, low, .. } => {
@@ -189,7 +213,7 @@ fn descent_is_never_worse_than_the_guess_it_starts_from() {
 }
 
 /// Few operations of every kind that the scheduler treats differently, on few inputs.
-fn small(random: &mut Random) -> Datapath {
+fn small(random: &mut Random, modules: bool) -> Datapath {
     let mut datapath = Datapath::default();
     let mut pool = Vec::new();
     for it in 0..2 {
@@ -199,7 +223,8 @@ fn small(random: &mut Random) -> Datapath {
     while datapath.len() < most {
         let (a, b) = (pool[random.below(pool.len())], pool[random.below(pool.len())]);
         let wide = datapath.width(a) as usize;
-        pool.push(match random.below(8) {
+        pool.push(match random.below(if modules { 10 } else { 8 }) {
+            8.. => testing::module_of(random, &mut datapath, a),
             0..3 => {
                 let b = Term { value: b, shift: random.below(3) as u32, negate: random.flip() };
                 datapath.add(Term::plain(a), b)
@@ -250,8 +275,7 @@ fn fewest_bits(timing: &Timing<'_>, stages: u32) -> Option<u64> {
                     stage[slice.index()] = stage[value.index()];
                 }
             }
-            let early = timing.operands(id).any(|it| stage[it.index()] > stage[id.index()]);
-            if !early && timing.fits(longest(timing, &stage, id)) {
+            if is_legal(timing, &stage, id) {
                 at += 1;
                 next[at] = 0;
             }
@@ -273,7 +297,7 @@ proptest::proptest! {
     /// The exact scheduler against all schedules.
     #[test]
     fn as_few_register_bits_as_possible(seed: u64, tenths in 17u32..60, more in 0u32..2) {
-        let datapath = small(&mut Random(seed));
+        let datapath = small(&mut Random(seed), false);
         let program = Program::new(&datapath, &Figures);
         let clock_ns = 0.25 + f64::from(tenths) * 0.1;
         let timing = program.timing(clock_ns).unwrap();
@@ -288,6 +312,56 @@ proptest::proptest! {
             }
         }
     }
+}
+
+/// The same with modules that have registers inside.
+#[test]
+fn modules_with_registers_are_where_they_cost_least() {
+    let mut tried = 0;
+    for seed in 0..600 {
+        let mut random = Random(seed);
+        let datapath = small(&mut random, true);
+        let clock_ns = 1.95 + random.below(60) as f64 * 0.1;
+        let program = Program::new(&datapath, &Figures);
+        let timing = program.timing(clock_ns).unwrap();
+        let first = program.schedule(&timing, clock_ns, 1);
+        let stages = first.stages + random.below(2) as u32;
+        let held = timing.signals().any(|it| datapath.hold(it) > 0);
+        if !held || !first.violations.is_empty() || stages > 6 {
+            continue;
+        }
+        check(&datapath, clock_ns);
+        let it = program.schedule(&timing, clock_ns, stages);
+        assert!(it.exact && it.worst_slack_ns > -1e-6, "seed {seed}");
+        assert_eq!(fewest_bits(&timing, it.stages), Some(it.register_bits), "seed {seed}");
+        if first.stages > 1 {
+            assert_eq!(fewest_bits(&timing, first.stages - 1), None, "seed {seed}");
+        }
+        tried += 1;
+    }
+    assert!(tried > 100, "only {tried} programs were tried");
+}
+
+#[test]
+fn registers_inside_of_modules_are_the_least_latency() {
+    let mut datapath = Datapath::default();
+    let x = datapath.push(Op::Input(0, 0), Interval::new(-9, 9));
+    let kernel = std::sync::Arc::new(testing::kernel(crate::fixed::Format::signed(5, 5), 3));
+    let results: std::sync::Arc<[i128]> = (0..32).map(|it| it % 16).collect();
+    let y = datapath.external(&kernel, &results, x);
+    datapath.outputs.push(Port { name: "y".to_owned(), elements: vec![y], slots: vec![(5, true)] });
+    // The rank of the inputs and those of the module.
+    let least = check(&datapath, 1000.0);
+    assert_eq!((least.latency, least.stage(y), least.read_at(&datapath, y)), (4, 2, 0));
+    for clock_ns in [None, Some(5.0)] {
+        let error = schedule_in(&datapath, &Figures, 3, clock_ns).unwrap_err();
+        assert_eq!(error, ScheduleError::Modules { found: 3, needed: 4 });
+        assert_eq!(schedule_in(&datapath, &Figures, 6, clock_ns).unwrap().latency, 6);
+    }
+    let fastest = fastest(&datapath, &Figures, 4).unwrap();
+    assert_eq!(fastest, 0.95, "the module's own path and a register");
+    let slow = schedule(&datapath, &Figures, 0.9).unwrap();
+    assert_eq!(slow.violations[0].op, "external module");
 }
 
 #[test]
