@@ -371,7 +371,7 @@ fn engines_and_projects() {
     names(&dir, "predict m.keras --input x.npy --engine rtl", &["rtl", "nn2rtl build"]);
     names(&dir, "predict m.keras --input x.npy --engine hls", &["hls", "nn2rtl build"]);
     names(&dir, "predict p --input x.npy --engine float", &["float", "model file"]);
-    names(&dir, "predict p --input x.npy --engine rtl --trace t", &["--trace", "emulator"]);
+    names(&dir, "predict p --input x.npy --engine datapath --trace t", &["--trace", "emulator"]);
     names(&dir, "cosim p --stall 1.5", &["--stall 1.5"]);
     names(&dir, "cosim p --stall NaN", &["--stall NaN"]);
     for (option, value) in [("--precision", "fixed<8,4>"), ("--clock", "5"), ("--io", "parallel")] {

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use rayon::prelude::*;
+
 use crate::cosim::{Project, tools};
 use crate::shared::Labelled;
 use crate::support::{json, npy, run, shared, text};
@@ -71,7 +73,7 @@ fn the_emulator_classifies_as_well_as_floats() {
     if shared("models").is_none() {
         return;
     }
-    for case in &CASES {
+    let wrong = |case: &Case| {
         let model = shared(&format!("models/{}", case.file)).unwrap();
         let (model, files) = (text(&model), Files::of(case));
         let floats = files.accuracy(model, &["--engine", "float"]);
@@ -80,8 +82,11 @@ fn the_emulator_classifies_as_well_as_floats() {
         let options = if case.quantized { &[][..] } else { &calibrated[..] };
         let found = files.accuracy(model, options);
         let limit = if case.quantized { 0.0 } else { 0.5 };
-        assert!((found - floats).abs() <= limit, "{model}: {found} %, {floats} % in floats");
-    }
+        let is_wrong = (found - floats).abs() > limit;
+        is_wrong.then(|| format!("{model}: {found} %, {floats} % in floats"))
+    };
+    let wrong: Vec<String> = CASES.par_iter().filter_map(wrong).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Ranges that the weights allow grow with every layer; without samples that is said.
