@@ -10,7 +10,7 @@ requirement is placed <= 1.1 x the clock wherever that slack is not negative. pl
 
 Cases: `digits` is examples/digits without its softmax (skipped, as is usual in a trigger: the multiplications behind it
 would fill the part), `p02` the jet MLP of ../shared/models in fixed<5,2> without softmax (its default 16 bits
-do not fit an ECP5), `mlpN` a random N-N-N network in fixed<6,2> made here.
+do not fit an ECP5), `gated` and `kernels` those of examples/own_layer in fixed<8,4>, `mlpN` a random N-N-N network in fixed<6,2> made here.
 
 Needs what models.py needs; keras only for the random networks.
 """
@@ -53,6 +53,10 @@ def case(name, work):
         config = work / 'p02.yml'
         config.write_text("Model:\n  Precision: fixed<5,2>\nLayerName:\n  softmax:\n    skip: true\n")
         return SHARED / 'models/p02_jsc_mlp_keras2/KERAS_check_best_model.h5', ['-c', config]
+    if name in ('gated', 'kernels'):
+        own = REPO / 'examples/own_layer'
+        return own / f'{name}.keras', ['--layers', own / ('layers.yml' if name == 'gated' else 'kernels.yml'),
+                                       '--calibrate', own / 'x.npy', '--precision', 'fixed<8,4>']
     if name.startswith('mlp'):
         return random_mlp(int(name[3:]), work), ['--precision', 'fixed<6,2>']
     sys.exit(f'no case {name}')

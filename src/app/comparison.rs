@@ -150,7 +150,7 @@ pub(super) fn kernels(compiled: &Compiled) -> Vec<String> {
     let mut notes = Vec::new();
     for id in compiled.graph.topo() {
         let node = compiled.graph.node(id);
-        let Layer::External(layer) = node.op.inner() else { continue };
+        let Layer::External(layer) = &node.op else { continue };
         if let Some((distance, x)) = layer.farthest() {
             let (name, function) = (&node.name, &layer.kernel().function);
             notes.push(format!(

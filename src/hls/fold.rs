@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Strategy;
 use super::numbers::type_text;
-use super::reuse::{ParallelChanged, ReuseChanged, Unfit, nearest};
+use super::reuse::{ParallelChanged, ReuseChanged, Unfit};
 use super::view::Builder;
 use crate::error::{Origin, Problem};
 use crate::fixed::Format;
@@ -44,14 +44,14 @@ impl Builder<'_> {
         let HlsMatrix { n_in, n_out, positions, .. } = matrix;
         let folding = self.options.folding(&origin.node);
         let nonzero = Sparse::of(call, n_out);
-        let (asked, products) = (folding.reuse, nonzero.len().max(1));
-        let (reuse, why) = match folding.strategy {
-            Strategy::Latency => (asked.max(1), Unfit::Few(1)),
-            Strategy::Resource => (nearest(n_in, n_out, asked), Unfit::Uneven { n_in, n_out }),
-            Strategy::Unrolled => (asked.clamp(1, products), Unfit::Few(products)),
-            Strategy::Distributed => (1, Unfit::Additions),
-        };
+        let (asked, products) = (folding.reuse, nonzero.len());
+        let reuse = folding.reuse(n_in, n_out, products);
         if reuse != asked {
+            let why = match folding.strategy {
+                Strategy::Latency | Strategy::Unrolled => Unfit::Few(products),
+                Strategy::Resource => Unfit::Uneven { n_in, n_out },
+                Strategy::Distributed => Unfit::Additions,
+            };
             self.warnings.push(Problem::at(origin, ReuseChanged { asked, used: reuse, why }));
         }
         let parallel = folding.parallel(positions);
@@ -97,8 +97,8 @@ impl Builder<'_> {
 }
 
 /// The weights of a matrix that are not zero, rows in order: the first argument of the kernel.
+#[derive(Default)]
 struct Sparse {
-    ty: &'static str,
     weights: Vec<i128>,
     inputs: Vec<u32>,
     outputs: Vec<u32>,
@@ -106,7 +106,7 @@ struct Sparse {
 
 impl Sparse {
     fn of(call: &HlsCall, n_out: u64) -> Sparse {
-        let mut sparse = Sparse { ty: "weight", weights: vec![], inputs: vec![], outputs: vec![] };
+        let mut sparse = Sparse::default();
         for (at, weight) in weights(call).iter().enumerate().filter(|it| *it.1 != 0) {
             sparse.weights.push(*weight);
             sparse.inputs.push((at as u64 / n_out) as u32);
@@ -125,7 +125,7 @@ impl Sparse {
         self.weights.resize(length, 0);
         self.inputs.resize(length, 0);
         self.outputs.resize(length, 0);
-        let values = HlsNumbers::Array { ty: self.ty, values: self.weights.into() };
+        let values = HlsNumbers::Array { ty: "weight", values: self.weights.into() };
         [
             HlsConstant { name: "weights", numbers: values },
             HlsConstant { name: "inputs", numbers: HlsNumbers::Indices(self.inputs) },

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::reuse::nearest_divisor;
+use super::reuse::{nearest, nearest_divisor};
 
 /// The HLS compiler the project is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,17 @@ pub struct Folding {
 }
 
 impl Folding {
+    /// The reuse factor of a matrix with so many products that are not zero, as near to what was asked
+    /// for as the strategy allows.
+    pub fn reuse(&self, n_in: u64, n_out: u64, products: u64) -> u64 {
+        match self.strategy {
+            Strategy::Latency => self.reuse.max(1),
+            Strategy::Resource => nearest(n_in, n_out, self.reuse),
+            Strategy::Unrolled => self.reuse.clamp(1, products.max(1)),
+            Strategy::Distributed => 1,
+        }
+    }
+
     /// Rows at once of so many: the divisor nearest to what was asked for; else all, or where
     /// products are spread over cycles one.
     pub fn parallel(&self, positions: u64) -> u64 {

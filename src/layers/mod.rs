@@ -252,14 +252,6 @@ impl Layer {
         self.hardware().map_or(&[Role::Result], Hardware::roles)
     }
 
-    /// The layer that is applied to each row, if this only repeats one.
-    pub fn inner(&self) -> &Layer {
-        match self {
-            Layer::TimeDistributed(it) => it.layer.inner(),
-            layer => layer,
-        }
-    }
-
     /// Whether the layer is a quantizer of the model.
     pub fn is_quantizer(&self) -> bool {
         matches!(self, Layer::Quantizer(_) | Layer::Stairs(_))

@@ -339,6 +339,7 @@ impl Estimated for Mac {
     fn kernel(&self, types: &[&Type], folding: Folding) -> Option<HlsKernel> {
         let weights: Vec<i64> = self.weights.iter().map(|it| *it as i64).collect();
         let weights = Constants::of(&weights, self.n_out);
+        let products = self.weights.iter().filter(|it| **it != 0).count() as u64;
         let positions = (types[0].elements() / self.n_in.max(1)) as u64;
         Some(HlsKernel::Dense(Dense {
             inputs: self.n_in as u64,
@@ -354,7 +355,7 @@ impl Estimated for Mac {
                 crate::hls::Strategy::Resource => Strategy::Resource,
                 _ => Strategy::Latency,
             },
-            reuse: folding.reuse,
+            reuse: folding.reuse(self.n_in as u64, self.n_out as u64, products),
             positions,
             copies: folding.parallel(positions),
         }))
