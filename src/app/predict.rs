@@ -19,6 +19,9 @@ use crate::predictor::{Predictor, Scalars};
 use crate::project::{self, MANIFEST};
 use crate::{compile, nn};
 
+/// Of how many samples the values of every node are held at once.
+const TRACED_AT_ONCE: usize = 256;
+
 /// An engine and a source that do not go together.
 #[derive(Debug, thiserror::Error)]
 enum Mismatch {
@@ -143,16 +146,30 @@ fn emulated(args: &Predict, design: &Design, warnings: Vec<Warning>) -> Result<P
     };
     let values = design.scaled(predictor.predict(&samples.values));
     let rows = outputs(&design.outputs(), values);
-    let mut trace = Vec::new();
-    if args.trace.is_some() {
-        let emulator = Emulator::new(&design.graph);
-        let mantissas = design.quantize(&samples);
-        for id in design.graph.topo() {
-            let rows = emulator.run_tracing(&mantissas, &[id]);
-            trace.push(traced(design, id, rows.concat()));
+    let trace = match args.trace {
+        Some(_) => emulated_trace(design, &design.quantize(&samples)),
+        None => Vec::new(),
+    };
+    Ok(Predicted { outputs: design.outputs(), rows, trace, warnings })
+}
+
+/// The values of every node, a few samples at a time: what all nodes hold is many times the outputs.
+fn emulated_trace(design: &Design, samples: &[Vec<i128>]) -> Vec<(String, Batch)> {
+    let nodes = design.graph.topo();
+    let counts: Vec<usize> = nodes.iter().map(|id| design.graph.node(*id).ty.elements()).collect();
+    let emulator = Emulator::new(&design.graph);
+    let mut values: Vec<Vec<i128>> = vec![Vec::new(); nodes.len()];
+    for samples in samples.chunks(TRACED_AT_ONCE) {
+        for row in emulator.run_tracing(samples, &nodes) {
+            let mut row = &row[..];
+            for (values, count) in values.iter_mut().zip(&counts) {
+                let (first, rest) = row.split_at(*count);
+                values.extend(first);
+                row = rest;
+            }
         }
     }
-    Ok(Predicted { outputs: design.outputs(), rows, trace, warnings })
+    nodes.into_iter().zip(values).map(|(id, it)| traced(design, id, it)).collect()
 }
 
 /// Output values in rows of all tensors.

@@ -76,6 +76,17 @@ impl Buffer {
         })
     }
 
+    /// The same mantissas in a word no wider than needed: consumers read a value many times.
+    pub(super) fn narrowed(self, width: Width) -> Buffer {
+        match (width, self) {
+            (Width::W32, it @ (Buffer::I64(_) | Buffer::I128(_))) => {
+                Buffer::I32(it.i32().into_owned())
+            }
+            (Width::W64, it @ Buffer::I128(_)) => Buffer::I64(it.i64().into_owned()),
+            (_, it) => it,
+        }
+    }
+
     pub(super) fn i32(&self) -> Cow<'_, [i32]> {
         match self {
             Buffer::I32(it) => Cow::Borrowed(it),

@@ -220,7 +220,7 @@ impl Step<'_> {
                     output: &mut output,
                     ty: self.ty,
                 });
-                Buffer::$variant(output)
+                Buffer::$variant(output).narrowed(Width::of(self.ty.max_width() + 1))
             }};
         }
         match self.width {

@@ -3,6 +3,10 @@
 //!
 //! Also `dense -> add constant`, which is how ONNX writes a bias. Only where nothing else reads the
 //! layer in front and the user gave neither layer a result type.
+//!
+//! hls4ml multiplies a depthwise kernel `[taps, channels, 1]` by the scales as if its last axis were
+//! the channels, and its hardware reads the front of what comes out: tap `k` of channel `c` becomes the
+//! `k`-th value of the kernel, whatever its channel, times the scale of `c`. `Compat: hls4ml` does so.
 
 use ndarray::Axis;
 
@@ -48,6 +52,13 @@ fn fused(graph: &Graph, options: &Options, id: NodeId) -> Option<(NodeId, Layer)
         return None;
     }
     fold(weights, bias, norm);
+    if let (true, Layer::Conv(it), Layer::Conv(plain)) =
+        (options.compat, &mut layer, &graph.node(before).op)
+        && it.is_depthwise()
+        && it.groups == it.bias.as_ref().map_or(0, |bias| bias.len())
+    {
+        fold_from_the_front(&mut it.kernel, &plain.kernel, &norm.scale);
+    }
     Some((before, layer))
 }
 
@@ -61,4 +72,15 @@ fn fold(weights: &mut Tensor, bias: &mut Option<Tensor>, norm: &BatchNorm) {
         Some(bias) => (&*bias * &scale + &offset).into_dyn(),
         None => offset.into_dyn(),
     });
+}
+
+/// What hls4ml makes of a depthwise kernel, whose channels are on the last axis here.
+fn fold_from_the_front(fused: &mut Tensor, plain: &Tensor, scale: &Tensor) {
+    let n_out = fused.len_of(Axis(fused.ndim() - 1));
+    let scale = scale.broadcast(n_out).expect("infer checked the channels").to_owned();
+    let taps = fused.len() / n_out.max(1);
+    let front: Vec<f64> = plain.iter().take(taps).copied().collect();
+    for (at, value) in fused.iter_mut().enumerate() {
+        *value = front[at / n_out] * scale[at % n_out];
+    }
 }
