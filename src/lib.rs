@@ -64,5 +64,6 @@ pub mod project;
 pub mod report;
 pub mod rtl;
 pub mod source;
+pub mod stream;
 pub mod tools;
 pub mod units;

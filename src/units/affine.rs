@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
 use crate::hls::Folding;
@@ -93,6 +93,13 @@ impl Datapathed for Affine {
             cx.datapath.cast(sum, self.sum_frac(input), self.result)
         };
         (0..elements).map(affine).collect()
+    }
+}
+
+impl Tokenized for Affine {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        let fits = cut.elements().is_multiple_of(self.scales.len().max(1));
+        if fits { cut.alike(self, self.biases.len()) } else { None }
     }
 }
 

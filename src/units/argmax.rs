@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
@@ -100,6 +100,12 @@ impl Argmax {
             made.push(dp.mux(wins, one, zero));
         }
         made
+    }
+}
+
+impl Tokenized for Argmax {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        cut.grouped(self, self.group)
     }
 }
 

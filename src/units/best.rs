@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, HlsValue, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
@@ -193,6 +193,12 @@ impl Best {
             row[0].1
         };
         (0..self.count).map(pick).collect()
+    }
+}
+
+impl Tokenized for Best {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        cut.grouped(self, self.group)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
@@ -80,6 +80,12 @@ impl Datapathed for Clamp {
             cx.datapath.cast(inside, frac, self.result)
         };
         (0..elements).map(clamp).collect()
+    }
+}
+
+impl Tokenized for Clamp {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        cut.alike(self, 1)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Format, Mantissas, Type, Word};
 use crate::hls::Folding;
@@ -49,6 +49,12 @@ impl Datapathed for Constant {
 
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         self.values.iter().map(|it| cx.datapath.constant(*it)).collect()
+    }
+}
+
+impl Tokenized for Constant {
+    fn token(&self, _: &Cut<'_>) -> Option<Token> {
+        None
     }
 }
 

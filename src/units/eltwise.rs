@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
@@ -145,6 +145,19 @@ impl Datapathed for Eltwise {
             dp.cast(value, exact.frac(), self.result)
         };
         (0..elements).map(combine).collect()
+    }
+}
+
+impl Tokenized for Eltwise {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        // Repeated operands are read whole, if a token has all of them.
+        let whole = self.read.map(|it| matches!(it, Read::Cycle(_))).to_vec();
+        let fits = self.read.iter().all(|it| match it {
+            Read::Same => true,
+            Read::Every(n) | Read::Cycle(n) => cut.elements().is_multiple_of(*n),
+        });
+        let unit = Eltwise { shape: cut.shape.clone(), ..self.clone() };
+        fits.then(|| Token { unit: unit.into(), whole })
     }
 }
 

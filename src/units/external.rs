@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, Unit, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, Unit, UnitSpec};
 use crate::error::Origin;
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Format, Graph, Mantissas, Type, Word};
@@ -129,6 +129,12 @@ impl Datapathed for External {
             cx.datapath.external(&self.kernel, &self.table, x)
         };
         (0..elements).map(apply).collect()
+    }
+}
+
+impl Tokenized for External {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        cut.alike(self, 1)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Type, Word};
 use crate::hls::Folding;
@@ -41,6 +41,12 @@ impl Datapathed for Input {
 
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         unreachable!("inputs are ports: {:?}", cx.ty)
+    }
+}
+
+impl Tokenized for Input {
+    fn token(&self, _: &Cut<'_>) -> Option<Token> {
+        None
     }
 }
 

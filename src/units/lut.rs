@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsNumbers, HlsUnit, HlsValue, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word, bits_of};
 use crate::hls::Folding;
@@ -192,6 +192,12 @@ fn wire_float(dp: &mut Datapath, x: ValueId, width: u32, bits: u32) -> ValueId {
     }
     terms.push(Term::plain(rest));
     dp.sum(terms)
+}
+
+impl Tokenized for Lut {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        cut.alike(self, 1)
+    }
 }
 
 impl Hls for Lut {

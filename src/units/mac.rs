@@ -9,7 +9,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsMatrix, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{Constants, Dense, HlsKernel, Strategy};
 use crate::fixed::{Cast, Format, Mantissas, Overflow, Rounding, Type, Word};
 use crate::hls::Folding;
@@ -318,6 +318,12 @@ impl Mac {
             cx.datapath.cast(sum, frac, self.result)
         };
         products.into_iter().enumerate().map(finish).collect()
+    }
+}
+
+impl Tokenized for Mac {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        cut.grouped(self, self.n_in)
     }
 }
 

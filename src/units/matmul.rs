@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{Constants, Dense, HlsKernel, Strategy};
 use crate::fixed::{Cast, Format, Overflow, Rounding, Type, Word};
 use crate::hls::Folding;
@@ -223,6 +223,24 @@ impl Matmul {
             let total = cx.datapath.add(term(sum, frac), term(product, from));
             cx.datapath.cast(total, both, self.accum)
         })
+    }
+}
+
+impl Tokenized for Matmul {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        let Matmul { batch, rows, .. } = *self;
+        let shape = cut.shape.clone();
+        let (unit, whole) = match cut.tokens {
+            tokens if batch.is_multiple_of(tokens) => {
+                (Matmul { batch: batch / tokens, shape, ..self.clone() }, false)
+            }
+            // Rows of one matrix: each meets all of the other.
+            tokens if batch == 1 && rows.is_multiple_of(tokens) => {
+                (Matmul { rows: rows / tokens, shape, ..self.clone() }, true)
+            }
+            _ => return None,
+        };
+        Some(Token { unit: unit.into(), whole: vec![false, whole] })
     }
 }
 

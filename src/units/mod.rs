@@ -53,6 +53,7 @@ pub use threshold::Threshold;
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Graph, Type, Word};
 use crate::hls::Folding;
+use crate::nn::Shape;
 use crate::rtl::datapath::{Product, ValueId, Wiring};
 
 /// What every unit says about itself; no method has a default, so none can be forgotten.
@@ -88,6 +89,55 @@ pub trait Datapathed {
 pub trait Estimated {
     /// The kernel; `None` for wiring.
     fn kernel(&self, types: &[&Type], folding: Folding) -> Option<HlsKernel>;
+}
+
+/// How a unit divides among tokens: runs of consecutive elements that come one after the other, as the
+/// pixels of an image do.
+pub trait Tokenized {
+    /// The unit that computes one token of the output, the same one for each; `None` if tokens differ
+    /// or there is no such division.
+    fn token(&self, cut: &Cut<'_>) -> Option<Token>;
+}
+
+/// A division of a unit's output into tokens.
+#[derive(Debug)]
+pub struct Cut<'a> {
+    /// How many tokens there are.
+    pub tokens: usize,
+    /// Shape of a token.
+    pub shape: &'a Shape,
+    /// The operands as they are in the graph.
+    pub types: &'a [&'a Type],
+    /// Shapes of the operands' parts, if they are divided likewise.
+    pub parts: &'a [Shape],
+}
+
+impl Cut<'_> {
+    /// Elements of a token.
+    pub fn elements(&self) -> usize {
+        self.shape.elements()
+    }
+
+    /// A unit that computes every token as it computes the whole, if what repeats within the output
+    /// after `period` elements also repeats within a token.
+    pub fn alike(&self, unit: &(impl Clone + Into<Unit>), period: usize) -> Option<Token> {
+        let fits = period > 0 && self.elements().is_multiple_of(period);
+        fits.then(|| Token { unit: unit.clone().into(), whole: vec![false; self.types.len()] })
+    }
+
+    /// As [`Cut::alike`], for a unit on groups that are the last axis of its first operand.
+    pub fn grouped(&self, unit: &(impl Clone + Into<Unit>), group: usize) -> Option<Token> {
+        (self.parts[0].0.last() == Some(&group)).then(|| self.alike(unit, 1)).flatten()
+    }
+}
+
+/// A unit on a token.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The unit.
+    pub unit: Unit,
+    /// The operands that every token needs whole; of the others it needs the part at its own place.
+    pub whole: Vec<bool>,
 }
 
 /// Samples that kernels like to have in a block: a few vector registers full.
@@ -162,6 +212,11 @@ macro_rules! units {
             /// The unit as scalar operations.
             pub fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
                 match self { $(Unit::$unit(it) => it.datapath(cx)),+ }
+            }
+
+            /// The unit on one of several tokens.
+            pub fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+                match self { $(Unit::$unit(it) => it.token(cut)),+ }
             }
 
             /// What the unit is to the estimate of the HLS path.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Mantissas, Type, Word};
 use crate::hls::Folding;
@@ -156,6 +156,12 @@ impl Datapathed for Rectify {
             dp.mux(pass.0, kept, below)
         };
         (0..elements).map(rectify).collect()
+    }
+}
+
+impl Tokenized for Rectify {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        cut.alike(self, self.slopes.len().max(1))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
@@ -205,6 +205,12 @@ impl Reduce {
             Reduction::Min => cx.datapath.min(a, b),
             _ => cx.datapath.max(a, b),
         }
+    }
+}
+
+impl Tokenized for Reduce {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        cut.grouped(self, self.group)
     }
 }
 

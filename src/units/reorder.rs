@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsNumbers, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Type, Word};
 use crate::hls::Folding;
@@ -61,6 +61,35 @@ impl Datapathed for Reorder {
 
     fn datapath(&self, cx: &mut Wiring<'_>) -> Vec<ValueId> {
         self.map.iter().map(|(k, it)| cx.inputs[*k as usize][*it as usize]).collect()
+    }
+}
+
+impl Tokenized for Reorder {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        let count = cut.elements();
+        let (first, rest) = self.map.split_at(count);
+        let parts: Vec<u32> = cut.parts.iter().map(|it| it.elements() as u32).collect();
+        // Every token reads an operand at its own place, or always at the same one.
+        let at = |whole: bool, token: usize, (operand, element): (u32, u32)| match whole {
+            true => (operand, element),
+            false => (operand, element + parts[operand as usize] * token as u32),
+        };
+        let follows = |operand: u32, whole: bool| {
+            let read = first.iter().enumerate().filter(|it| it.1.0 == operand);
+            let inside = |element: u32| whole || element < parts[operand as usize];
+            let mut read = read.map(|(slot, from)| {
+                let rest = rest.chunks(count).zip(1..);
+                inside(from.1)
+                    && rest.clone().all(|(it, token)| it[slot] == at(whole, token, *from))
+            });
+            read.all(|it| it)
+        };
+        let operands = 0..cut.types.len() as u32;
+        let whole: Option<Vec<bool>> = operands
+            .map(|it| [false, true].into_iter().find(|whole| follows(it, *whole)))
+            .collect();
+        let unit = Reorder { map: first.into(), shape: cut.shape.clone() };
+        Some(Token { unit: unit.into(), whole: whole? })
     }
 }
 

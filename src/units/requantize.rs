@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{self, Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, ElementFormats, Format, Type, Word};
 use crate::hls::Folding;
@@ -62,6 +62,23 @@ impl Datapathed for Requantize {
             cx.datapath.cast(x, frac, cx.ty.format(element))
         };
         (0..elements).map(cast).collect()
+    }
+}
+
+impl Tokenized for Requantize {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        let count = cut.elements();
+        let to = match &self.to {
+            ElementFormats::Uniform(_) => self.to.clone(),
+            ElementFormats::Each(all) => {
+                let first = &all[..count];
+                if !all.chunks(count).all(|it| it == first) {
+                    return None;
+                }
+                ElementFormats::Each(first.into())
+            }
+        };
+        cut.alike(&Requantize { to }, 1)
     }
 }
 

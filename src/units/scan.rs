@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsLoop, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::emulate::{Buffer, Emulator};
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Graph, Type, Word};
@@ -167,6 +167,13 @@ impl Datapathed for Scan {
             made.extend_from_slice(row);
         }
         made
+    }
+}
+
+impl Tokenized for Scan {
+    fn token(&self, _: &Cut<'_>) -> Option<Token> {
+        // A step needs the state that the one before has left.
+        None
     }
 }
 

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{self, Hls, HlsCall, HlsUnit, HlsValue, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Cast, Format, Type, Word};
 use crate::hls::Folding;
@@ -116,6 +116,12 @@ impl Datapathed for Select {
             dp.mux(chosen, a, b)
         };
         (0..elements).map(select).collect()
+    }
+}
+
+impl Tokenized for Select {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        cut.alike(self, 1)
     }
 }
 

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Datapathed, Emulate, Estimated, Run, UnitSpec};
+use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
 use crate::fixed::{Format, Mantissas, Type, Word};
 use crate::hls::Folding;
@@ -116,6 +116,12 @@ fn between(
     let low = between(dp, x, shift, &thresholds[..middle], &values[..=middle]);
     let high = between(dp, x, shift, &thresholds[middle + 1..], &values[middle + 1..]);
     dp.mux(below, low, high)
+}
+
+impl Tokenized for Threshold {
+    fn token(&self, cut: &Cut<'_>) -> Option<Token> {
+        cut.alike(self, self.values.len() / (self.count + 1))
+    }
 }
 
 impl Hls for Threshold {

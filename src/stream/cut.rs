@@ -1,0 +1,411 @@
+//! Divides an integer graph into a [`Dataflow`].
+//!
+//! Nodes are taken in order. A unit that treats all tokens alike goes into the kernel that makes one of
+//! its operands, if what else it reads does not depend on that kernel, else into a new one. A wiring
+//! that only renames elements leaves the stream as it is; one that is a window becomes one, shared with
+//! others that read the same pixels. What is left takes whole tensors as one token.
+
+use std::collections::BTreeMap;
+
+use super::kernels::{Kernel, KernelId};
+use super::window::{self, Pick, Window};
+use super::{Dataflow, Kind, ProcessId, StreamId};
+use crate::fixed::{Graph, Type};
+use crate::graph::{Node, NodeId};
+use crate::nn::Shape;
+use crate::units::{Cut, Reorder, Token, Unit};
+
+/// Where the elements of a node are.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Tokens they come in.
+    pub(super) tokens: usize,
+    pub(super) at: At,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum At {
+    Stream(StreamId),
+    Kernel(KernelId, NodeId),
+    /// Elements of a window's tokens, and of a constant.
+    Window {
+        stream: StreamId,
+        pixel: usize,
+        picks: Vec<Pick>,
+        constant: Option<NodeId>,
+    },
+    /// A constant of the whole graph.
+    Constant(NodeId),
+}
+
+/// Divides a graph.
+pub fn cut(graph: &Graph) -> Dataflow {
+    let mut cutter = Cutter {
+        graph,
+        flow: Dataflow::default(),
+        places: vec![None; graph.bound()],
+        kernels: Vec::new(),
+        windows: Vec::new(),
+        made: BTreeMap::new(),
+    };
+    for id in graph.topo() {
+        let place = cutter.place(id);
+        cutter.places[id.index()] = Some(place);
+    }
+    for (position, id) in graph.outputs.iter().enumerate() {
+        let place = cutter.at(*id).clone();
+        let stream = cutter.stream(*id, &place);
+        cutter.flow.add(&graph.node(*id).name, Kind::Sink(position), vec![stream]);
+    }
+    cutter.finish()
+}
+
+pub(super) struct Cutter<'g> {
+    pub(super) graph: &'g Graph,
+    pub(super) flow: Dataflow,
+    /// By node.
+    pub(super) places: Vec<Option<Place>>,
+    pub(super) kernels: Vec<Kernel>,
+    /// All windows, with the streams that they read and make.
+    windows: Vec<(StreamId, Window, StreamId)>,
+    /// Repacked and repeated streams: by what they are made of, and how many tokens they have.
+    pub(super) made: BTreeMap<(StreamId, usize, bool), StreamId>,
+}
+
+/// Shape of one of several equal parts of a tensor.
+pub(super) fn part(shape: &Shape, tokens: usize) -> Shape {
+    let mut before = 1;
+    for (axis, extent) in shape.0.iter().enumerate() {
+        if before == tokens {
+            return Shape(shape.0[axis..].to_vec());
+        }
+        before *= extent;
+    }
+    Shape(vec![shape.elements() / tokens])
+}
+
+/// Type of the parts of a tensor, if they are all alike.
+fn alike(ty: &Type, tokens: usize) -> Option<Type> {
+    let shape = part(&ty.shape, tokens);
+    let count = shape.elements();
+    let same = |it: usize| ty.format(it) == ty.format(it % count);
+    let all_same = ty.common().is_some() || (0..ty.elements()).all(same);
+    all_same.then(|| Type::each(shape, (0..count).map(|it| ty.format(it)).collect()))
+}
+
+impl<'g> Cutter<'g> {
+    pub(super) fn node(&self, id: NodeId) -> &'g Node<Unit, Type> {
+        self.graph.node(id)
+    }
+
+    pub(super) fn at(&self, id: NodeId) -> &Place {
+        self.places[id.index()].as_ref().expect("operands come first")
+    }
+
+    fn place(&mut self, id: NodeId) -> Place {
+        let node = self.node(id);
+        match &node.op {
+            Unit::Input(_) => self.source(id),
+            Unit::Constant(_) => Place { tokens: 1, at: At::Constant(id) },
+            Unit::Reorder(reorder) => self
+                .renamed(id, reorder)
+                .or_else(|| self.divided(id))
+                .or_else(|| self.window(id, reorder))
+                .unwrap_or_else(|| self.whole(id)),
+            _ => self.divided(id).unwrap_or_else(|| self.whole(id)),
+        }
+    }
+
+    /// An input: a token a pixel.
+    fn source(&mut self, id: NodeId) -> Place {
+        let node = self.node(id);
+        let position = self.graph.inputs.iter().position(|it| *it == id).expect("inputs are ports");
+        let pixels = node.ty.elements() / node.ty.shape.last().max(1);
+        let (tokens, ty) = match alike(&node.ty, pixels.max(1)) {
+            Some(ty) => (pixels.max(1), ty),
+            None => (1, node.ty.clone()),
+        };
+        let process = self.flow.add(&node.name, Kind::Source(position), Vec::new());
+        let stream = self.flow.output(process, &node.name, tokens, ty);
+        Place { tokens, at: At::Stream(stream) }
+    }
+
+    /// A wiring that leaves every element where it is.
+    fn renamed(&self, id: NodeId, reorder: &Reorder) -> Option<Place> {
+        let operands = self.graph.operands(id);
+        let [operand] = operands[..] else { return None };
+        let same = self.node(operand).ty.elements() == reorder.map.len();
+        let in_order = || reorder.map.iter().enumerate().all(|(at, it)| it.1 as usize == at);
+        (same && in_order()).then(|| self.at(operand).clone())
+    }
+
+    /// A unit that treats tokens alike, in a kernel.
+    fn divided(&mut self, id: NodeId) -> Option<Place> {
+        let node = self.node(id);
+        let operands = self.graph.operands(id);
+        let is_moving = |it: &&NodeId| !matches!(self.at(**it).at, At::Constant(_));
+        let moving = operands.iter().filter(is_moving);
+        let mut choices: Vec<usize> = moving.map(|it| self.at(*it).tokens).collect();
+        choices.sort_unstable_by_key(|it| std::cmp::Reverse(*it));
+        let mut before = 1;
+        let mut prefixes: Vec<usize> = Vec::new();
+        for extent in &node.ty.shape.0 {
+            prefixes.push(before);
+            before *= extent;
+        }
+        choices.extend(prefixes.into_iter().rev());
+        // A wiring of several tokens may still be a window.
+        if matches!(node.op, Unit::Reorder(_)) && choices.first() != Some(&1) {
+            choices.retain(|it| *it > 1);
+        }
+        let mut tried = Vec::new();
+        for tokens in choices {
+            if !tried.contains(&tokens)
+                && let Some(token) = self.token(node, &operands, tokens)
+                && let Some(place) = self.compute(node, &operands, tokens, &token)
+            {
+                return Some(place);
+            }
+            tried.push(tokens);
+        }
+        None
+    }
+
+    /// The unit on one of so many tokens, if its operands can be had so.
+    fn token(&self, node: &Node<Unit, Type>, operands: &[NodeId], tokens: usize) -> Option<Token> {
+        let counts = operands.iter().map(|it| self.node(*it).ty.elements());
+        let divides = |count: usize| count > 0 && count.is_multiple_of(tokens);
+        if !divides(node.ty.elements()) {
+            return None;
+        }
+        let types: Vec<&Type> = operands.iter().map(|it| &self.node(*it).ty).collect();
+        if tokens == 1 {
+            return Some(Token { unit: node.op.clone(), whole: vec![false; types.len()] });
+        }
+        let parts = types.iter().zip(counts).map(|(ty, count)| match divides(count) {
+            true => part(&ty.shape, tokens),
+            false => ty.shape.clone(),
+        });
+        let parts: Vec<Shape> = parts.collect();
+        let shape = part(&node.ty.shape, tokens);
+        let token = node.op.token(&Cut { tokens, shape: &shape, types: &types, parts: &parts })?;
+        let fits = operands.iter().zip(&token.whole).all(|(it, whole)| {
+            *whole || divides(self.node(*it).ty.elements()) && self.has_parts(*it, tokens)
+        });
+        fits.then_some(token)
+    }
+
+    /// Whether an operand comes, or can be made to come, in so many equal tokens.
+    fn has_parts(&self, id: NodeId, tokens: usize) -> bool {
+        let place = self.at(id);
+        match &place.at {
+            At::Constant(id) => {
+                let Unit::Constant(constant) = &self.node(*id).op else { return false };
+                let count = constant.values.len() / tokens;
+                constant.values.chunks(count).all(|it| it == &constant.values[..count])
+            }
+            _ if place.tokens == tokens => true,
+            _ => {
+                let shared = gcd(place.tokens, tokens);
+                // Longer tokens of alike ones are alike; shorter ones may not be.
+                tokens == shared || alike(&self.node(id).ty, tokens).is_some()
+            }
+        }
+    }
+
+    /// Adds a unit on tokens to a kernel; `None` if that gives other types than the graph has.
+    fn compute(
+        &mut self,
+        node: &Node<Unit, Type>,
+        operands: &[NodeId],
+        tokens: usize,
+        token: &Token,
+    ) -> Option<Place> {
+        if tokens > 1 && !matches!(token.unit, Unit::Reorder(_)) {
+            alike(&node.ty, tokens)?;
+        }
+        let kernel = self.kernel(node, operands, tokens, &token.whole);
+        let types: Vec<&Type> = operands.iter().map(|it| &self.node(*it).ty).collect();
+        let mut locals = Vec::with_capacity(operands.len());
+        for ((operand, whole), ty) in operands.iter().zip(&token.whole).zip(types) {
+            let shape = if *whole { ty.shape.clone() } else { part(&ty.shape, tokens) };
+            locals.push(self.local(kernel, node, *operand, *whole, &shape));
+        }
+        let local =
+            self.kernels[kernel.0].add(node, node.name.clone(), token.unit.clone(), &locals);
+        self.rename(kernel, &node.origin.node);
+        Some(Place { tokens, at: At::Kernel(kernel, local) })
+    }
+
+    /// The kernel that makes an operand and may go on, or a new one.
+    fn kernel(
+        &mut self,
+        node: &Node<Unit, Type>,
+        operands: &[NodeId],
+        tokens: usize,
+        whole: &[bool],
+    ) -> KernelId {
+        let shared = operands.iter().zip(whole).find_map(|(it, is_whole)| match self.at(*it).at {
+            At::Kernel(kernel, _) if !is_whole && self.kernels[kernel.0].tokens == tokens => {
+                let own = self.kernels[kernel.0].process;
+                let from = |it: &NodeId| self.from(*it);
+                let others = operands.iter().filter_map(from).filter(|it| *it != own);
+                let free = others.into_iter().all(|it| !self.depends(it, own));
+                // A kernel cannot read, in other tokens, what it makes itself.
+                let again = operands.iter().zip(whole).any(|(it, whole)| {
+                    let place = self.at(*it);
+                    self.from(*it) == Some(own) && (*whole || place.tokens != tokens)
+                });
+                (free && !again).then_some(kernel)
+            }
+            _ => None,
+        });
+        shared.unwrap_or_else(|| self.new_kernel(node, tokens))
+    }
+
+    pub(super) fn new_kernel(&mut self, node: &Node<Unit, Type>, tokens: usize) -> KernelId {
+        let name = self.unique(&node.origin.node);
+        let process = self.flow.add(&name, Kind::Kernel(Graph::default()), Vec::new());
+        self.kernels.push(Kernel::new(process, tokens));
+        KernelId(self.kernels.len() - 1)
+    }
+
+    /// The process that makes a node.
+    fn from(&self, id: NodeId) -> Option<ProcessId> {
+        match &self.at(id).at {
+            At::Stream(stream) | At::Window { stream, .. } => Some(self.flow.stream(*stream).from),
+            At::Kernel(kernel, _) => Some(self.kernels[kernel.0].process),
+            At::Constant(_) => None,
+        }
+    }
+
+    /// Whether a process reads, be it by others, what another one makes.
+    fn depends(&self, process: ProcessId, on: ProcessId) -> bool {
+        process == on
+            || self.flow.processes[process.0]
+                .inputs
+                .iter()
+                .any(|it| self.depends(self.flow.stream(*it).from, on))
+    }
+
+    /// A wiring that is a window over its first operand.
+    fn window(&mut self, id: NodeId, reorder: &Reorder) -> Option<Place> {
+        let node = self.node(id);
+        let operands = self.graph.operands(id);
+        let (source, constant) = match operands[..] {
+            [source] => (source, None),
+            [source, constant] if matches!(self.at(constant).at, At::Constant(_)) => {
+                (source, Some(constant))
+            }
+            _ => return None,
+        };
+        let place = self.at(source).clone();
+        if matches!(place.at, At::Constant(_)) {
+            return None;
+        }
+        let elements = self.node(source).ty.elements() / place.tokens;
+        // The most places first: the smallest tokens.
+        let found = (1..node.ty.shape.0.len()).rev().find_map(|axes| {
+            let extents = &node.ty.shape.0[..axes];
+            window::find(reorder, extents, place.tokens, elements)
+        })?;
+        let stream = self.stream(source, &place);
+        let mut window = found.window;
+        if let Some(at) = found.padding {
+            let constant = self.node(constant?);
+            let Unit::Constant(values) = &constant.op else { return None };
+            window.padding = values.values[at];
+            let ty = &self.flow.stream(stream).ty;
+            let same = (0..ty.elements()).all(|it| ty.format(it) == values.format);
+            if window.padding != 0 && !same {
+                return None;
+            }
+        }
+        let tokens = window.places();
+        let known = self.windows.iter().find(|it| it.0 == stream && it.1 == window);
+        let made = match known {
+            Some((_, _, made)) => *made,
+            None => self.new_window(node, stream, window),
+        };
+        let at = At::Window { stream: made, pixel: elements, picks: found.picks, constant };
+        Some(Place { tokens, at })
+    }
+
+    fn new_window(
+        &mut self,
+        node: &Node<Unit, Type>,
+        stream: StreamId,
+        window: Window,
+    ) -> StreamId {
+        let ty = self.flow.stream(stream).ty.clone();
+        let count = ty.elements() * window.taps.len();
+        let formats = (0..count).map(|it| ty.format(it % ty.elements())).collect();
+        let ty = Type::each(Shape(vec![count]), formats);
+        let name = self.unique(&format!("{}_window", node.origin.node));
+        let tokens = window.places();
+        let process = self.flow.add(&name, Kind::Window(window.clone()), vec![stream]);
+        let made = self.flow.output(process, &name, tokens, ty);
+        self.windows.push((stream, window, made));
+        made
+    }
+
+    /// A unit on whole tensors.
+    fn whole(&mut self, id: NodeId) -> Place {
+        let node = self.node(id);
+        let operands = self.graph.operands(id);
+        let token = Token { unit: node.op.clone(), whole: vec![false; operands.len()] };
+        self.compute(node, &operands, 1, &token).expect("one token has the types of the tensor")
+    }
+
+    /// A name that no process has.
+    pub(super) fn unique(&self, name: &str) -> String {
+        let taken = |it: &str| self.flow.processes.iter().any(|known| known.name == it);
+        let others = (2..).map(|it| format!("{name}_{it}"));
+        std::iter::once(name.to_owned()).chain(others).find(|it| !taken(it)).unwrap_or_default()
+    }
+
+    /// A kernel is called after the last layer in it.
+    fn rename(&mut self, kernel: KernelId, layer: &str) {
+        let own = self.kernels[kernel.0].process;
+        let name = &self.flow.processes[own.0].name;
+        let is_it = name.strip_prefix(layer).is_some_and(|rest| {
+            rest.is_empty() || rest.strip_prefix('_').is_some_and(|it| it.parse::<u32>().is_ok())
+        });
+        if !is_it {
+            self.flow.processes[own.0].name = self.unique(layer);
+        }
+    }
+
+    /// Puts the kernels in, and processes behind those that they read.
+    fn finish(mut self) -> Dataflow {
+        for kernel in self.kernels {
+            self.flow.processes[kernel.process.0].kind = Kind::Kernel(kernel.graph);
+        }
+        let mut flow = self.flow;
+        let count = flow.processes.len();
+        let mut order: Vec<usize> = Vec::with_capacity(count);
+        let mut placed = vec![false; count];
+        while order.len() < count {
+            let before = order.len();
+            for at in 0..count {
+                let ready = |it: &StreamId| placed[flow.streams[it.0].from.0];
+                if !placed[at] && flow.processes[at].inputs.iter().all(ready) {
+                    placed[at] = true;
+                    order.push(at);
+                }
+            }
+            assert!(order.len() > before, "a dataflow has no cycles");
+        }
+        let mut position = vec![0; count];
+        order.iter().enumerate().for_each(|(to, from)| position[*from] = to);
+        let mut old: Vec<Option<super::Process>> =
+            std::mem::take(&mut flow.processes).into_iter().map(Some).collect();
+        flow.processes = order.iter().filter_map(|it| old[*it].take()).collect();
+        flow.streams.iter_mut().for_each(|it| it.from = ProcessId(position[it.from.0]));
+        flow
+    }
+}
+
+pub(super) fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

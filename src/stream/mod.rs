@@ -1,0 +1,123 @@
+//! The integer graph as a dataflow of processes: what streaming hardware is made of.
+//!
+//! A tensor travels as a **stream** of tokens: runs of as many consecutive elements, in row-major order.
+//! An image is a token a pixel (all channels), a vector one token. Processes take tokens and give
+//! tokens, each as soon as it can:
+//!
+//! - a **kernel** computes one token of each of its outputs from one of each of its inputs, the same
+//!   way every time: an integer graph of its own;
+//! - a **window** keeps the last lines of an image and gives, for every place, the pixels around it;
+//! - a **repack** makes longer tokens of several, or several of one; a **repeat** gives one many times.
+//!
+//! [`cut`] divides a graph: it finds the units that treat all tokens alike
+//! ([`Tokenized`](crate::units::Tokenized)), the wirings that are windows ([`window`]), and takes
+//! everything else as one token that is the whole tensor, so that every graph has a dataflow.
+
+mod cut;
+mod kernels;
+mod run;
+#[cfg(test)]
+mod tests;
+mod window;
+mod wire;
+
+pub use cut::cut;
+pub use run::run;
+pub use window::{Span, Tap, Window};
+
+use crate::fixed::{Graph, Type};
+
+/// A stream, as an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub usize);
+
+/// A process, as an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub usize);
+
+/// Tokens on their way.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// Name of the tensor.
+    pub name: String,
+    /// Tokens of a sample.
+    pub tokens: usize,
+    /// A token.
+    pub ty: Type,
+    /// Who makes it.
+    pub from: ProcessId,
+}
+
+impl Stream {
+    /// Bits of a token.
+    pub fn bits(&self) -> u32 {
+        (0..self.ty.elements()).map(|it| self.ty.format(it).width).sum()
+    }
+}
+
+/// What a process does.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// An input of the design.
+    Source(usize),
+    /// An output of the design.
+    Sink(usize),
+    /// One token of each input becomes one of each output.
+    Kernel(Graph),
+    /// Elements of several tokens of the input become one of the output.
+    Window(Window),
+    /// So many tokens become one, the first in front; or one becomes so many.
+    Repack,
+    /// Every token is given so many times.
+    Repeat(usize),
+}
+
+/// A process.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// A name, unique among processes: that of the last layer inside.
+    pub name: String,
+    /// What it does.
+    pub kind: Kind,
+    /// What it reads.
+    pub inputs: Vec<StreamId>,
+    /// What it makes.
+    pub outputs: Vec<StreamId>,
+}
+
+/// A graph of processes. Every process comes after those it reads.
+#[derive(Clone, Debug, Default)]
+pub struct Dataflow {
+    /// The processes.
+    pub processes: Vec<Process>,
+    /// The streams.
+    pub streams: Vec<Stream>,
+}
+
+impl Dataflow {
+    /// A stream.
+    pub fn stream(&self, id: StreamId) -> &Stream {
+        &self.streams[id.0]
+    }
+
+    /// Who reads a stream, and as which of its inputs, in order.
+    pub fn readers(&self, id: StreamId) -> Vec<(ProcessId, usize)> {
+        let of = |(at, process): (usize, &Process)| {
+            let ports = process.inputs.iter().enumerate().filter(|it| *it.1 == id);
+            ports.map(|(port, _)| (ProcessId(at), port)).collect::<Vec<_>>()
+        };
+        self.processes.iter().enumerate().flat_map(of).collect()
+    }
+
+    fn add(&mut self, name: &str, kind: Kind, inputs: Vec<StreamId>) -> ProcessId {
+        self.processes.push(Process { name: name.to_owned(), kind, inputs, outputs: Vec::new() });
+        ProcessId(self.processes.len() - 1)
+    }
+
+    fn output(&mut self, from: ProcessId, name: &str, tokens: usize, ty: Type) -> StreamId {
+        let id = StreamId(self.streams.len());
+        self.streams.push(Stream { name: name.to_owned(), tokens, ty, from });
+        self.processes[from.0].outputs.push(id);
+        id
+    }
+}

@@ -1,0 +1,72 @@
+//! Dataflows of whole models: what they compute, and what they are made of.
+
+use std::path::Path;
+
+use super::*;
+use crate::compile;
+use crate::config::Config;
+use crate::cosim::prng::Prng;
+use crate::emulate::Emulator;
+use crate::fixed::{self, Word};
+
+/// The graph of a model of `tests/models`.
+fn graph(file: &str) -> Option<fixed::Graph> {
+    let path = format!("{}/tests/models/{file}", env!("CARGO_MANIFEST_DIR"));
+    let loaded = compile::load(Path::new(&path), None).unwrap();
+    let compiled = compile::compile(loaded, &Config::default(), &[], Vec::new());
+    Some(compiled.ok()?.design.graph)
+}
+
+fn samples(graph: &fixed::Graph, count: usize) -> Vec<Vec<i128>> {
+    let mut random = Prng::new(7);
+    let formats: Vec<fixed::Format> = graph
+        .inputs
+        .iter()
+        .flat_map(|it| {
+            let ty = &graph.node(*it).ty;
+            (0..ty.elements()).map(|at| ty.format(at)).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut row = || {
+        let value =
+            |it: &fixed::Format| Word::wrap(random.next_u128() as i128, it.width, it.signed);
+        formats.iter().map(value).collect()
+    };
+    (0..count).map(|_| row()).collect()
+}
+
+fn count(flow: &Dataflow, wanted: impl Fn(&Kind) -> bool) -> usize {
+    flow.processes.iter().filter(|it| wanted(&it.kind)).count()
+}
+
+/// Every token of every dataflow is what the graph's emulator gives.
+#[test]
+fn dataflows_compute_what_graphs_do() {
+    let folder = format!("{}/tests/models", env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .filter(|it| [".keras", ".onnx", ".pt2"].iter().any(|end| it.ends_with(end)))
+        .collect();
+    files.sort();
+    let mut compared = 0;
+    for file in &files {
+        let Some(graph) = graph(file) else { continue };
+        let flow = cut(&graph);
+        let samples = samples(&graph, 3);
+        assert_eq!(run(&flow, &samples), Emulator::new(&graph).run(&samples), "{file}");
+        eprintln!(
+            "{file}: {} kernels {} windows {} repacks {} whole",
+            count(&flow, |it| matches!(it, Kind::Kernel(_))),
+            count(&flow, |it| matches!(it, Kind::Window(_))),
+            count(&flow, |it| matches!(it, Kind::Repack)),
+            flow.processes
+                .iter()
+                .filter(|it| matches!(it.kind, Kind::Kernel(_))
+                    && flow.stream(it.outputs[0]).tokens == 1)
+                .count()
+        );
+        compared += 1;
+    }
+    assert!(compared >= 40, "only {compared} models were compared");
+}
