@@ -2,13 +2,15 @@
 //
 // `out_valid_o` and `out_data_o` depend on `in_valid_i` and `in_data_i`; no ready depends on
 // anything of the same cycle. A word that is offered stays until it is taken. Whoever knows that
-// there is always room may leave `in_ready_o` open.
+// there is always room may leave `in_ready_o` open; `level_o` says how many words are stored.
 
 `include "nn_assert.svh"
 
 module nn_fifo #(
   parameter int unsigned Width = 8,
-  parameter int unsigned Depth = 4
+  parameter int unsigned Depth = 4,
+
+  localparam int unsigned CountWidth = $clog2(Depth + 1)
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,
@@ -19,11 +21,12 @@ module nn_fifo #(
 
   output logic             out_valid_o,
   input  logic             out_ready_i,
-  output logic [Width-1:0] out_data_o
+  output logic [Width-1:0] out_data_o,
+
+  output logic [CountWidth-1:0] level_o
 );
 
   localparam int unsigned PointerWidth = Depth > 1 ? $clog2(Depth) : 1;
-  localparam int unsigned CountWidth = $clog2(Depth + 1);
 
   logic [Width-1:0]        memory_q [Depth];
   logic [PointerWidth-1:0] read_q;
@@ -34,6 +37,7 @@ module nn_fifo #(
   logic push;
   logic pop;
 
+  assign level_o     = count_q;
   assign empty       = count_q == '0;
   assign in_ready_o  = count_q != CountWidth'(Depth);
   assign out_valid_o = !empty || in_valid_i;
@@ -67,7 +71,7 @@ module nn_fifo #(
   end
 
   `NN_ASSERT_INIT(SizesNonZero, Width > 0 && Depth > 0)
-  `NN_ASSERT(NothingLost, !in_valid_i || in_ready_o)
+  `NN_ASSERT(InHolds, in_valid_i && !in_ready_o |=> in_valid_i && $stable(in_data_i))
   `NN_ASSERT(OutHolds, out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_data_o))
 
 endmodule

@@ -15,6 +15,7 @@
 
 mod cut;
 mod kernels;
+pub mod plan;
 mod run;
 #[cfg(test)]
 mod tests;
