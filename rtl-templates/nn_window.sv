@@ -196,14 +196,14 @@ module nn_window #(
       );
     end
 
-    logic [Axes-1:0] inside;
+    logic [Axes-1:0] covered;
 
-    for (genvar a = 0; a < Axes; a++) begin : gen_inside
-      assign inside[a] = place_q[a] >= PlaceWidth'(Low[k][a])
+    for (genvar a = 0; a < Axes; a++) begin : gen_covered
+      assign covered[a] = place_q[a] >= PlaceWidth'(Low[k][a])
           && place_q[a] <= PlaceWidth'(High[k][a]);
     end
 
-    assign out_data_o[k] = &inside ? tap[k] : Pad;
+    assign out_data_o[k] = &covered ? tap[k] : Pad;
   end
 
   assign out_valid_o = complete;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Io, Level, Warning};
+use crate::config::{Config, Level, Warning};
 use crate::design::{Design, LatencyTarget, LayerPlan, OutputScale, Plan};
 use crate::device::{self, Device};
 use crate::error::{Located, Origin, Problem, Problems, Result};
@@ -52,8 +52,6 @@ pub struct Source {
 /// A wish that this version cannot fulfil.
 #[derive(Debug, thiserror::Error)]
 enum Unsupported {
-    #[error("io stream is not supported yet (supported: parallel)")]
-    Stream,
     #[error("clock period {found} ns is not usable (supported: 0.1 to 1000 ns)")]
     Clock { found: f64 },
     #[error(
@@ -240,9 +238,6 @@ pub fn decide(
     all: bool,
 ) -> Result<Decided> {
     let device = device::find(config.part.as_deref().unwrap_or(DEFAULT_PART)).anywhere()?;
-    if config.io == Io::Stream {
-        return Err(Unsupported::Stream).anywhere();
-    }
     let config = &tabulated(config)?;
     let (at, unused) = (raw.origin(""), std::mem::take(&mut raw.unused));
     let (graph, removed) = import(raw, config, warnings)?;

@@ -9,7 +9,7 @@ use super::manifest::{HlsInfo, Manifest, ModelInfo, PortInfo, RtlInfo, SlotInfo,
 use super::{Outcome, comparison, model, target};
 use crate::cli::{Build, Flow};
 use crate::compile::Compiled;
-use crate::config::{self, Config, Warning};
+use crate::config::{self, Config, Io, Warning};
 use crate::design;
 use crate::error::{Located, Result};
 use crate::firmware::{self, Rtl};
@@ -27,6 +27,9 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     if args.flow == Flow::Hls && (config.dsp.is_some() || config.lut_percent.is_some()) {
         return Err(NoBlocks).anywhere();
     }
+    if args.flow != Flow::Rtl && config.io == Io::Stream {
+        return Err(NoStreams).anywhere();
+    }
     let rtl = match args.flow {
         Flow::Hls => None,
         Flow::Both | Flow::Rtl => match target::rtl(&mut compiled, &config)? {
@@ -41,7 +44,7 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     };
     let mut warnings = std::mem::take(&mut compiled.warnings);
     if let Some(rtl) = &rtl {
-        let late = rtl.schedule.violations.iter();
+        let late = rtl.pipelines.iter().flat_map(|it| &it.schedule.violations);
         warnings.extend(late.map(|it| Warning::at(&it.origin, it.clone())));
     }
     let mut hls = hls;
@@ -90,6 +93,11 @@ struct NoPipeline;
 #[derive(Debug, thiserror::Error)]
 #[error("DSP blocks are chosen for the RTL path, which --flow hls leaves out")]
 struct NoBlocks;
+
+/// Streams in C++, which nothing is written for yet.
+#[derive(Debug, thiserror::Error)]
+#[error("io: stream has no HLS project yet (supported: --flow rtl)")]
+struct NoStreams;
 
 /// An HLS tool that nothing is written for yet.
 #[derive(Debug, thiserror::Error)]
@@ -185,12 +193,14 @@ pub(super) fn rtl_info(rtl: &Rtl) -> RtlInfo {
         top: interface.top.clone(),
         axis: interface.axis.clone(),
         latency: interface.latency,
-        interval: 1,
-        stages: rtl.schedule.stages,
-        slack_ns: rtl.schedule.worst_slack_ns,
-        stage_ns: rtl.schedule.stage_ns.clone(),
-        register_bits: rtl.schedule.register_bits,
-        register_bits_least: rtl.schedule.exact,
+        interval: rtl.interval(),
+        first: rtl.stream.as_ref().map(|it| it.plan.first),
+        beats: interface.beats,
+        stages: rtl.pipelines.iter().map(|it| it.schedule.stages).sum(),
+        slack_ns: rtl.slack_ns(),
+        stage_ns: rtl.pipelines.iter().flat_map(|it| it.schedule.stage_ns.clone()).collect(),
+        register_bits: rtl.register_bits(),
+        register_bits_least: rtl.pipelines.iter().all(|it| it.schedule.exact),
         sources: rtl.project.files.iter().filter(is_source).map(|it| slashes(&it.0)).collect(),
         ports: interface.ports.iter().map(port).collect(),
     }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use super::{Manifest, Outcome};
 use crate::cli::Compare;
 use crate::compile::Compiled;
+use crate::config::Io;
 use crate::device::{Device, Resources};
 use crate::error::{Located, Result};
 use crate::estimate::hls::{self as estimate, HlsClock, HlsKernel};
-use crate::firmware::{self, Rtl};
+use crate::firmware::{self, Pipeline, Rtl};
 use crate::hls::HlsProject;
 use crate::layers::Layer;
 use crate::lower::NO_HARDWARE;
@@ -27,6 +28,10 @@ use crate::units::{self, Kernel};
 /// Error of the estimate of the direct path's lookup tables, stated wherever it is shown.
 const RTL_BASIS: &str = "RTL latency and II follow from the pipeline; LUT and FF are counted from \
                          its operations and registers, before synthesis shares or removes any";
+
+/// What the figures of a stream leave out.
+const STREAM_BASIS: &str = "latency and II of the stream are those of its processes run cycle by cycle; LUT and \
+                            FF are those of the kernels: lines, FIFOs and forks are not counted";
 
 /// The command.
 pub(super) fn run(args: &Compare) -> Result<Outcome> {
@@ -113,7 +118,8 @@ pub(super) fn estimated(
 ) -> Result<Comparison> {
     let plan = &compiled.design.plan;
     let device = compiled.device;
-    let io = ("io".to_owned(), "parallel".to_owned());
+    let io = if plan.io == Io::Stream { "stream" } else { "parallel" };
+    let io = ("io".to_owned(), io.to_owned());
     let mut comparison = Comparison {
         model: Path::new(&compiled.source.file)
             .file_name()
@@ -123,7 +129,10 @@ pub(super) fn estimated(
         settings: BTreeMap::from([io]),
         device: Some(device.total),
         total: Sides::default(),
-        rtl_stage_ns: rtl.map(|it| it.schedule.stage_ns.clone()).unwrap_or_default(),
+        rtl_stage_ns: rtl
+            .and_then(whole)
+            .map(|it| it.schedule.stage_ns.clone())
+            .unwrap_or_default(),
         layers: layers(&compiled.graph, Some(&compiled.formats)),
         cosim: None,
         notes: vec![format!("delays of {}: {}", device.fabric.name, device.fabric.source)],
@@ -167,54 +176,76 @@ pub(super) fn kernels(compiled: &Compiled) -> Vec<String> {
     notes
 }
 
+/// The pipeline of the whole network.
+fn whole(rtl: &Rtl) -> Option<&Pipeline> {
+    rtl.pipelines.first().filter(|_| rtl.stream.is_none())
+}
+
 fn add_rtl(comparison: &mut Comparison, rtl: &Rtl, device: &Device, plan: &DspPlan) {
-    let resources = firmware::rtl_resources(rtl, device);
-    let registers = registers_by_scope(rtl);
-    let stages = stages_by_scope(rtl);
-    for (idx, scope) in rtl.datapath.scopes.iter().enumerate() {
+    let mut layers: BTreeMap<&str, (Resources, u64)> = BTreeMap::new();
+    for pipeline in &rtl.pipelines {
+        let resources = firmware::resources(pipeline, device);
+        let registers = registers_by_scope(pipeline);
+        for (idx, scope) in pipeline.datapath.scopes.iter().enumerate() {
+            let own = layers.entry(&scope.name).or_default();
+            own.0 = [own.0, resources[idx]].into_iter().sum();
+            own.1 += registers[idx];
+        }
+        comparison.notes.extend(offloaded(pipeline, plan, &resources));
+    }
+    for (name, (resources, registers)) in &layers {
         let figures = Figures::of(
             Source::Estimated,
             [
-                (Metric::Lut, resources[idx].lut as f64),
-                (Metric::Ff, registers[idx] as f64),
-                (Metric::Dsp, resources[idx].dsp as f64),
+                (Metric::Lut, resources.lut as f64),
+                (Metric::Ff, *registers as f64),
+                (Metric::Dsp, resources.dsp as f64),
                 (Metric::BramKbit, 0.0),
-                (Metric::Ii, 1.0),
             ],
         );
-        comparison.layer(&scope.name, Side::Rtl, &figures);
-        let row = comparison.layers.iter_mut().find(|it| it.name == scope.name && !it.is_input());
-        if let (Some(row), Some(stages)) = (row, stages[idx]) {
-            row.stages = Some(stages);
-        }
+        comparison.layer(name, Side::Rtl, &figures);
     }
-    let all: Resources = resources.iter().copied().sum();
+    if let Some(pipeline) = whole(rtl) {
+        add_stages(comparison, pipeline);
+    }
+    let all: Resources = layers.values().map(|it| it.0).sum();
     comparison.total.rtl.merge(&Figures::of(
         Source::Estimated,
         [
-            (Metric::LatencyCycles, f64::from(rtl.schedule.latency)),
-            (Metric::Ii, 1.0),
+            (Metric::LatencyCycles, rtl.latency() as f64),
+            (Metric::Ii, rtl.interval() as f64),
             (Metric::Lut, all.lut as f64),
-            (Metric::Ff, rtl.schedule.register_bits as f64),
+            (Metric::Ff, rtl.register_bits() as f64),
             (Metric::Dsp, all.dsp as f64),
             (Metric::BramKbit, 0.0),
-            (Metric::FmaxMhz, 1000.0 / (rtl.schedule.clock_ns - rtl.schedule.worst_slack_ns)),
+            (Metric::FmaxMhz, 1000.0 / (rtl.clock_ns() - rtl.slack_ns())),
         ],
     ));
     comparison.notes.push(RTL_BASIS.to_owned());
-    comparison.notes.extend(offloaded(rtl, plan, &all, &resources));
+    if rtl.stream.is_some() {
+        comparison.notes.push(STREAM_BASIS.to_owned());
+    }
+}
+
+/// The stages of every layer, in which it takes a sample a cycle.
+fn add_stages(comparison: &mut Comparison, pipeline: &Pipeline) {
+    let stages = stages_by_scope(pipeline);
+    for (scope, stages) in pipeline.datapath.scopes.iter().zip(stages) {
+        let interval = Figures::of(Source::Estimated, [(Metric::Ii, 1.0)]);
+        comparison.layer(&scope.name, Side::Rtl, &interval);
+        let row = comparison.layers.iter_mut().find(|it| it.name == scope.name && !it.is_input());
+        if let (Some(row), Some(stages)) = (row, stages) {
+            row.stages = Some(stages);
+        }
+    }
 }
 
 /// What was moved into DSP blocks and why, if anything.
-fn offloaded(
-    rtl: &Rtl,
-    plan: &DspPlan,
-    all: &Resources,
-    resources: &[Resources],
-) -> Option<String> {
+fn offloaded(pipeline: &Pipeline, plan: &DspPlan, resources: &[Resources]) -> Option<String> {
+    let all: Resources = resources.iter().copied().sum();
     let layer = |it: &Moved| {
         let Moved { scope, products, sums, .. } = *it;
-        let name = &rtl.datapath.scopes[scope.index()].name;
+        let name = &pipeline.datapath.scopes[scope.index()].name;
         let parts = [(products, "product", "products"), (sums, "sum", "sums")];
         let parts = parts
             .into_iter()
@@ -223,7 +254,7 @@ fn offloaded(
         let parts: Vec<String> = parts.collect();
         format!("{name} {} ({} DSP)", parts.join(" and "), resources[scope.index()].dsp)
     };
-    let layers: Vec<String> = rtl.moved.iter().map(layer).collect();
+    let layers: Vec<String> = pipeline.moved.iter().map(layer).collect();
     let why = match plan.blocks {
         Blocks::Auto => format!("above {} % of the device", plan.lut_percent),
         _ => "DSP blocks are asked for".to_owned(),
@@ -232,32 +263,32 @@ fn offloaded(
         format!(
             "moved into DSP blocks: {}; {} LUT without, {why}, {} with them",
             layers.join(", "),
-            rtl.luts_before,
+            pipeline.luts_before,
             all.lut
         )
     })
 }
 
 /// Register bits of every layer's values.
-fn registers_by_scope(rtl: &Rtl) -> Vec<u64> {
-    let datapath = &rtl.datapath;
+fn registers_by_scope(pipeline: &Pipeline) -> Vec<u64> {
+    let datapath = &pipeline.datapath;
     let mut bits = vec![0; datapath.scopes.len()];
     for id in datapath.values() {
-        bits[datapath.scope_of(id).index()] += u64::from(rtl.schedule.lifetimes.bits(id));
+        bits[datapath.scope_of(id).index()] += u64::from(pipeline.schedule.lifetimes.bits(id));
     }
     bits
 }
 
 /// First and last stage of every layer's live operations.
-fn stages_by_scope(rtl: &Rtl) -> Vec<Option<Stages>> {
-    let datapath = &rtl.datapath;
+fn stages_by_scope(pipeline: &Pipeline) -> Vec<Option<Stages>> {
+    let Pipeline { datapath, schedule, .. } = pipeline;
     let live = datapath.live();
     let mut stages: Vec<Option<Stages>> = vec![None; datapath.scopes.len()];
     for id in datapath.values().filter(|id| live[id.index()]) {
         if matches!(datapath.op(id), Op::Const(_) | Op::Input(..)) {
             continue;
         }
-        let (first, last) = (rtl.schedule.read_at(datapath, id), rtl.schedule.stage(id));
+        let (first, last) = (schedule.read_at(datapath, id), schedule.stage(id));
         let known = &mut stages[datapath.scope_of(id).index()];
         *known = Some(match *known {
             None => Stages { from: first, to: last },

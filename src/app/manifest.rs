@@ -56,7 +56,13 @@ pub struct RtlInfo {
     /// Cycles from input to output.
     pub latency: u32,
     /// Cycles from one sample to the next.
-    pub interval: u32,
+    pub interval: u64,
+    /// Cycles from the first input beat of a sample to its first output beat, if it streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u64>,
+    /// Beats of a sample at the input and at the output, if it streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beats: Option<[u32; 2]>,
     /// Combinational stages.
     pub stages: u32,
     /// What the longest path leaves of the clock by the delay model, ns.

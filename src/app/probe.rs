@@ -9,6 +9,7 @@ use std::path::Path;
 use super::build::rtl_info;
 use super::engines::{self, Rows, RtlRun};
 use super::manifest::Manifest;
+use crate::config::Io;
 use crate::cosim::Stimulus;
 use crate::design::Design;
 use crate::device;
@@ -32,6 +33,7 @@ pub(super) fn rtl(
     probe.plan.clock_ns = manifest.comparison.clock_ns;
     // Values are kept to the end, in however many cycles.
     probe.plan.latency = None;
+    probe.plan.io = Io::Parallel;
     let device = device::find(&probe.plan.part).anywhere()?;
     let rtl = firmware::rtl(&probe, device)?;
     let scratch = Tools::find().anywhere()?.cache().scratch().anywhere()?;

@@ -17,7 +17,7 @@ pub(super) fn rtl(
         Err(problems) => return missed(&problems).map(Err).ok_or(problems),
     };
     let plan = &mut compiled.design.plan;
-    plan.clock_ns = rtl.schedule.clock_ns;
+    plan.clock_ns = rtl.clock_ns();
     plan.clock_uncertainty =
         config.clock_uncertainty.map(|it| it.nanoseconds(plan.clock_ns) / plan.clock_ns);
     Ok(Ok(rtl))

@@ -8,6 +8,7 @@ pub mod emit;
 pub mod netlist;
 pub mod passes;
 pub mod pipeline;
+pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 mod truth;

@@ -26,6 +26,9 @@ pub struct Interface {
     pub axis_in_bits: u32,
     /// Bits of `m_axis_tdata`.
     pub axis_out_bits: u32,
+    /// Beats of a sample at the input and at the output, for a design that streams; its top has `last`
+    /// on both sides.
+    pub beats: Option<[u32; 2]>,
 }
 
 /// A data port.
@@ -72,7 +75,8 @@ impl Interface {
         let outputs = netlist.datapath.outputs.iter().zip(&names.outputs).map(|it| (false, it));
         for (input, (port, name)) in inputs.chain(outputs) {
             let name = if input { format!("in_{name}_i") } else { format!("out_{name}_o") };
-            ports.push(shape(port, name, input, &mut axis_bits[usize::from(!input)]));
+            let bits = &mut axis_bits[usize::from(!input)];
+            ports.push(PortShape::new(name, &port.name, input, &port.slots, bits));
         }
         Interface {
             top: names.design.clone(),
@@ -82,20 +86,31 @@ impl Interface {
             latency: netlist.schedule.latency,
             axis_in_bits: axis_bits[0],
             axis_out_bits: axis_bits[1],
+            beats: None,
         }
     }
 }
 
-fn shape(port: &Port, name: String, input: bool, axis_bits: &mut u32) -> PortShape {
-    let vector = Vector::new(port);
-    let slot = |(offset, (width, signed)): (&u32, &(u32, bool))| {
-        let slot =
-            Slot { offset: *offset, width: *width, signed: *signed, axis_offset: *axis_bits };
-        *axis_bits += slot.axis_width();
-        slot
-    };
-    let slots = vector.offsets.iter().zip(&port.slots).map(slot).collect();
-    PortShape { name, tensor: port.name.clone(), input, bits: vector.bits, slots }
+impl PortShape {
+    /// A port from its elements' widths and signs; `axis_bits` is how full the AXI4-Stream word is.
+    pub(in crate::rtl) fn new(
+        name: String,
+        tensor: &str,
+        input: bool,
+        elements: &[(u32, bool)],
+        axis_bits: &mut u32,
+    ) -> PortShape {
+        let mut bits = 0;
+        let mut slot = |(width, signed): &(u32, bool)| {
+            let (width, signed) = (*width, *signed);
+            let slot = Slot { offset: bits, width, signed, axis_offset: *axis_bits };
+            bits += width;
+            *axis_bits += slot.axis_width();
+            slot
+        };
+        let slots = elements.iter().map(&mut slot).collect();
+        PortShape { name, tensor: tensor.to_owned(), input, bits, slots }
+    }
 }
 
 /// A port's elements one above the other.

@@ -13,13 +13,14 @@ mod interface;
 mod lower;
 mod module;
 mod tables;
-mod templates;
-mod text;
+pub(in crate::rtl) mod templates;
+pub(in crate::rtl) mod text;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub(in crate::rtl) use super::netlist::sanitize;
 pub use interface::{Interface, PortShape, Slot};
 
 use self::lower::Writer;
@@ -76,12 +77,46 @@ pub struct RtlProject {
 
 /// Writes the project of a scheduled program.
 pub fn project(datapath: &Datapath, schedule: &Schedule, options: &RtlOptions) -> RtlProject {
+    let kernel = kernel(datapath, schedule, options);
+    let mut sources = templates::library(templates::PIPELINE);
+    sources.extend(kernel.files);
+    sources.push(templates::axis(&kernel.interface, &kernel.origin));
+    finished(sources, kernel.interface, options)
+}
+
+/// A scheduled program as modules: the layers, the core, and a top with valid and ready.
+#[derive(Clone, Debug)]
+pub(in crate::rtl) struct Kernel {
+    /// What is beside the library.
+    pub(in crate::rtl) files: Vec<File>,
+    /// The top from outside.
+    pub(in crate::rtl) interface: Interface,
+    /// The model's file.
+    pub(in crate::rtl) origin: String,
+}
+
+/// Writes a scheduled program without wrappers and library.
+pub(in crate::rtl) fn kernel(
+    datapath: &Datapath,
+    schedule: &Schedule,
+    options: &RtlOptions,
+) -> Kernel {
     let netlist = Netlist::new(datapath, schedule, &options.name);
     let interface = Interface::new(&netlist);
-    let mut sources = templates::library();
-    sources.extend(external::files(datapath));
-    sources.extend(modules(&netlist, &interface, options.fixed_blocks));
-    sources.extend(templates::wrappers(&netlist, &interface));
+    let origin = datapath.scopes.first().map(|it| text::plain(&it.origin.file));
+    let origin = origin.unwrap_or_default();
+    let mut files = external::files(datapath);
+    files.extend(modules(&netlist, &interface, options.fixed_blocks));
+    files.push(templates::top(&interface, &origin));
+    Kernel { files, interface, origin }
+}
+
+/// Sources with what the vendor's tool needs beside them.
+pub(in crate::rtl) fn finished(
+    sources: Vec<File>,
+    interface: Interface,
+    options: &RtlOptions,
+) -> RtlProject {
     let mut files = templates::tools(&sources, &interface, options);
     files.extend(sources);
     let files = files.into_iter().map(|(path, text)| (PathBuf::from(path), text)).collect();
@@ -89,7 +124,7 @@ pub fn project(datapath: &Datapath, schedule: &Schedule, options: &RtlOptions) -
 }
 
 /// A file: its path below the project's folder, and its text.
-type File = (String, String);
+pub(in crate::rtl) type File = (String, String);
 
 fn modules(netlist: &Netlist<'_>, interface: &Interface, fixed_blocks: bool) -> Vec<File> {
     let inline = inline::inline(netlist);

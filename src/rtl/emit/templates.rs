@@ -6,7 +6,6 @@ use tera::{Context, Tera};
 use super::interface::{Interface, PortShape, Slot};
 use super::text::plain;
 use super::{Family, File, RtlOptions};
-use crate::rtl::netlist::Netlist;
 
 macro_rules! text {
     ($path:literal) => {
@@ -14,16 +13,30 @@ macro_rules! text {
     };
 }
 
-/// Modules that stand in the project as they are, in order of compilation.
-const LIBRARY: &[(&str, &str)] = &[
+/// A module that stands in the project as it is: its path and text.
+pub(in crate::rtl) type Module = (&'static str, &'static str);
+
+/// What every design needs, in order of compilation.
+pub(in crate::rtl) const PIPELINE: &[Module] = &[
     ("rtl/nn_assert.svh", text!("rtl-templates/nn_assert.svh")),
     ("rtl/nn_synth.svh", text!("rtl-templates/nn_synth.svh")),
     ("rtl/nn_credit.sv", text!("rtl-templates/nn_credit.sv")),
     ("rtl/nn_fifo.sv", text!("rtl-templates/nn_fifo.sv")),
 ];
 
+/// What streams need besides.
+pub(in crate::rtl) const STREAM: &[Module] = &[
+    ("rtl/nn_beats.sv", text!("rtl-templates/nn_beats.sv")),
+    ("rtl/nn_fork.sv", text!("rtl-templates/nn_fork.sv")),
+    ("rtl/nn_collect.sv", text!("rtl-templates/nn_collect.sv")),
+    ("rtl/nn_spread.sv", text!("rtl-templates/nn_spread.sv")),
+    ("rtl/nn_delay.sv", text!("rtl-templates/nn_delay.sv")),
+    ("rtl/nn_window.sv", text!("rtl-templates/nn_window.sv")),
+];
+
 const TEMPLATES: &[(&str, &str)] = &[
     ("top.sv", text!("rtl-templates/top.sv.tera")),
+    ("stream.sv", text!("rtl-templates/stream.sv.tera")),
     ("axis.sv", text!("rtl-templates/axis.sv.tera")),
     ("filelist.f", text!("rtl-templates/filelist.f.tera")),
     ("vivado.tcl", text!("constraints/vivado.tcl.tera")),
@@ -77,13 +90,31 @@ impl TemplateSlot {
     }
 }
 
-/// The parameterised modules.
-pub(super) fn library() -> Vec<File> {
-    LIBRARY.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+/// Parameterised modules.
+pub(in crate::rtl) fn library(modules: &[Module]) -> Vec<File> {
+    modules.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
 }
 
-/// Top and AXI4-Stream wrapper.
-pub(super) fn wrappers(netlist: &Netlist<'_>, interface: &Interface) -> Vec<File> {
+/// The top module of a pipeline; `origin` is the model's file.
+pub(super) fn top(interface: &Interface, origin: &str) -> File {
+    let context = context(interface, origin);
+    (format!("rtl/{}.sv", interface.top), render("top.sv", &context))
+}
+
+/// The top module of a stream, from what its template asks for.
+pub(in crate::rtl) fn stream(interface: &Interface, origin: &str, body: &impl Serialize) -> File {
+    let mut context = context(interface, origin);
+    context.insert("body", body);
+    (format!("rtl/{}.sv", interface.top), render("stream.sv", &context))
+}
+
+/// The AXI4-Stream wrapper.
+pub(in crate::rtl) fn axis(interface: &Interface, origin: &str) -> File {
+    let context = context(interface, origin);
+    (format!("rtl/{}.sv", interface.axis), render("axis.sv", &context))
+}
+
+fn context(interface: &Interface, origin: &str) -> Context {
     let mut context = Context::new();
     let of = |input: bool| {
         let mut low = 0;
@@ -97,17 +128,14 @@ pub(super) fn wrappers(netlist: &Netlist<'_>, interface: &Interface) -> Vec<File
     context.insert("outputs", &outputs);
     context.insert("out_bits", &bits);
     context.insert("interface", interface);
+    context.insert("streams", &interface.beats.is_some());
     context.insert("latency", &interface.latency);
     context.insert("axis_in_msb", &interface.axis_in_bits.saturating_sub(1));
     context.insert("axis_out_msb", &interface.axis_out_bits.saturating_sub(1));
     let padded = |it: &&TemplatePort<'_>| it.slots.iter().any(|slot| slot.pad > 0);
     context.insert("has_pad", &inputs.iter().any(|it| padded(&it)));
-    let origin = netlist.datapath.scopes.first().map(|it| plain(&it.origin.file));
-    context.insert("file", &origin.unwrap_or_default());
-    vec![
-        (format!("rtl/{}.sv", interface.top), render("top.sv", &context)),
-        (format!("rtl/{}.sv", interface.axis), render("axis.sv", &context)),
-    ]
+    context.insert("file", origin);
+    context
 }
 
 fn port<'a>(shape: &'a PortShape, low: &mut u32) -> TemplatePort<'a> {

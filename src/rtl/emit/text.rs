@@ -39,7 +39,7 @@ pub(super) fn range(bits: Bits) -> String {
 }
 
 /// Words from the model inside a comment or an attribute: one line of ASCII without quotes.
-pub(super) fn plain(text: &str) -> String {
+pub(in crate::rtl) fn plain(text: &str) -> String {
     let safe = |c: char| match c {
         '"' => '\'',
         '\\' => '/',

@@ -1,10 +1,12 @@
 //! From a design to both projects: the HLS C++ and the SystemVerilog.
 
+mod stream;
+
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use crate::config;
+use crate::config::{self, Io};
 use crate::design::{Design, LatencyTarget};
 use crate::device::{Device, Resources, Tool};
 use crate::error::{Located, Result};
@@ -17,20 +19,68 @@ use crate::rtl::dsp::{self, Blocks, Fullness, Moved, Offload};
 use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
 use crate::rtl::passes::{self, TableForms};
 use crate::rtl::pipeline::{self, Schedule, ScheduleError};
+use crate::stream::Dataflow;
+use crate::stream::plan::Plan;
 
 /// The direct path of a design.
 #[derive(Debug)]
 pub struct Rtl {
+    /// The whole network as one pipeline; of a stream the pipelines of its kernels.
+    pub pipelines: Vec<Pipeline>,
+    /// How the pipelines are connected, if the design streams.
+    pub stream: Option<Streamed>,
+    /// Its files.
+    pub project: RtlProject,
+}
+
+/// A scalar program in stages.
+#[derive(Debug)]
+pub struct Pipeline {
     /// The scalar program.
     pub datapath: Datapath,
     /// Its pipeline.
     pub schedule: Schedule,
-    /// Its files.
-    pub project: RtlProject,
     /// What was moved into DSP blocks, by layer.
     pub moved: Vec<Moved>,
     /// Lookup tables before that.
     pub luts_before: u64,
+}
+
+/// A dataflow and when its tokens move.
+#[derive(Debug)]
+pub struct Streamed {
+    /// The processes.
+    pub flow: Dataflow,
+    /// Their timing.
+    pub plan: Plan,
+}
+
+impl Rtl {
+    /// Cycles from the first beat of a sample to the last one of its result.
+    pub fn latency(&self) -> u64 {
+        u64::from(self.project.interface.latency)
+    }
+
+    /// Cycles from one sample to the next.
+    pub fn interval(&self) -> u64 {
+        self.stream.as_ref().map_or(1, |it| it.plan.interval)
+    }
+
+    /// The period of the clock, ns.
+    pub fn clock_ns(&self) -> f64 {
+        self.pipelines.iter().map(|it| it.schedule.clock_ns).fold(0.0, f64::max)
+    }
+
+    /// What the longest path leaves of the clock, ns.
+    pub fn slack_ns(&self) -> f64 {
+        let slack = self.pipelines.iter().map(|it| it.schedule.worst_slack_ns);
+        slack.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Bits of registers in the pipelines.
+    pub fn register_bits(&self) -> u64 {
+        self.pipelines.iter().map(|it| it.schedule.register_bits).sum()
+    }
 }
 
 /// A design unrolled and pipelined.
@@ -106,13 +156,25 @@ fn best(attempts: Vec<Attempted>) -> Result<Attempt> {
     Err(missed.expect("there is a budget for every effort")).anywhere()
 }
 
-/// Unrolls, pipelines and writes a design as SystemVerilog: of several adder graphs for its matrices
-/// those that take the fewest cycles, then the least logic.
+/// Writes a design as SystemVerilog: a pipeline of the whole network, or one for each kernel of a
+/// stream. Of several adder graphs for their matrices those are taken that need the fewest cycles, then
+/// the least logic.
 ///
 /// # Errors
 /// Values too wide for the direct path, a clock that registers alone exceed, or a latency that the
-/// clock does not allow.
+/// clock does not allow; what streams cannot do.
 pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
+    if design.plan.io == Io::Stream {
+        return stream::rtl(design, device);
+    }
+    let pipeline = pipeline(design, device)?;
+    let options = options(design, device, std::slice::from_ref(&pipeline));
+    let project = emit::project(&pipeline.datapath, &pipeline.schedule, &options);
+    Ok(Rtl { pipelines: vec![pipeline], stream: None, project })
+}
+
+/// Unrolls and pipelines a design.
+fn pipeline(design: &Design, device: &Device) -> Result<Pipeline> {
     datapath::check(&design.graph)?;
     let plan = &design.plan;
     let tables = TableForms::new(device.lut_inputs());
@@ -120,20 +182,25 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     let budgets = Budget::choices(plan.effort, device.lut_inputs());
     let attempts = budgets.par_iter().flat_map_iter(attempts).collect();
     let Attempt { datapath, schedule, moved, luts_before, .. } = best(attempts)?;
+    Ok(Pipeline { datapath, schedule, moved, luts_before })
+}
+
+fn options(design: &Design, device: &Device, pipelines: &[Pipeline]) -> RtlOptions {
+    let plan = &design.plan;
     let family = match device.tool() {
         Tool::Vivado => Family::Vivado,
         Tool::Quartus => Family::Quartus,
         _ => Family::Other,
     };
-    let options = RtlOptions {
+    let clock_ns = pipelines.iter().map(|it| it.schedule.clock_ns).fold(0.0, f64::max);
+    RtlOptions {
         name: plan.name.clone(),
         part: plan.part.clone(),
-        clock_ns: schedule.clock_ns,
+        clock_ns,
         family,
-        fixed_blocks: plan.dsp.blocks != Blocks::Auto || !moved.is_empty(),
-    };
-    let project = emit::project(&datapath, &schedule, &options);
-    Ok(Rtl { datapath, schedule, project, moved, luts_before })
+        fixed_blocks: plan.dsp.blocks != Blocks::Auto
+            || pipelines.iter().any(|it| !it.moved.is_empty()),
+    }
 }
 
 /// How the HLS path folds each layer of a design.
@@ -171,9 +238,9 @@ pub fn hls(design: &Design, tool: hls::Tool) -> Result<HlsProject> {
 
 /// Lookup tables and DSP blocks that the direct path is estimated to take, layer by layer of the
 /// scalar program.
-pub fn rtl_resources(rtl: &Rtl, device: &Device) -> Vec<Resources> {
-    let luts = cost::luts_by_scope(&rtl.datapath, device.lut_inputs());
-    let blocks = dsp::blocks_by_scope(&rtl.datapath, device);
+pub fn resources(pipeline: &Pipeline, device: &Device) -> Vec<Resources> {
+    let luts = cost::luts_by_scope(&pipeline.datapath, device.lut_inputs());
+    let blocks = dsp::blocks_by_scope(&pipeline.datapath, device);
     luts.into_iter().zip(blocks).map(|(it, dsp)| Resources { dsp, ..it }).collect()
 }
 

@@ -1,0 +1,376 @@
+//! What the top of a dataflow is made of: wires, assignments and instances, process by process.
+//!
+//! A process `p` offers its words as `p_valid` and `p_ready`, with `p_data` (of a kernel with several
+//! outputs `p_data_0` ...); reader `q` takes them at its input `k` as `q_in{k}_valid`, `_ready` and
+//! `_data`, behind a fork if there are several readers and behind a FIFO where the plan has one.
+
+use serde::Serialize;
+
+use super::{Built, ports};
+use crate::rtl::emit::{Interface, PortShape};
+use crate::stream::plan::Plan;
+use crate::stream::{Dataflow, Kind, ProcessId, StreamId, Window};
+
+/// For the template.
+#[derive(Debug, Serialize)]
+pub(super) struct Body {
+    in_beats: usize,
+    out_beats: usize,
+    first: u64,
+    interval: u64,
+    processes: Vec<Process>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Process {
+    about: String,
+    wires: Vec<Wire>,
+    assigns: Vec<(String, String)>,
+    instances: Vec<Instance>,
+}
+
+#[derive(Debug, Serialize)]
+struct Wire {
+    name: String,
+    bits: u32,
+    msb: u32,
+    /// A vector even if it has one bit.
+    vector: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Instance {
+    module: String,
+    name: String,
+    parameters: Vec<(String, String)>,
+    ports: Vec<(String, String)>,
+}
+
+impl Instance {
+    fn new(module: &str, name: String) -> Instance {
+        Instance { module: module.to_owned(), name, parameters: Vec::new(), ports: Vec::new() }
+    }
+
+    fn parameter(mut self, name: &str, value: impl ToString) -> Instance {
+        self.parameters.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    fn port(mut self, name: &str, value: impl ToString) -> Instance {
+        self.ports.push((name.to_owned(), value.to_string()));
+        self
+    }
+}
+
+impl Process {
+    fn wire(&mut self, name: String) {
+        self.wires.push(Wire { name, bits: 1, msb: 0, vector: false });
+    }
+
+    fn vector(&mut self, name: String, bits: u32) {
+        self.wires.push(Wire { name, bits, msb: bits.saturating_sub(1), vector: true });
+    }
+
+    fn assign(&mut self, left: String, right: String) {
+        self.assigns.push((left, right));
+    }
+}
+
+struct Writer<'a> {
+    flow: &'a Dataflow,
+    plan: &'a Plan,
+    kernels: &'a [Built],
+    interface: &'a Interface,
+    /// By process.
+    names: Vec<String>,
+}
+
+impl Body {
+    pub(super) fn new(
+        flow: &Dataflow,
+        plan: &Plan,
+        kernels: &[Built],
+        interface: &Interface,
+    ) -> Body {
+        let names = flow.processes.iter().map(|it| match it.kind {
+            // Ports have their names already.
+            Kind::Source(at) => format!("source_{at}"),
+            Kind::Sink(at) => format!("sink_{at}"),
+            _ => crate::rtl::emit::sanitize(&it.name),
+        });
+        let names = distinct(names.collect());
+        let writer = Writer { flow, plan, kernels, interface, names };
+        let processes = (0..flow.processes.len()).map(|it| writer.process(ProcessId(it)));
+        let tokens =
+            |input: bool| ports(flow, input).first().map_or(1, |it| flow.stream(*it).tokens);
+        Body {
+            in_beats: tokens(true),
+            out_beats: tokens(false),
+            first: plan.first,
+            interval: plan.interval,
+            processes: processes.collect(),
+        }
+    }
+}
+
+fn distinct(names: Vec<String>) -> Vec<String> {
+    let mut made: Vec<String> = Vec::with_capacity(names.len());
+    for name in names {
+        let others = (2..).map(|it| format!("{name}_v{it}"));
+        let free = |it: &String| !made.contains(it);
+        let name = std::iter::once(name.clone()).chain(others).find(free).unwrap_or_default();
+        made.push(name);
+    }
+    made
+}
+
+impl Writer<'_> {
+    fn process(&self, id: ProcessId) -> Process {
+        let process = &self.flow.processes[id.0];
+        let name = &self.names[id.0];
+        let mut made = Process { about: self.about(id), ..Process::default() };
+        for (port, stream) in process.inputs.iter().enumerate() {
+            made.wire(format!("{name}_in{port}_valid"));
+            made.wire(format!("{name}_in{port}_ready"));
+            made.vector(format!("{name}_in{port}_data"), self.flow.stream(*stream).bits());
+        }
+        if !process.outputs.is_empty() {
+            made.wire(format!("{name}_valid"));
+            made.wire(format!("{name}_ready"));
+        }
+        for stream in &process.outputs {
+            made.vector(self.data(*stream), self.flow.stream(*stream).bits());
+        }
+        self.incoming(id, &mut made);
+        match &process.kind {
+            Kind::Source(at) => {
+                made.assign(format!("{name}_valid"), "in_valid_i".to_owned());
+                made.assign("in_ready_o".to_owned(), format!("{name}_ready"));
+                made.assign(self.data(process.outputs[0]), self.port(true, *at).name.clone());
+            }
+            Kind::Sink(at) => {
+                made.assign("out_valid_o".to_owned(), format!("{name}_in0_valid"));
+                made.assign(format!("{name}_in0_ready"), "out_ready_i".to_owned());
+                made.assign(self.port(false, *at).name.clone(), format!("{name}_in0_data"));
+            }
+            Kind::Kernel(_) => self.kernel(id, &mut made),
+            Kind::Window(window) => made.instances.push(self.window(id, window)),
+            Kind::Repack => {
+                let tokens = |it: StreamId| self.flow.stream(it).tokens;
+                let (from, to) = (tokens(process.inputs[0]), tokens(process.outputs[0]));
+                let instance = match from > to {
+                    true => self.one(id, "nn_collect").parameter("Ratio", from / to),
+                    false => self.one(id, "nn_spread").parameter("Ratio", to / from),
+                };
+                let shorter = if from > to { process.inputs[0] } else { process.outputs[0] };
+                made.instances.push(instance.parameter("Width", self.flow.stream(shorter).bits()));
+            }
+            Kind::Repeat(times) => {
+                let instance = self.one(id, "nn_spread").parameter("Ratio", times);
+                let instance = instance.parameter("Repeat", "1'b1");
+                let bits = self.flow.stream(process.inputs[0]).bits();
+                made.instances.push(instance.parameter("Width", bits));
+            }
+        }
+        self.fork(id, &mut made);
+        made
+    }
+
+    fn about(&self, id: ProcessId) -> String {
+        let process = &self.flow.processes[id.0];
+        let tensor = |it: &StreamId| {
+            let stream = self.flow.stream(*it);
+            format!("{} x {} of {}", stream.tokens, stream.ty.elements(), stream.name)
+        };
+        let (from, to) = (process.inputs.iter().map(tensor), process.outputs.iter().map(tensor));
+        let list = |it: Vec<String>| it.join(", ");
+        let (from, to) = (list(from.collect()), list(to.collect()));
+        let what = match &process.kind {
+            Kind::Source(_) => format!("Input: {to}"),
+            Kind::Sink(_) => format!("Output: {from}"),
+            Kind::Kernel(_) => format!("{}: {from} to {to}", process.name),
+            Kind::Window(it) => format!("Windows of {} pixels: {from} to {to}", it.taps.len()),
+            Kind::Repack => format!("Other tokens: {from} to {to}"),
+            Kind::Repeat(_) => format!("The same for many tokens: {from} to {to}"),
+        };
+        crate::rtl::emit::text::plain(&format!("{what}."))
+    }
+
+    fn port(&self, input: bool, at: usize) -> &PortShape {
+        let mut ports = self.interface.ports.iter().filter(|it| it.input == input);
+        ports.nth(at).expect("every input and output has a port")
+    }
+
+    /// The wire of a stream where it is made.
+    fn data(&self, id: StreamId) -> String {
+        let from = self.flow.stream(id).from;
+        let name = &self.names[from.0];
+        let outputs = &self.flow.processes[from.0].outputs;
+        match outputs.iter().position(|it| *it == id) {
+            Some(at) if outputs.len() > 1 => format!("{name}_data_{at}"),
+            _ => format!("{name}_data"),
+        }
+    }
+
+    /// All readers of a process, with the stream that each reads.
+    fn readers(&self, id: ProcessId) -> Vec<(StreamId, ProcessId, usize)> {
+        let outputs = self.flow.processes[id.0].outputs.iter();
+        let of = |stream: &StreamId| {
+            let stream = *stream;
+            self.flow.readers(stream).into_iter().map(move |(at, port)| (stream, at, port))
+        };
+        outputs.flat_map(of).collect()
+    }
+
+    /// Valid and ready of a process for one of its readers.
+    fn offered(&self, from: ProcessId, reader: (ProcessId, usize)) -> [String; 2] {
+        let readers = self.readers(from);
+        let name = &self.names[from.0];
+        let at = readers.iter().position(|it| (it.1, it.2) == reader).unwrap_or(0);
+        match readers.len() {
+            1 => ["valid", "ready"].map(|it| format!("{name}_{it}")),
+            _ => ["valid", "ready"].map(|it| format!("{name}_fork_{it}[{at}]")),
+        }
+    }
+
+    /// What comes in, through a FIFO where there is one.
+    fn incoming(&self, id: ProcessId, made: &mut Process) {
+        let name = &self.names[id.0];
+        for (port, stream) in self.flow.processes[id.0].inputs.iter().enumerate() {
+            let [valid, ready] = self.offered(self.flow.stream(*stream).from, (id, port));
+            let own = |it: &str| format!("{name}_in{port}_{it}");
+            let Some(depth) = self.plan.fifos.get(&(id, port)) else {
+                made.assign(own("valid"), valid);
+                made.assign(ready, own("ready"));
+                made.assign(own("data"), self.data(*stream));
+                continue;
+            };
+            let level = own("unused_level");
+            made.vector(level.clone(), usize::BITS - depth.leading_zeros());
+            let fifo = Instance::new("nn_fifo", format!("i_{}", own("fifo")))
+                .parameter("Width", self.flow.stream(*stream).bits())
+                .parameter("Depth", depth)
+                .port("in_valid_i", valid)
+                .port("in_ready_o", ready)
+                .port("in_data_i", self.data(*stream))
+                .port("out_valid_o", own("valid"))
+                .port("out_ready_i", own("ready"))
+                .port("out_data_o", own("data"))
+                .port("level_o", level);
+            made.instances.push(fifo);
+        }
+    }
+
+    /// The fork of a process that several read.
+    fn fork(&self, id: ProcessId, made: &mut Process) {
+        let name = &self.names[id.0];
+        let count = self.readers(id).len() as u32;
+        if count < 2 {
+            return;
+        }
+        made.vector(format!("{name}_fork_valid"), count);
+        made.vector(format!("{name}_fork_ready"), count);
+        let fork = Instance::new("nn_fork", format!("i_{name}_fork"))
+            .parameter("Readers", count)
+            .port("in_valid_i", format!("{name}_valid"))
+            .port("in_ready_o", format!("{name}_ready"))
+            .port("out_valid_o", format!("{name}_fork_valid"))
+            .port("out_ready_i", format!("{name}_fork_ready"));
+        made.instances.push(fork);
+    }
+
+    /// A module with one stream in and one out.
+    fn one(&self, id: ProcessId, module: &str) -> Instance {
+        let name = &self.names[id.0];
+        Instance::new(module, format!("i_{name}"))
+            .port("in_valid_i", format!("{name}_in0_valid"))
+            .port("in_ready_o", format!("{name}_in0_ready"))
+            .port("in_data_i", format!("{name}_in0_data"))
+            .port("out_valid_o", format!("{name}_valid"))
+            .port("out_ready_i", format!("{name}_ready"))
+            .port("out_data_o", format!("{name}_data"))
+    }
+
+    fn window(&self, id: ProcessId, window: &Window) -> Instance {
+        let input = self.flow.stream(self.flow.processes[id.0].inputs[0]);
+        let most = window.extents.iter().max().copied().unwrap_or(1);
+        let place_width = (usize::BITS - (most - 1).leading_zeros()).max(1);
+        let numbers = |it: &mut dyn DoubleEndedIterator<Item = usize>| {
+            // The first one has the lowest index, and stands last.
+            let all: Vec<String> = it.rev().map(|it| format!("32'd{it}")).collect();
+            format!("{{{}}}", all.join(", "))
+        };
+        let spans = |end: fn(&crate::stream::Span) -> usize| {
+            let taps = window.taps.iter().rev();
+            let of = |it: &crate::stream::Tap| numbers(&mut it.inside.iter().map(end));
+            let all: Vec<String> = taps.map(of).collect();
+            format!("{{{}}}", all.join(",\n            "))
+        };
+        let formats = (0..input.ty.elements()).map(|it| input.ty.format(it).width);
+        let pad: Vec<String> = match window.padding {
+            0 => Vec::new(),
+            mantissa => formats.map(|width| literal(width, mantissa)).collect(),
+        };
+        let pad = match pad.is_empty() {
+            true => "'0".to_owned(),
+            false => format!("{{{}}}", pad.into_iter().rev().collect::<Vec<_>>().join(", ")),
+        };
+        let steps = window.steps();
+        self.one(id, "nn_window")
+            .parameter("Width", input.bits())
+            .parameter("Tokens", window.tokens)
+            .parameter("Axes", window.extents.len())
+            .parameter("Taps", window.taps.len())
+            .parameter("First", window.first)
+            .parameter("Last", window.last())
+            .parameter("PlaceWidth", place_width)
+            .parameter("Overlap", if window.overlaps() { "1'b1" } else { "1'b0" })
+            .parameter("Extent", numbers(&mut window.extents.iter().copied()))
+            .parameter("Step", numbers(&mut steps.iter().map(|it| (*it).max(0) as usize)))
+            .parameter("Distance", numbers(&mut window.taps.iter().map(|it| it.distance)))
+            .parameter("Low", spans(|it| it.first))
+            .parameter("High", spans(|it| it.last))
+            .parameter("Pad", pad)
+    }
+
+    fn kernel(&self, id: ProcessId, made: &mut Process) {
+        let process = &self.flow.processes[id.0];
+        let name = &self.names[id.0];
+        let built = self.kernels.iter().find(|it| it.process == id);
+        let interface = &built.expect("every kernel is built").kernel.interface;
+        let mut valid = format!("{name}_in0_valid");
+        let mut ready = format!("{name}_in0_ready");
+        if process.inputs.len() > 1 {
+            // A token of each, or none.
+            let all = (0..process.inputs.len()).map(|it| format!("{name}_in{it}_valid"));
+            let all = all.collect::<Vec<_>>().join(" && ");
+            (valid, ready) = (format!("{name}_all_valid"), format!("{name}_all_ready"));
+            made.wire(valid.clone());
+            made.wire(ready.clone());
+            made.assign(valid.clone(), all);
+            for port in 0..process.inputs.len() {
+                made.assign(format!("{name}_in{port}_ready"), format!("{valid} && {ready}"));
+            }
+        }
+        let mut instance = Instance::new(&interface.top, format!("i_{name}"))
+            .port("in_valid_i", valid)
+            .port("in_ready_o", ready);
+        for (port, shape) in interface.ports.iter().filter(|it| it.input).enumerate() {
+            instance = instance.port(&shape.name, format!("{name}_in{port}_data"));
+        }
+        instance = instance
+            .port("out_valid_o", format!("{name}_valid"))
+            .port("out_ready_i", format!("{name}_ready"));
+        let outputs = interface.ports.iter().filter(|it| !it.input);
+        for (shape, stream) in outputs.zip(&process.outputs) {
+            instance = instance.port(&shape.name, self.data(*stream));
+        }
+        made.instances.push(instance);
+    }
+}
+
+/// A mantissa as a literal of so many bits.
+fn literal(width: u32, mantissa: i128) -> String {
+    let bits = mantissa as u128 & (u128::MAX >> (128 - width.clamp(1, 128)));
+    format!("{width}'h{bits:x}")
+}

@@ -1,0 +1,104 @@
+//! A dataflow as SystemVerilog: a module for each kernel, the parameterised modules of `rtl-templates/`
+//! for everything else, and a top that connects them.
+
+mod body;
+
+use self::body::Body;
+use super::emit::{self, Interface, Kernel, PortShape, RtlOptions, RtlProject, templates};
+use crate::stream::plan::Plan;
+use crate::stream::{Dataflow, Kind, ProcessId, StreamId};
+
+/// A kernel of a dataflow, scheduled and written.
+#[derive(Clone, Debug)]
+pub struct Built {
+    process: ProcessId,
+    kernel: Kernel,
+}
+
+impl Built {
+    /// Writes the modules of a process. `options` are those of the whole design.
+    pub fn new(
+        flow: &Dataflow,
+        process: ProcessId,
+        program: &super::datapath::Datapath,
+        schedule: &super::pipeline::Schedule,
+        options: &RtlOptions,
+    ) -> Built {
+        let name = format!("{}_{}", options.name, flow.processes[process.0].name);
+        let options = RtlOptions { name, ..options.clone() };
+        Built { process, kernel: emit::kernel(program, schedule, &options) }
+    }
+
+    /// The process.
+    pub fn process(&self) -> ProcessId {
+        self.process
+    }
+
+    /// Cycles from a token in to a token out.
+    pub fn latency(&self) -> u32 {
+        self.kernel.interface.latency
+    }
+}
+
+/// Writes the project of a dataflow whose kernels are all built.
+pub fn project(
+    flow: &Dataflow,
+    plan: &Plan,
+    kernels: &[Built],
+    options: &RtlOptions,
+) -> RtlProject {
+    let interface = interface(flow, plan, &options.name);
+    let origin = kernels.first().map(|it| it.kernel.origin.clone()).unwrap_or_default();
+    let body = Body::new(flow, plan, kernels, &interface);
+    let mut sources = templates::library(templates::PIPELINE);
+    sources.extend(templates::library(templates::STREAM));
+    for file in kernels.iter().flat_map(|it| &it.kernel.files) {
+        // A module of the user's may stand in several kernels.
+        if !sources.iter().any(|it| it.0 == file.0) {
+            sources.push(file.clone());
+        }
+    }
+    sources.push(templates::stream(&interface, &origin, &body));
+    sources.push(templates::axis(&interface, &origin));
+    emit::finished(sources, interface, options)
+}
+
+/// Streams at the ports, in the model's order.
+fn ports(flow: &Dataflow, input: bool) -> Vec<StreamId> {
+    let port = |process: &crate::stream::Process| match process.kind {
+        Kind::Source(at) if input => Some((at, process.outputs[0])),
+        Kind::Sink(at) if !input => Some((at, process.inputs[0])),
+        _ => None,
+    };
+    let mut ports: Vec<(usize, StreamId)> = flow.processes.iter().filter_map(port).collect();
+    ports.sort_by_key(|it| it.0);
+    ports.into_iter().map(|it| it.1).collect()
+}
+
+fn interface(flow: &Dataflow, plan: &Plan, name: &str) -> Interface {
+    let mut shapes = Vec::new();
+    let mut axis_bits = [0; 2];
+    let mut beats = [1; 2];
+    for input in [true, false] {
+        let side = usize::from(!input);
+        for id in ports(flow, input) {
+            let stream = flow.stream(id);
+            beats[side] = stream.tokens as u32;
+            let tensor = emit::sanitize(&stream.name);
+            let port = if input { format!("in_{tensor}_i") } else { format!("out_{tensor}_o") };
+            let slot = |it: usize| (stream.ty.format(it).width, stream.ty.format(it).signed);
+            let slots: Vec<(u32, bool)> = (0..stream.ty.elements()).map(slot).collect();
+            shapes.push(PortShape::new(port, &stream.name, input, &slots, &mut axis_bits[side]));
+        }
+    }
+    Interface {
+        top: name.to_owned(),
+        core: String::new(),
+        axis: format!("{name}_axis"),
+        ports: shapes,
+        latency: plan.latency as u32,
+        axis_in_bits: axis_bits[0],
+        axis_out_bits: axis_bits[1],
+        beats: Some(beats),
+    }
+}
