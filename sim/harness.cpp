@@ -4,21 +4,22 @@
 //
 //   sim IN OUT seed=S bubble=B stall=L watchdog=W [wave=FILE]
 //
-// The design has one valid/ready handshake for all its inputs and one for all its outputs. A
-// *sample* is `in_beats` handshakes at the input and `out_beats` at the output. Which pin is which
-// comes from the generated header "pins.h"; nothing else here depends on the design.
+// A *channel* is a valid/ready handshake with its data pins: one for all inputs and one for all
+// outputs, or one for each. A *sample* is as many *beats* (handshakes) as each channel has for it.
+// Which pin is which comes from the generated header "pins.h"; nothing else here depends on the design.
 //
-// IN is a sequence of little-endian 32-bit words: magic "NNV1", samples, in_beats, out_beats,
-// in_words, out_words; then the mask of the input bits that carry data (in_words); then one row
-// of in_words for each beat. A row is all input pins one after the other, each from a word of its
-// own on. OUT receives the rows of out_words of the beats that the design gave.
+// IN is a sequence of little-endian 32-bit words: magic "NNV2", samples; for each input channel, then for
+// each output channel, its beats and its words; then for each input channel the mask of the bits that
+// carry data and one row for each beat. A row is all pins of the channel one after the other, each from
+// a word of its own on. OUT receives the rows of the beats that the design gave, a channel after the other.
 //
 // Time is counted in clock edges. Before each edge the pins are driven and the design settles;
 // what a pin shows then is what the edge takes. Latency is the number of cycles between the edge
-// that accepts an input and the edge that hands over an output: 0 for wires, 1 for one register.
+// that accepts an input and the edge that hands over an output: 0 for wires, 1 for one register. With
+// several channels a sample begins with its first beat anywhere and ends with its last one anywhere.
 //
-// With probability B/2^32 an idle input stays idle for a cycle, and with L/2^32 the output is not
-// taken. While no input is offered the data pins show noise. As AXI demands, an input
+// With probability B/2^32 an idle input stays idle for a cycle, and with L/2^32 an output is not
+// taken, each channel for itself. While no input is offered the data pins show noise. As AXI demands, an input
 // once offered stays until it is taken; the design must do the same at its output.
 //
 // The last line of stdout is a JSON object: the figures, and the first fault if there was one.
@@ -43,7 +44,7 @@ namespace {
 
 using Words = std::vector<uint32_t>;
 
-constexpr uint32_t kMagic = 0x31564e4e;
+constexpr uint32_t kMagic = 0x32564e4e;
 constexpr int kResetCycles = 8;
 // After the last output the design must stay silent for this many cycles at least.
 constexpr uint64_t kQuietCycles = 16;
@@ -77,13 +78,16 @@ struct Options {
   uint32_t stall = 0;
 };
 
-struct Vectors {
-  uint32_t samples, in_beats, out_beats, in_words, out_words;
-  Words mask;
-  Words rows;
+// The vectors of a channel.
+struct Side {
+  uint32_t beats = 0, words = 0;
+  uint64_t total = 0;
+  Words mask, rows;
+};
 
-  uint64_t inputs() const { return uint64_t(samples) * in_beats; }
-  uint64_t outputs() const { return uint64_t(samples) * out_beats; }
+struct Vectors {
+  uint32_t samples = 0;
+  std::vector<Side> in, out;
 };
 
 [[noreturn]] void die(const std::string& what) {
@@ -121,14 +125,26 @@ Vectors read_vectors(const char* path) {
   std::FILE* file = std::fopen(path, "rb");
   if (!file) die(std::string("cannot read ") + path);
   Words head;
-  read_words(file, head, 6);
+  read_words(file, head, 2 + 2 * (Pins::kIn + Pins::kOut));
   if (head[0] != kMagic) die("not a vector file");
-  Vectors vectors{head[1], head[2], head[3], head[4], head[5], {}, {}};
-  if (vectors.in_words != Pins::kInWords || vectors.out_words != Pins::kOutWords) {
-    die("vectors of another design");
+  Vectors vectors;
+  vectors.samples = head[1];
+  vectors.in.resize(Pins::kIn);
+  vectors.out.resize(Pins::kOut);
+  for (uint32_t c = 0; c < Pins::kIn + Pins::kOut; ++c) {
+    const bool input = c < Pins::kIn;
+    Side& side = input ? vectors.in[c] : vectors.out[c - Pins::kIn];
+    side.beats = head[2 + 2 * c];
+    side.words = head[3 + 2 * c];
+    side.total = uint64_t(vectors.samples) * side.beats;
+    const uint32_t words = input ? Pins::in_words(c) : Pins::out_words(c - Pins::kIn);
+    if (side.words != words) die("vectors of another design");
+    if (side.total == 0) die("no vectors");
   }
-  read_words(file, vectors.mask, vectors.in_words);
-  read_words(file, vectors.rows, vectors.inputs() * vectors.in_words);
+  for (Side& side : vectors.in) {
+    read_words(file, side.mask, side.words);
+    read_words(file, side.rows, side.total * side.words);
+  }
   std::fclose(file);
   return vectors;
 }
@@ -179,20 +195,37 @@ struct Span {
   }
 };
 
+// What an input channel is at.
+struct Source {
+  uint64_t accepted = 0;
+  bool offering = false;
+  Words noise;
+};
+
+// What an output channel is at.
+struct Sink {
+  uint64_t delivered = 0;
+  bool ready = false, held = false, last_held = false;
+  Words now, before;
+  std::vector<uint32_t> rows;
+};
+
 class Bench {
  public:
   Bench(const Options& options, const Vectors& vectors)
       : options_(options), vectors_(vectors), prng_(options.seed), dut_(seeded(&context_, options)) {
     starts_.reserve(vectors.samples);
     ends_.reserve(vectors.samples);
-    out_now_.resize(vectors.out_words);
-    out_held_.resize(vectors.out_words);
-    noise_.resize(vectors.in_words);
+    sources_.resize(vectors.in.size());
+    sinks_.resize(vectors.out.size());
+    for (uint32_t c = 0; c < sources_.size(); ++c) sources_[c].noise.resize(vectors.in[c].words);
+    for (uint32_t c = 0; c < sinks_.size(); ++c) {
+      sinks_[c].now.resize(vectors.out[c].words);
+      sinks_[c].before.resize(vectors.out[c].words);
+    }
   }
 
   int run() {
-    out_ = std::fopen(options_.out, "wb");
-    if (!out_) die(std::string("cannot write ") + options_.out);
     open_wave();
     reset();
     while (fault_.empty() && quiet_ < std::max(kQuietCycles, 2 * latency_.max)) {
@@ -203,7 +236,7 @@ class Bench {
     }
     dut_.final();
     close_wave();
-    if (std::fclose(out_) != 0) die(std::string("cannot write ") + options_.out);
+    write();
     report();
     return 0;
   }
@@ -221,8 +254,8 @@ class Bench {
 
   void reset() {
     Pins::reset(dut_) = 0;
-    idle();
-    Pins::out_ready(dut_) = 0;
+    for (uint32_t c = 0; c < sources_.size(); ++c) idle(c);
+    for (uint32_t c = 0; c < sinks_.size(); ++c) Pins::out_ready(dut_, c) = 0;
     for (int i = 0; i < kResetCycles; ++i) {
       settle();
       edge();
@@ -231,33 +264,41 @@ class Bench {
     cycle_ = 0;
   }
 
-  void idle() {
-    Pins::in_valid(dut_) = 0;
-    Pins::in_last(dut_) = prng_.next() & 1;
-    for (uint32_t i = 0; i < vectors_.in_words; ++i) {
-      noise_[i] = uint32_t(prng_.next()) & vectors_.mask[i];
+  void idle(uint32_t c) {
+    Source& source = sources_[c];
+    Pins::in_valid(dut_, c) = 0;
+    Pins::in_last(dut_, c) = prng_.next() & 1;
+    for (uint32_t i = 0; i < source.noise.size(); ++i) {
+      source.noise[i] = uint32_t(prng_.next()) & vectors_.in[c].mask[i];
     }
-    put_row(noise_.data());
+    put_row(c, source.noise.data());
   }
 
-  void put_row(const uint32_t* row) {
-    Pins::inputs(dut_, [&](auto& pin, uint32_t word, uint32_t count) { put(pin, row + word, count); });
+  void put_row(uint32_t c, const uint32_t* row) {
+    Pins::inputs(dut_, c,
+                 [&](auto& pin, uint32_t word, uint32_t count) { put(pin, row + word, count); });
   }
 
   // Decides what the coming edge sees.
   void drive() {
-    if (!offering_) {
-      if (accepted_ < vectors_.inputs() && !prng_.chance(options_.bubble)) {
-        offering_ = true;
-        put_row(&vectors_.rows[accepted_ * vectors_.in_words]);
-        Pins::in_valid(dut_) = 1;
-        Pins::in_last(dut_) = (accepted_ + 1) % vectors_.in_beats == 0;
+    for (uint32_t c = 0; c < sources_.size(); ++c) {
+      Source& source = sources_[c];
+      const Side& side = vectors_.in[c];
+      if (source.offering) continue;
+      if (source.accepted < side.total && !prng_.chance(options_.bubble)) {
+        source.offering = true;
+        put_row(c, &side.rows[source.accepted * side.words]);
+        Pins::in_valid(dut_, c) = 1;
+        Pins::in_last(dut_, c) = (source.accepted + 1) % side.beats == 0;
       } else {
-        idle();
+        idle(c);
       }
     }
-    out_ready_ = delivered_ == vectors_.outputs() || !prng_.chance(options_.stall);
-    Pins::out_ready(dut_) = out_ready_;
+    for (uint32_t c = 0; c < sinks_.size(); ++c) {
+      Sink& sink = sinks_[c];
+      sink.ready = sink.delivered == vectors_.out[c].total || !prng_.chance(options_.stall);
+      Pins::out_ready(dut_, c) = sink.ready;
+    }
   }
 
   void settle() {
@@ -274,84 +315,128 @@ class Bench {
     ++cycle_;
   }
 
-  // Looks at both handshakes just before the edge.
+  // Looks at all handshakes just before the edge.
   void observe() {
-    const bool in_fire = offering_ && Pins::in_ready(dut_);
-    const bool out_valid = Pins::out_valid(dut_);
-    const bool out_fire = out_valid && out_ready_;
-    // A bubble or a stall spoils the measured interval between two inputs.
-    if ((!offering_ && accepted_ < vectors_.inputs()) || (out_valid && !out_ready_)) {
-      disturbed_ = true;
+    bool moved = false, all_done = true;
+    std::vector<bool> fires(sources_.size());
+    for (uint32_t c = 0; c < sources_.size(); ++c) {
+      const Source& source = sources_[c];
+      fires[c] = source.offering && Pins::in_ready(dut_, c);
+      // A bubble or a stall spoils the measured interval between two inputs.
+      if (!source.offering && source.accepted < vectors_.in[c].total) disturbed_ = true;
     }
-    if (in_fire) accept();
-    if (out_valid) look();
-    else if (held_) fail("retracted");
-    held_ = out_valid && !out_ready_;
-    if (out_fire && fault_.empty()) deliver();
-
-    if (in_fire || out_fire) {
+    for (uint32_t c = 0; c < sinks_.size(); ++c) {
+      if (Pins::out_valid(dut_, c) && !sinks_[c].ready) disturbed_ = true;
+    }
+    for (uint32_t c = 0; c < sources_.size(); ++c) {
+      if (fires[c]) accept(c);
+      moved = moved || fires[c];
+      all_done = all_done && sources_[c].accepted == vectors_.in[c].total;
+    }
+    const bool all_accepted = all_done;
+    for (uint32_t c = 0; c < sinks_.size(); ++c) {
+      Sink& sink = sinks_[c];
+      const bool valid = Pins::out_valid(dut_, c);
+      if (valid) look(c);
+      else if (sink.held) fail(c, "retracted");
+      sink.held = valid && !sink.ready;
+      if (valid && sink.ready && fault_.empty()) deliver(c);
+      moved = moved || (valid && sink.ready);
+      all_done = all_done && sink.delivered == vectors_.out[c].total;
+    }
+    if (moved) {
       waited_ = 0;
-    } else if (delivered_ == vectors_.outputs() && accepted_ == vectors_.inputs()) {
+    } else if (all_done) {
       ++quiet_;
     } else if (++waited_ >= options_.watchdog) {
-      fail(accepted_ == vectors_.inputs() ? "missing" : "hang");
+      uint32_t due = 0;
+      while (due + 1 < sinks_.size() && sinks_[due].delivered == vectors_.out[due].total) ++due;
+      fail(due, all_accepted ? "missing" : "hang");
     }
   }
 
-  void accept() {
-    if (accepted_ % vectors_.in_beats == 0) {
+  void accept(uint32_t c) {
+    Source& source = sources_[c];
+    const uint32_t beats = vectors_.in[c].beats;
+    if (source.accepted == starts_.size() * beats) {
       if (!disturbed_ && !starts_.empty()) interval_.add(cycle_ - starts_.back());
       disturbed_ = false;
       starts_.push_back(cycle_);
     }
-    ++accepted_;
-    if (accepted_ % vectors_.in_beats == 0) ends_.push_back(cycle_);
-    offering_ = false;
+    ++source.accepted;
+    source.offering = false;
+    uint64_t whole = UINT64_MAX;
+    for (uint32_t i = 0; i < sources_.size(); ++i) {
+      whole = std::min(whole, sources_[i].accepted / vectors_.in[i].beats);
+    }
+    if (whole > ends_.size()) ends_.push_back(cycle_);
   }
 
-  // Reads the outputs; while they wait they must not change.
-  void look() {
-    Pins::outputs(dut_, [&](const auto& pin, uint32_t word, uint32_t count) {
-      get(pin, &out_now_[word], count);
+  // Reads an output; while it waits it must not change.
+  void look(uint32_t c) {
+    Sink& sink = sinks_[c];
+    Pins::outputs(dut_, c, [&](const auto& pin, uint32_t word, uint32_t count) {
+      get(pin, &sink.now[word], count);
     });
-    const bool last = Pins::out_last(dut_);
-    if (held_ && (out_now_ != out_held_ || last != last_held_)) fail("unstable");
-    out_held_ = out_now_;
-    last_held_ = last;
+    const bool last = Pins::out_last(dut_, c);
+    if (sink.held && (sink.now != sink.before || last != sink.last_held)) fail(c, "unstable");
+    sink.before = sink.now;
+    sink.last_held = last;
   }
 
-  void deliver() {
-    if (delivered_ == vectors_.outputs()) return fail("extra");
-    const uint64_t sample = delivered_ / vectors_.out_beats;
-    if (sample >= starts_.size()) return fail("early");
-    const bool ends = (delivered_ + 1) % vectors_.out_beats == 0;
-    if (Pins::kHasLast && last_held_ != ends) return fail("last");
-    if (delivered_ == 0) first_ = cycle_ - starts_[0];
-    std::fwrite(out_now_.data(), sizeof(uint32_t), out_now_.size(), out_);
-    ++delivered_;
-    if (!ends) return;
-    latency_.add(cycle_ - starts_[sample]);
+  void deliver(uint32_t c) {
+    Sink& sink = sinks_[c];
+    const uint32_t beats = vectors_.out[c].beats;
+    if (sink.delivered == vectors_.out[c].total) return fail(c, "extra");
+    if (sink.delivered / beats >= starts_.size()) return fail(c, "early");
+    const bool ends = (sink.delivered + 1) % beats == 0;
+    if (Pins::kHasLast && sink.last_held != ends) return fail(c, "last");
+    if (!any_) first_ = cycle_ - starts_[0];
+    any_ = true;
+    sink.rows.insert(sink.rows.end(), sink.now.begin(), sink.now.end());
+    ++sink.delivered;
+    uint64_t whole = UINT64_MAX;
+    for (uint32_t i = 0; i < sinks_.size(); ++i) {
+      whole = std::min(whole, sinks_[i].delivered / vectors_.out[i].beats);
+    }
+    if (whole <= finished_) return;
+    latency_.add(cycle_ - starts_[finished_]);
     // A network may know its answer before the sample has ended; then there is no tail.
-    tail_.add(sample < ends_.size() ? cycle_ - ends_[sample] : 0);
+    tail_.add(finished_ < ends_.size() ? cycle_ - ends_[finished_] : 0);
+    ++finished_;
   }
 
   // Notes the first fault; the loop ends with it.
-  void fail(const char* kind) {
-    if (fault_.empty()) fault_ = kind;
+  void fail(uint32_t c, const char* kind) {
+    if (!fault_.empty()) return;
+    fault_ = kind;
+    faulty_ = c;
+  }
+
+  void write() const {
+    std::FILE* file = std::fopen(options_.out, "wb");
+    if (!file) die(std::string("cannot write ") + options_.out);
+    for (const Sink& sink : sinks_) {
+      std::fwrite(sink.rows.data(), sizeof(uint32_t), sink.rows.size(), file);
+    }
+    if (std::fclose(file) != 0) die(std::string("cannot write ") + options_.out);
   }
 
   void report() const {
     std::printf("{\"samples\":%u,\"cycles\":%" PRIu64, vectors_.samples, cycle_ - quiet_);
-    if (delivered_ > 0) std::printf(",\"first\":%" PRIu64, first_);
+    if (any_) std::printf(",\"first\":%" PRIu64, first_);
     latency_.print("latency");
     tail_.print("tail");
     interval_.print("interval");
     if (!fault_.empty()) {
       // Sample and beat are those of the output that was due.
+      uint64_t accepted = 0;
+      for (const Source& source : sources_) accepted += source.accepted;
+      const uint64_t delivered = sinks_[faulty_].delivered, beats = vectors_.out[faulty_].beats;
       std::printf(",\"fault\":{\"kind\":\"%s\",\"sample\":%" PRIu64 ",\"beat\":%" PRIu64
                   ",\"cycle\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"delivered\":%" PRIu64 "}",
-                  fault_.c_str(), delivered_ / vectors_.out_beats, delivered_ % vectors_.out_beats,
-                  cycle_ - 1, accepted_, delivered_);
+                  fault_.c_str(), delivered / beats, delivered % beats, cycle_ - 1, accepted,
+                  delivered);
     }
     std::printf("}\n");
   }
@@ -385,22 +470,21 @@ class Bench {
   VerilatedFstC wave_;
 #endif
   Vdut dut_;
-  std::FILE* out_ = nullptr;
 
-  uint64_t edges_ = 0;      // since the start, for the wave
-  uint64_t cycle_ = 0;      // since the reset
-  uint64_t waited_ = 0;     // cycles without a handshake
-  uint64_t quiet_ = 0;      // cycles since all was done
-  uint64_t accepted_ = 0;   // input beats
-  uint64_t delivered_ = 0;  // output beats
-  bool offering_ = false, out_ready_ = false;
-  bool held_ = false, last_held_ = false, disturbed_ = false;
-  Words noise_, out_now_, out_held_;
+  uint64_t edges_ = 0;   // since the start, for the wave
+  uint64_t cycle_ = 0;   // since the reset
+  uint64_t waited_ = 0;  // cycles without a handshake
+  uint64_t quiet_ = 0;   // cycles since all was done
+  std::vector<Source> sources_;
+  std::vector<Sink> sinks_;
+  bool disturbed_ = false, any_ = false;
 
   std::vector<uint64_t> starts_, ends_;  // edges that took each sample's first and last beat
+  uint64_t finished_ = 0;                // samples of which everything came out
   uint64_t first_ = 0;
   Span latency_, tail_, interval_;
   std::string fault_;
+  uint32_t faulty_ = 0;
 };
 
 }  // namespace
@@ -408,6 +492,5 @@ class Bench {
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   const Vectors vectors = read_vectors(options.in);
-  if (vectors.samples == 0 || vectors.in_beats == 0 || vectors.out_beats == 0) die("no vectors");
   return Bench(options, vectors).run();
 }

@@ -195,7 +195,7 @@ pub(super) fn rtl_info(rtl: &Rtl) -> RtlInfo {
         latency: interface.latency,
         interval: rtl.interval(),
         first: rtl.stream.as_ref().map(|it| it.plan.first),
-        beats: interface.beats,
+        beats: interface.beats.clone(),
         stages: rtl.pipelines.iter().map(|it| it.schedule.stages).sum(),
         slack_ns: rtl.slack_ns(),
         stage_ns: rtl.pipelines.iter().flat_map(|it| it.schedule.stage_ns.clone()).collect(),

@@ -90,12 +90,10 @@ fn dut(dir: &Path, info: &RtlInfo, axi: bool) -> Dut {
     };
     let ports = |input: bool| info.ports.iter().filter(move |it| it.input == input).map(port);
     let top = if axi { &info.axis } else { &info.top };
-    let [in_beats, out_beats] = info.beats.unwrap_or([1, 1]);
     Dut {
         inputs: ports(true).collect(),
         outputs: ports(false).collect(),
-        in_beats,
-        out_beats,
+        streams: info.beats.clone(),
         has_last: axi || info.beats.is_some(),
         protocol: if axi { Protocol::AxiStream } else { Protocol::ValidReady },
         ..Dut::new(top.clone(), info.sources.iter().map(|it| dir.join(it)).collect())

@@ -60,9 +60,9 @@ pub struct RtlInfo {
     /// Cycles from the first input beat of a sample to its first output beat, if it streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<u64>,
-    /// Beats of a sample at the input and at the output, if it streams.
+    /// Beats of a sample at each input and each output, if it streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub beats: Option<[u32; 2]>,
+    pub beats: Option<[Vec<u32>; 2]>,
     /// Combinational stages.
     pub stages: u32,
     /// What the longest path leaves of the clock by the delay model, ns.

@@ -57,8 +57,8 @@ pub enum Protocol {
 
 /// A design to simulate: what its top module is, and what its pins mean.
 ///
-/// One handshake carries a beat of all inputs (or outputs) together. A sample is one beat, unless
-/// the design streams. Reset is synchronous and active low.
+/// One handshake carries a beat of all inputs (or outputs) together, unless they are streams of their
+/// own. A sample is one beat, unless the design streams. Reset is synchronous and active low.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dut {
     /// The top module.
@@ -74,6 +74,9 @@ pub struct Dut {
     pub in_beats: u32,
     /// Beats a sample has at the output.
     pub out_beats: u32,
+    /// Beats of every input and every output, if each has a handshake of its own (`in_x_valid_i` of port
+    /// `in_x_i`; without the port's name if it is the only one of its side).
+    pub streams: Option<[Vec<u32>; 2]>,
     /// There are signals that mark the last beat of a sample.
     pub has_last: bool,
     /// The names of the pins.
@@ -90,6 +93,7 @@ impl Dut {
             outputs: Vec::new(),
             in_beats: 1,
             out_beats: 1,
+            streams: None,
             has_last: false,
             protocol: Protocol::ValidReady,
         }

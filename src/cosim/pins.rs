@@ -1,8 +1,9 @@
-//! Which pin of the design is which: lanes of words for the vectors, and the header `pins.h` that
-//! tells the harness.
+//! Which pin of the design is which: channels, lanes of words for the vectors, and the header `pins.h`
+//! that tells the harness.
 //!
-//! A *lane* is one data pin with the words that it takes in a row of the vector file. With
-//! valid/ready each port is a lane; an AXI4-Stream has one lane, `tdata`, for all ports.
+//! A *channel* is a handshake with the ports that go with it. A *lane* is one of its data pins with the
+//! words that it takes in a row of the vector file: a port, or with an AXI4-Stream `tdata`, which all
+//! ports of the channel share.
 
 use std::fmt::Write as _;
 
@@ -16,54 +17,81 @@ pub(super) struct Lane {
     pub(super) words: u32,
 }
 
-/// The names of the control pins.
-struct Control {
-    clock: &'static str,
-    reset: &'static str,
-    in_valid: &'static str,
-    in_ready: &'static str,
-    in_last: &'static str,
-    out_valid: &'static str,
-    out_ready: &'static str,
-    out_last: &'static str,
+/// A handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Channel {
+    /// Its ports, by their positions among all of the side.
+    pub(super) ports: std::ops::Range<usize>,
+    /// Beats of a sample.
+    pub(super) beats: u32,
+    pub(super) lanes: Vec<Lane>,
+    valid: String,
+    ready: String,
+    last: String,
 }
 
-const VALID_READY: Control = Control {
-    clock: "clk_i",
-    reset: "rst_ni",
-    in_valid: "in_valid_i",
-    in_ready: "in_ready_o",
-    in_last: "in_last_i",
-    out_valid: "out_valid_o",
-    out_ready: "out_ready_i",
-    out_last: "out_last_o",
-};
-
-const AXI_STREAM: Control = Control {
-    clock: "aclk",
-    reset: "aresetn",
-    in_valid: "s_axis_tvalid",
-    in_ready: "s_axis_tready",
-    in_last: "s_axis_tlast",
-    out_valid: "m_axis_tvalid",
-    out_ready: "m_axis_tready",
-    out_last: "m_axis_tlast",
-};
+impl Channel {
+    /// Words of a row.
+    pub(super) fn words(&self) -> u32 {
+        self.lanes.iter().map(|lane| lane.words).sum()
+    }
+}
 
 impl Dut {
-    pub(super) fn in_lanes(&self) -> Vec<Lane> {
-        lanes(&self.inputs, self.protocol, "s_axis_tdata")
+    /// The handshakes of a side.
+    pub(super) fn channels(&self, input: bool) -> Vec<Channel> {
+        let (ports, beats) = match input {
+            true => (&self.inputs, self.in_beats),
+            false => (&self.outputs, self.out_beats),
+        };
+        let own = self.streams.as_ref().map(|it| &it[usize::from(!input)]);
+        match own {
+            Some(beats) if ports.len() > 1 => (0..ports.len())
+                .map(|at| self.channel(input, at..at + 1, beats[at], Some(&ports[at].name)))
+                .collect(),
+            Some(beats) => vec![self.channel(input, 0..ports.len(), beats[0], None)],
+            None => vec![self.channel(input, 0..ports.len(), beats, None)],
+        }
     }
 
-    pub(super) fn out_lanes(&self) -> Vec<Lane> {
-        lanes(&self.outputs, self.protocol, "m_axis_tdata")
+    /// A channel; `of` is the port that it has for itself among several.
+    fn channel(
+        &self,
+        input: bool,
+        ports: std::ops::Range<usize>,
+        beats: u32,
+        of: Option<&String>,
+    ) -> Channel {
+        let own = if input { &self.inputs } else { &self.outputs };
+        let stem = of.map(|it| it.trim_end_matches("_i").trim_end_matches("_o"));
+        let names: [String; 4] = match self.protocol {
+            Protocol::ValidReady => {
+                let stem = stem.unwrap_or(if input { "in" } else { "out" });
+                let (to, from) = if input { ("i", "o") } else { ("o", "i") };
+                [
+                    format!("{stem}_valid_{to}"),
+                    format!("{stem}_ready_{from}"),
+                    format!("{stem}_last_{to}"),
+                    String::new(),
+                ]
+            }
+            Protocol::AxiStream => {
+                let stem = stem.map(|it| it.trim_start_matches("in").trim_start_matches("out"));
+                let side = if input { "s_axis" } else { "m_axis" };
+                let stem = format!("{side}{}", stem.unwrap_or(""));
+                ["tvalid", "tready", "tlast", "tdata"].map(|it| format!("{stem}_{it}"))
+            }
+        };
+        let [valid, ready, last, data] = names;
+        let lanes = lanes(&own[ports.clone()], self.protocol, &data);
+        Channel { ports, beats, lanes, valid, ready, last }
     }
 
-    /// For each port the first bit of its lane in a row.
-    pub(super) fn bases(&self, ports: &[Port], lanes: &[Lane]) -> Vec<u32> {
+    /// For each port of a channel the first bit of its lane in a row.
+    pub(super) fn bases(&self, channel: &Channel) -> Vec<u32> {
         match self.protocol {
-            Protocol::ValidReady => lanes.iter().map(|lane| 32 * lane.first).collect(),
-            Protocol::AxiStream => vec![0; ports.len()],
+            Protocol::ValidReady => channel.lanes.iter().map(|lane| 32 * lane.first).collect(),
+            Protocol::AxiStream => vec![0; channel.ports.len()],
         }
     }
 }
@@ -83,58 +111,70 @@ fn lanes(ports: &[Port], protocol: Protocol, tdata: &str) -> Vec<Lane> {
     each.into_iter().map(lane).collect()
 }
 
-/// Words of a whole row.
-pub(super) fn row_words(lanes: &[Lane]) -> u32 {
-    lanes.iter().map(|lane| lane.words).sum()
-}
-
 /// The header `pins.h` of a design whose Verilated class is `Vdut`.
 pub(super) fn header(dut: &Dut, wave: bool) -> String {
-    let pins = match dut.protocol {
-        Protocol::ValidReady => VALID_READY,
-        Protocol::AxiStream => AXI_STREAM,
+    let (clock, reset) = match dut.protocol {
+        Protocol::ValidReady => ("clk_i", "rst_ni"),
+        Protocol::AxiStream => ("aclk", "aresetn"),
     };
-    let (ins, outs) = (dut.in_lanes(), dut.out_lanes());
+    let (ins, outs) = (dut.channels(true), dut.channels(false));
     let mut text = format!(
         "// The pins of `{}` under the names that harness.cpp uses. Generated by nn2rtl.\n\n\
          #pragma once\n\n#include \"Vdut.h\"\n\n#define NN_WAVE {}\n\nstruct Pins {{\n  \
-         static constexpr bool kHasLast = {};\n  static constexpr uint32_t kInWords = {};\n  \
-         static constexpr uint32_t kOutWords = {};\n",
+         static constexpr bool kHasLast = {};\n  static constexpr uint32_t kIn = {};\n  \
+         static constexpr uint32_t kOut = {};\n",
         dut.top,
         u8::from(wave),
         dut.has_last,
-        row_words(&ins),
-        row_words(&outs),
+        ins.len(),
+        outs.len(),
     );
-    let mut control = |function: &str, pin: &str, present: bool| {
-        // A pin that the design lacks can still be written and read.
-        let body = match present {
-            true => format!("return dut.{pin};"),
+    for (function, pin) in [("clock", clock), ("reset", reset)] {
+        let _ = writeln!(text, "  static CData& {function}(Vdut& dut) {{ return dut.{pin}; }}");
+    }
+    for (side, channels) in [("in", &ins), ("out", &outs)] {
+        let words = |it: &Channel| format!("return {};", it.words());
+        switch(&mut text, &format!("uint32_t {side}_words(uint32_t c)"), channels, words);
+        let pin = |name: &str, present: bool| match present {
+            true => format!("return dut.{name};"),
+            // A pin that the design lacks can still be written and read.
             false => "(void)dut; static CData none = 0; return none;".to_owned(),
         };
-        text += &format!("  static CData& {function}(Vdut& dut) {{ {body} }}\n");
-    };
-    control("clock", pins.clock, true);
-    control("reset", pins.reset, true);
-    control("in_valid", pins.in_valid, true);
-    control("in_ready", pins.in_ready, true);
-    control("in_last", pins.in_last, dut.has_last);
-    control("out_valid", pins.out_valid, true);
-    control("out_ready", pins.out_ready, true);
-    control("out_last", pins.out_last, dut.has_last);
-    for (function, lanes) in [("inputs", &ins), ("outputs", &outs)] {
+        let mut control = |what: &str, body: &dyn Fn(&Channel) -> String| {
+            let head = format!("CData& {side}_{what}(Vdut& dut, uint32_t c)");
+            switch(&mut text, &head, channels, body);
+        };
+        control("valid", &|it| pin(&it.valid, true));
+        control("ready", &|it| pin(&it.ready, true));
+        control("last", &|it| pin(&it.last, dut.has_last));
+    }
+    for (function, channels) in [("inputs", &ins), ("outputs", &outs)] {
         text += "  // Calls visit(pin, first word in the row, words).\n  template <class Visit>\n";
-        text += &format!("  static void {function}(Vdut& dut, Visit visit) {{\n");
-        for Lane { pin, first, words } in lanes {
-            let _ = write!(
-                text,
-                "    static_assert(sizeof(dut.{pin}) * 8 > 32 * ({words} - 1), \"{pin} is narrower than \
-                 its elements\");\n    visit(dut.{pin}, {first}, {words});\n"
-            );
-        }
-        text += "  }\n";
+        let head = format!("void {function}(Vdut& dut, uint32_t c, Visit visit)");
+        switch(&mut text, &head, channels, |channel: &Channel| {
+            let mut body = String::new();
+            for Lane { pin, first, words } in &channel.lanes {
+                let _ = write!(
+                    body,
+                    "\n        static_assert(sizeof(dut.{pin}) * 8 > 32 * ({words} - 1), \"{pin} is narrower \
+                     than its elements\");\n        visit(dut.{pin}, {first}, {words});"
+                );
+            }
+            body + "\n        return;"
+        });
     }
     text + "};\n"
+}
+
+/// A function that does something else for each channel.
+fn switch(text: &mut String, head: &str, channels: &[Channel], body: impl Fn(&Channel) -> String) {
+    let _ = writeln!(text, "  static {head} {{\n    switch (c) {{");
+    for (at, channel) in channels.iter().enumerate() {
+        let case =
+            if at + 1 == channels.len() { "default".to_owned() } else { format!("case {at}") };
+        let _ = writeln!(text, "      {case}: {{ {} }}", body(channel));
+    }
+    text.push_str("    }\n  }\n");
 }
 
 #[cfg(test)]
@@ -145,17 +185,27 @@ mod tests {
     #[test]
     fn lanes_start_at_whole_words() {
         let dut = Dut::new("t", Vec::new())
-            .input("a_i", packed(3, 11, true))
-            .input("b_i", packed(1, 1, false))
+            .input("in_a_i", packed(3, 11, true))
+            .input("in_b_i", packed(1, 1, false))
             .output("y_o", packed(4, 16, true));
         let lane = |pin: &str, first, words| Lane { pin: pin.to_owned(), first, words };
-        assert_eq!(dut.in_lanes(), [lane("a_i", 0, 2), lane("b_i", 2, 1)]);
-        assert_eq!(dut.out_lanes(), [lane("y_o", 0, 2)]);
-        assert_eq!(dut.bases(&dut.inputs, &dut.in_lanes()), [0, 64]);
+        let [inputs, outputs] = [true, false].map(|it| dut.channels(it).remove(0));
+        assert_eq!(inputs.lanes, [lane("in_a_i", 0, 2), lane("in_b_i", 2, 1)]);
+        assert_eq!(outputs.lanes, [lane("y_o", 0, 2)]);
+        assert_eq!(dut.bases(&inputs), [0, 64]);
+
+        let streams = Dut { streams: Some([vec![4, 6], vec![3]]), ..dut.clone() };
+        let inputs = streams.channels(true);
+        let beats = |it: &Channel| (it.valid.clone(), it.beats);
+        let expected = [("in_a_valid_i".to_owned(), 4), ("in_b_valid_i".to_owned(), 6)];
+        assert_eq!(inputs.iter().map(beats).collect::<Vec<_>>(), expected);
+        assert_eq!(inputs[1].lanes, [lane("in_b_i", 0, 1)]);
+        assert_eq!(streams.channels(false)[0].valid, "out_valid_o");
 
         let axi = Dut { protocol: Protocol::AxiStream, ..dut };
-        assert_eq!(axi.in_lanes(), [lane("s_axis_tdata", 0, 2)]);
-        assert_eq!(axi.bases(&axi.inputs, &axi.in_lanes()), [0, 0]);
+        let inputs = axi.channels(true).remove(0);
+        assert_eq!(inputs.lanes, [lane("s_axis_tdata", 0, 2)]);
+        assert_eq!(axi.bases(&inputs), [0, 0]);
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Model {
         if stimulus.wave.is_some() && !self.wave {
             return Err(CosimError::NoWave);
         }
-        let (vectors, _) = self.dut.encode(inputs)?;
+        let (vectors, samples) = self.dut.encode(inputs)?;
         let scratch = tools.cache().scratch()?;
         let [source, sink] = ["in.bin", "out.bin"].map(|name| scratch.path().join(name));
         fs::write(&source, vectors).map_err(ToolError::io(&source))?;
@@ -176,7 +176,7 @@ impl Model {
         }
         let report = serde_json::from_str(line).map_err(CosimError::Report)?;
         let bytes = fs::read(&sink).map_err(ToolError::io(&sink))?;
-        Ok(Run { outputs: self.dut.decode(&bytes), report })
+        Ok(Run { outputs: self.dut.decode(&bytes, samples), report })
     }
 }
 

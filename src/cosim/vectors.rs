@@ -3,12 +3,12 @@
 //! Values are given for each port as one flat list: beat after beat, in a beat the port's slots in
 //! their order. The file's layout is written down at the top of `sim/harness.cpp`.
 
-use super::pins::{Lane, row_words};
+use super::pins::Channel;
 use super::prng::Prng;
 use super::{CosimError, Dut, Port, Result, Slot};
 
-/// "NNV1", little-endian.
-const MAGIC: u32 = 0x3156_4e4e;
+/// "NNV2", little-endian.
+const MAGIC: u32 = 0x3256_4e4e;
 
 /// Writes the low bits of a mantissa at a slot; the bits there are 0 before.
 pub fn pack(words: &mut [u32], slot: Slot, value: i128) {
@@ -60,7 +60,6 @@ impl Dut {
     /// Random inputs: uniform, with the ends of the range and 0 more often than chance has them.
     pub fn random_inputs(&self, samples: usize, seed: u64) -> Vec<Vec<i128>> {
         let mut prng = Prng::new(seed);
-        let beats = samples * self.in_beats as usize;
         let mut value = |slot: Slot| {
             let (min, max) = limits(slot);
             match prng.below(16) {
@@ -75,10 +74,14 @@ impl Dut {
                 }
             }
         };
-        let mut port = |port: &Port| {
-            (0..beats).flat_map(|_| port.slots.iter()).map(|&slot| value(slot)).collect()
-        };
-        self.inputs.iter().map(&mut port).collect()
+        let mut inputs = Vec::with_capacity(self.inputs.len());
+        for channel in self.channels(true) {
+            for port in &self.inputs[channel.ports] {
+                let beats = 0..samples * channel.beats as usize;
+                inputs.push(beats.flat_map(|_| &port.slots).map(|&slot| value(slot)).collect());
+            }
+        }
+        inputs
     }
 
     /// The vector file of some inputs, and how many samples it has.
@@ -86,64 +89,83 @@ impl Dut {
         if inputs.len() != self.inputs.len() {
             return Err(CosimError::Ports { found: inputs.len(), expected: self.inputs.len() });
         }
-        let per_sample = |port: &Port| port.slots.len() * self.in_beats as usize;
-        let samples = inputs[0].len() / per_sample(&self.inputs[0]);
-        for (port, values) in self.inputs.iter().zip(inputs) {
-            let expected = samples.max(1) * per_sample(port);
-            if values.len() != expected {
-                let (port, found) = (port.name.clone(), values.len());
-                return Err(CosimError::Count { port, found, expected });
-            }
-        }
-        let lanes = self.in_lanes();
-        let width = row_words(&lanes) as usize;
-        let beats = samples * self.in_beats as usize;
-        let mut rows = vec![0_u32; width * (beats + 1)];
-        let (mask_row, data) = rows.split_at_mut(width);
-        for (port_idx, slot_idx, slot) in self.slots(&self.inputs, &lanes) {
-            pack(mask_row, slot, -1);
-            let (port, values) = (&self.inputs[port_idx], &inputs[port_idx]);
-            let (min, max) = limits(slot);
-            for (beat, row) in data.chunks_exact_mut(width).enumerate() {
-                let index = beat * port.slots.len() + slot_idx;
-                let value = values[index];
-                if value < min || value > max {
-                    let (port, width) = (port.name.clone(), slot.width);
-                    return Err(CosimError::Wide { port, index, value, width });
+        let channels = self.channels(true);
+        let samples = self.samples(&channels, inputs)?;
+        let mut words = vec![MAGIC, samples as u32];
+        let outputs = self.channels(false);
+        words.extend(channels.iter().chain(&outputs).flat_map(|it| [it.beats, it.words()]));
+        for channel in &channels {
+            let width = channel.words() as usize;
+            let beats = samples * channel.beats as usize;
+            let mut rows = vec![0_u32; width * (beats + 1)];
+            let (mask_row, data) = rows.split_at_mut(width);
+            for (port_idx, slot_idx, slot) in self.slots(&self.inputs, channel) {
+                pack(mask_row, slot, -1);
+                let (port, values) = (&self.inputs[port_idx], &inputs[port_idx]);
+                let (min, max) = limits(slot);
+                for (beat, row) in data.chunks_exact_mut(width).enumerate() {
+                    let index = beat * port.slots.len() + slot_idx;
+                    let value = values[index];
+                    if value < min || value > max {
+                        let (port, width) = (port.name.clone(), slot.width);
+                        return Err(CosimError::Wide { port, index, value, width });
+                    }
+                    pack(row, slot, value);
                 }
-                pack(row, slot, value);
             }
+            words.extend(rows);
         }
-        let out_words = row_words(&self.out_lanes());
-        let head = [MAGIC, samples as u32, self.in_beats, self.out_beats, width as u32, out_words];
-        let bytes = head.iter().chain(&rows).flat_map(|word| word.to_le_bytes()).collect();
-        Ok((bytes, samples))
+        Ok((words.iter().flat_map(|word| word.to_le_bytes()).collect(), samples))
     }
 
-    /// The outputs in the file that the harness has written.
-    pub(super) fn decode(&self, bytes: &[u8]) -> Vec<Vec<i128>> {
+    /// How many samples there are; every port must have as many.
+    fn samples(&self, channels: &[Channel], inputs: &[Vec<i128>]) -> Result<usize> {
+        let mut samples = None;
+        for channel in channels {
+            for at in channel.ports.clone() {
+                let (port, values) = (&self.inputs[at], &inputs[at]);
+                let per_sample = port.slots.len() * channel.beats as usize;
+                let expected = *samples.get_or_insert((values.len() / per_sample).max(1));
+                if values.len() != expected * per_sample {
+                    let (port, found) = (port.name.clone(), values.len());
+                    let expected = expected * per_sample;
+                    return Err(CosimError::Count { port, found, expected });
+                }
+            }
+        }
+        Ok(samples.unwrap_or(0))
+    }
+
+    /// The outputs in the file that the harness has written for so many samples.
+    pub(super) fn decode(&self, bytes: &[u8], samples: usize) -> Vec<Vec<i128>> {
         let word = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let words: Vec<u32> = bytes.chunks_exact(4).map(word).collect();
-        let lanes = self.out_lanes();
-        let width = row_words(&lanes) as usize;
-        let beats = words.len() / width;
-        let empty = |port: &Port| vec![0; port.slots.len() * beats];
-        let mut outputs: Vec<Vec<i128>> = self.outputs.iter().map(empty).collect();
-        for (port, slot_idx, slot) in self.slots(&self.outputs, &lanes) {
-            let slots = self.outputs[port].slots.len();
-            for (beat, row) in words.chunks_exact(width).enumerate() {
-                outputs[port][beat * slots + slot_idx] = unpack(row, slot);
+        let mut rest = &words[..];
+        let mut outputs: Vec<Vec<i128>> = vec![Vec::new(); self.outputs.len()];
+        for channel in self.channels(false) {
+            let width = channel.words() as usize;
+            let beats = samples * channel.beats as usize;
+            let (rows, others) = rest.split_at(width * beats);
+            rest = others;
+            for at in channel.ports.clone() {
+                outputs[at] = vec![0; self.outputs[at].slots.len() * beats];
+            }
+            for (port, slot_idx, slot) in self.slots(&self.outputs, &channel) {
+                let slots = self.outputs[port].slots.len();
+                for (beat, row) in rows.chunks_exact(width).enumerate() {
+                    outputs[port][beat * slots + slot_idx] = unpack(row, slot);
+                }
             }
         }
         outputs
     }
 
-    /// Every slot with its port, its position there, and its offset in the whole row.
-    fn slots(&self, ports: &[Port], lanes: &[Lane]) -> Vec<(usize, usize, Slot)> {
-        let bases = self.bases(ports, lanes);
+    /// Every slot of a channel with its port, its position there, and its offset in the row.
+    fn slots(&self, ports: &[Port], channel: &Channel) -> Vec<(usize, usize, Slot)> {
+        let bases = self.bases(channel);
         let mut all = Vec::new();
-        for (port_idx, (port, base)) in ports.iter().zip(bases).enumerate() {
-            for (slot_idx, slot) in port.slots.iter().enumerate() {
+        for (port_idx, base) in channel.ports.clone().zip(bases) {
+            for (slot_idx, slot) in ports[port_idx].slots.iter().enumerate() {
                 all.push((port_idx, slot_idx, Slot { offset: slot.offset + base, ..*slot }));
             }
         }
@@ -213,10 +235,11 @@ mod tests {
 
     /// Reads the inputs of a vector file back, as if they were outputs.
     fn read_back(dut: &Dut, inputs: &[Vec<i128>]) -> Vec<Vec<i128>> {
-        let (bytes, _) = dut.encode(inputs).unwrap();
-        let words = row_words(&dut.in_lanes()) as usize;
-        let mirror = Dut { outputs: dut.inputs.clone(), ..dut.clone() };
-        mirror.decode(&bytes[4 * (6 + words)..])
+        let (bytes, samples) = dut.encode(inputs).unwrap();
+        let words = dut.channels(true)[0].words() as usize;
+        let mirror = Dut { outputs: dut.inputs.clone(), out_beats: dut.in_beats, ..dut.clone() };
+        // Magic, samples, and two numbers of each of the two channels.
+        mirror.decode(&bytes[4 * (6 + words)..], samples)
     }
 
     #[test]

@@ -11,8 +11,6 @@ use crate::stream::{self, Kind, ProcessId, plan};
 /// What a design that streams cannot be.
 #[derive(Debug, thiserror::Error)]
 enum Unsupported {
-    #[error("io: stream with {inputs} inputs and {outputs} outputs (supported: one of each)")]
-    Ports { inputs: usize, outputs: usize },
     #[error(
         "a latency in cycles is a target for io: parallel; streams take as long as their tokens"
     )]
@@ -23,7 +21,9 @@ enum Unsupported {
 
 /// Divides, pipelines and writes a design.
 pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
-    check(design)?;
+    if design.plan.latency.is_some() {
+        return Err(Unsupported::Latency).anywhere();
+    }
     let flow = stream::cut(&design.graph);
     let mut problems = Problems::default();
     let mut kernels: Vec<(ProcessId, Pipeline)> = Vec::new();
@@ -53,17 +53,6 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     let built: Vec<Built> = built.collect();
     let project = emit::project(&flow, &plan, &built, &options);
     Ok(Rtl { pipelines, stream: Some(Streamed { flow, plan }), project })
-}
-
-fn check(design: &Design) -> Result<()> {
-    let (inputs, outputs) = (design.graph.inputs.len(), design.graph.outputs.len());
-    if design.plan.latency.is_some() {
-        return Err(Unsupported::Latency).anywhere();
-    }
-    match (inputs, outputs) {
-        (1, 1) => Ok(()),
-        _ => Err(Unsupported::Ports { inputs, outputs }).anywhere(),
-    }
 }
 
 /// A kernel as a design of its own.

@@ -1,20 +1,22 @@
 //! When every token moves: FIFO depths, latency and initiation interval, cycle for cycle.
 //!
 //! The processes are run on valid and ready alone, as their modules in `rtl-templates/` behave, at full
-//! rate: inputs always offered, outputs always taken. First with room without end where several
-//! streams meet; what they fill there is the depth of their FIFOs. Then again with these: the
-//! figures are those that a simulation of the hardware measures.
+//! rate: inputs always offered, outputs always taken. The figures are those that a simulation of the
+//! hardware measures.
 //!
-//! No stall can deadlock a design with such FIFOs. Where paths from one fork meet again, the longer path
-//! needs a number of tokens before it gives its first, and the FIFO of the shorter one must hold as many:
-//! at full rate it has held them.
+//! Where several read a stream, the paths may meet again, and the longer one needs a number of tokens
+//! before it gives its first: the shorter one's reader must have a FIFO for them. The processes are run
+//! without any FIFO first; where they come to a halt, the readers that hold the others up get room
+//! without end, until nothing halts; then also those of which the design becomes faster. What such a
+//! FIFO held at most is its depth. As a halt depends on how many tokens go where, not when, no stall
+//! outside can bring one about.
 
 mod models;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::models::Model;
-use super::{Dataflow, Kind, ProcessId};
+use super::{Dataflow, Kind, Process, ProcessId, StreamId};
 
 /// What was found out about a dataflow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,43 +32,74 @@ pub struct Plan {
 }
 
 /// Samples that are run: behind the first ones the rate is steady.
-const SAMPLES: usize = 6;
+const SAMPLES: usize = 5;
+
+/// FIFOs by who reads them.
+type Fifos = BTreeMap<(ProcessId, usize), usize>;
 
 /// Plans a dataflow, from the latency of each kernel.
 pub fn plan(flow: &Dataflow, latency: impl Fn(ProcessId) -> u32) -> Plan {
-    let mut fifos = BTreeMap::new();
-    for (at, process) in flow.processes.iter().enumerate() {
-        let ports = 0..process.inputs.len();
-        let meets = ports.filter(|_| process.inputs.len() > 1);
-        fifos.extend(meets.map(|port| ((ProcessId(at), port), usize::MAX)));
+    let run = |open: &Fifos| Simulation::new(flow, &latency, open).run();
+    let mut open = Fifos::new();
+    let mut timed = loop {
+        match run(&open) {
+            Ok(timed) => break timed,
+            Err(halted) => open.extend(halted.into_iter().map(|it| (it, usize::MAX))),
+        }
+    };
+    // The same with room for every reader of a fork: nothing is faster.
+    let all = (0..flow.streams.len()).map(StreamId).map(|it| flow.readers(it));
+    let forks = all.filter(|it| it.len() > 1).flatten().map(|it| (it, usize::MAX));
+    if let Ok(fastest) = run(&forks.collect()) {
+        let mut tried = open.clone();
+        while timed.figures() > fastest.figures() {
+            let waits = timed.waits.iter().find(|it| !tried.contains_key(it)).copied();
+            let Some(waits) = waits else { break };
+            tried.insert(waits, usize::MAX);
+            let mut more = open.clone();
+            more.insert(waits, usize::MAX);
+            match run(&more) {
+                Ok(faster) if faster.figures() < timed.figures() => {
+                    (open, timed) = (more, faster);
+                    tried = open.clone();
+                }
+                _ => {}
+            }
+        }
     }
-    let open = Simulation::new(flow, &latency, &fifos).run();
-    for (at, depth) in &mut fifos {
-        // A FIFO that is never filled is not built.
-        *depth = open.filled.get(at).copied().unwrap_or(0);
-    }
-    fifos.retain(|_, depth| *depth > 0);
-    let timed = Simulation::new(flow, &latency, &fifos).run();
-    let Timed { starts, firsts, ends, .. } = timed;
-    let steady = starts.len() - 1;
-    Plan {
-        fifos,
-        first: firsts[0] - starts[0],
-        latency: ends[0] - starts[0],
-        interval: starts[steady] - starts[steady - 1],
-    }
+    let depth = |it: &(ProcessId, usize)| timed.filled.get(it).copied().unwrap_or(0);
+    // A FIFO that is never filled is not built.
+    let fifos = open.keys().map(|it| (*it, depth(it))).filter(|it| it.1 > 0).collect();
+    let timed = run(&fifos).unwrap_or(timed);
+    let Timed { starts, firsts, ends, .. } = &timed;
+    let interval = timed.interval();
+    Plan { first: firsts[0] - starts[0], latency: ends[0] - starts[0], interval, fifos }
 }
 
 /// What a run at full rate gave, in cycles.
 struct Timed {
     /// Words that each FIFO held at most.
     filled: BTreeMap<(ProcessId, usize), usize>,
+    /// Readers that held up others of the same stream.
+    waits: Vec<(ProcessId, usize)>,
     /// The first beat of each sample went in.
     starts: Vec<u64>,
     /// The first beat of each sample came out.
     firsts: Vec<u64>,
     /// The last beat of each sample came out.
     ends: Vec<u64>,
+}
+
+impl Timed {
+    fn interval(&self) -> u64 {
+        let steady = self.starts.len() - 1;
+        self.starts[steady] - self.starts[steady - 1]
+    }
+
+    /// What counts: interval, then latency.
+    fn figures(&self) -> (u64, u64) {
+        (self.interval(), self.ends[0] - self.starts[0])
+    }
 }
 
 /// A reader's end of a stream.
@@ -81,6 +114,8 @@ struct End {
     valid: bool,
     /// The reader takes a word.
     ready: bool,
+    /// It has no room for a word that all others have.
+    waits: bool,
 }
 
 impl End {
@@ -119,34 +154,42 @@ impl<'f> Simulation<'f> {
         Simulation { flow, models, ends: ends.collect(), readers: readers.collect() }
     }
 
-    fn run(mut self) -> Timed {
-        let tokens = |wanted: fn(&Kind) -> bool| {
-            let found = self.flow.processes.iter().find(|it| wanted(&it.kind));
-            found.map_or(1, |it| {
+    /// All samples; or, if nothing moves any more, the readers that hold up others.
+    fn run(mut self) -> Result<Timed, Vec<(ProcessId, usize)>> {
+        let tokens = |port: fn(&Kind) -> bool| -> Vec<(usize, usize)> {
+            let ports = self.flow.processes.iter().enumerate().filter(|it| port(&it.1.kind));
+            let of = |(at, it): (usize, &Process)| {
                 let id = it.inputs.first().or(it.outputs.first());
-                id.map_or(1, |id| self.flow.stream(*id).tokens)
-            })
+                (at, id.map_or(1, |id| self.flow.stream(*id).tokens))
+            };
+            ports.map(of).collect()
         };
-        let beats_in = tokens(|it| matches!(it, Kind::Source(_)));
-        let beats_out = tokens(|it| matches!(it, Kind::Sink(_)));
-        let (mut taken, mut given) = (0, 0);
+        let sources = tokens(|it| matches!(it, Kind::Source(_)));
+        let sinks = tokens(|it| matches!(it, Kind::Sink(_)));
+        let mut moved = vec![0; self.flow.processes.len()];
         let (mut starts, mut firsts, mut lasts) = (Vec::new(), Vec::new(), Vec::new());
+        // Inside of a process things move for so long without anybody seeing it.
+        let patience = self.models.iter().map(Model::patience).sum::<usize>() + 8;
+        let mut still = 0;
+        let mut waits = BTreeSet::new();
         for cycle in 0.. {
-            let (into, out) = self.cycle();
-            if into {
-                if taken % beats_in == 0 {
-                    starts.push(cycle);
-                }
-                taken += 1;
+            still = if self.cycle(&mut moved) { 0 } else { still + 1 };
+            if still == 0 {
+                waits.extend(self.waiting());
+            } else if still > patience {
+                let halted: Vec<_> = self.waiting().collect();
+                assert!(!halted.is_empty(), "only forks can bring a dataflow to a halt");
+                return Err(halted);
             }
-            if out {
-                if given % beats_out == 0 {
-                    firsts.push(cycle);
-                }
-                given += 1;
-                if given % beats_out == 0 {
-                    lasts.push(cycle);
-                }
+            // A sample begins with its first beat anywhere, and ends with its last one anywhere.
+            if sources.iter().any(|(at, beats)| moved[*at] > starts.len() * beats) {
+                starts.push(cycle);
+            }
+            if sinks.iter().any(|(at, beats)| moved[*at] > firsts.len() * beats) {
+                firsts.push(cycle);
+            }
+            if sinks.iter().all(|(at, beats)| moved[*at] >= (lasts.len() + 1) * beats) {
+                lasts.push(cycle);
             }
             if lasts.len() == SAMPLES {
                 break;
@@ -155,11 +198,21 @@ impl<'f> Simulation<'f> {
         let filled = self.ends.iter().enumerate().flat_map(|(at, ends)| {
             ends.iter().enumerate().map(move |(port, it)| ((ProcessId(at), port), it.most))
         });
-        Timed { filled: filled.collect(), starts, firsts, ends: lasts }
+        let waits = waits.into_iter().collect();
+        Ok(Timed { filled: filled.collect(), waits, starts, firsts, ends: lasts })
     }
 
-    /// A clock cycle; whether the first source gave a token, and whether the first sink took one.
-    fn cycle(&mut self) -> (bool, bool) {
+    /// The readers that hold up others.
+    fn waiting(&self) -> impl Iterator<Item = (ProcessId, usize)> {
+        let of = |(at, ends): (usize, &Vec<End>)| {
+            let waits = ends.iter().enumerate().filter(|it| it.1.waits);
+            waits.map(|(port, _)| (ProcessId(at), port)).collect::<Vec<_>>()
+        };
+        self.ends.iter().enumerate().flat_map(of)
+    }
+
+    /// A clock cycle; counts the tokens that sources gave and sinks took. Whether any token moved.
+    fn cycle(&mut self, moved: &mut [usize]) -> bool {
         let count = self.flow.processes.len();
         let mut valid = vec![false; count];
         for at in 0..count {
@@ -183,19 +236,22 @@ impl<'f> Simulation<'f> {
             let takes = self.models[at].ready(all, ready[at]);
             self.ends[at].iter_mut().for_each(|it| it.ready = takes);
         }
-        let (mut into, mut out) = (false, false);
+        let mut any = false;
         for at in 0..count {
             let all = self.ends[at].iter().all(|it| it.valid);
             let takes = self.ends[at].first().is_none_or(|it| it.ready);
             self.models[at].step(all, takes, ready[at]);
             match self.flow.processes[at].kind {
-                Kind::Source(0) => into |= valid[at] && ready[at],
-                Kind::Sink(0) => out |= all,
+                Kind::Source(_) => moved[at] += usize::from(valid[at] && ready[at]),
+                Kind::Sink(_) => moved[at] += usize::from(all),
                 _ => {}
             }
+            let several = self.readers[at].len() > 1;
             for (reader, port) in &self.readers[at] {
                 let end = &mut self.ends[*reader][*port];
                 let took = end.offered && end.room();
+                any |= took || end.valid && end.ready;
+                end.waits = several && end.offered && !took;
                 if valid[at] {
                     end.done = !ready[at] && (end.done || took);
                 }
@@ -207,6 +263,6 @@ impl<'f> Simulation<'f> {
                 }
             }
         }
-        (into, out)
+        any
     }
 }

@@ -26,9 +26,9 @@ pub struct Interface {
     pub axis_in_bits: u32,
     /// Bits of `m_axis_tdata`.
     pub axis_out_bits: u32,
-    /// Beats of a sample at the input and at the output, for a design that streams; its top has `last`
-    /// on both sides.
-    pub beats: Option<[u32; 2]>,
+    /// Beats of a sample at each input and each output, for a design that streams: every port has a
+    /// handshake of its own, with `last`.
+    pub beats: Option<[Vec<u32>; 2]>,
 }
 
 /// A data port.

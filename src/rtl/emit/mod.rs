@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(in crate::rtl) use super::netlist::sanitize;
+pub(in crate::rtl) use super::netlist::unique;
 pub use interface::{Interface, PortShape, Slot};
 
 use self::lower::Writer;

@@ -38,6 +38,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("top.sv", text!("rtl-templates/top.sv.tera")),
     ("stream.sv", text!("rtl-templates/stream.sv.tera")),
     ("axis.sv", text!("rtl-templates/axis.sv.tera")),
+    ("stream_axis.sv", text!("rtl-templates/stream_axis.sv.tera")),
     ("filelist.f", text!("rtl-templates/filelist.f.tera")),
     ("vivado.tcl", text!("constraints/vivado.tcl.tera")),
     ("quartus.tcl", text!("constraints/quartus.tcl.tera")),
@@ -54,6 +55,12 @@ struct TemplatePort<'a> {
     name: &'a str,
     /// Without `_i` and `_o`.
     wire: &'a str,
+    /// What the names of the port's own handshake begin with, in the top and in the wrapper.
+    stem: String,
+    axis_stem: String,
+    /// Bits of its own AXI4-Stream word, but one.
+    axis_msb: u32,
+    beats: u32,
     tensor: String,
     elements: usize,
     msb: u32,
@@ -111,16 +118,24 @@ pub(in crate::rtl) fn stream(interface: &Interface, origin: &str, body: &impl Se
 /// The AXI4-Stream wrapper.
 pub(in crate::rtl) fn axis(interface: &Interface, origin: &str) -> File {
     let context = context(interface, origin);
-    (format!("rtl/{}.sv", interface.axis), render("axis.sv", &context))
+    let template = if interface.beats.is_some() { "stream_axis.sv" } else { "axis.sv" };
+    (format!("rtl/{}.sv", interface.axis), render(template, &context))
 }
 
 fn context(interface: &Interface, origin: &str) -> Context {
     let mut context = Context::new();
     let of = |input: bool| {
         let mut low = 0;
-        let ports = interface.ports.iter().filter(|it| it.input == input);
-        let ports: Vec<TemplatePort<'_>> = ports.map(|it| port(it, &mut low)).collect();
-        (ports, low)
+        let ports: Vec<&PortShape> =
+            interface.ports.iter().filter(|it| it.input == input).collect();
+        let beats = |at: usize| match &interface.beats {
+            Some(beats) => beats[usize::from(!input)][at],
+            None => 1,
+        };
+        let single = ports.len() == 1;
+        let ports = ports.iter().enumerate();
+        let ports = ports.map(|(at, it)| port(it, single, beats(at), &mut low));
+        (ports.collect::<Vec<TemplatePort<'_>>>(), low)
     };
     let (inputs, _) = of(true);
     let (outputs, bits) = of(false);
@@ -128,7 +143,6 @@ fn context(interface: &Interface, origin: &str) -> Context {
     context.insert("outputs", &outputs);
     context.insert("out_bits", &bits);
     context.insert("interface", interface);
-    context.insert("streams", &interface.beats.is_some());
     context.insert("latency", &interface.latency);
     context.insert("axis_in_msb", &interface.axis_in_bits.saturating_sub(1));
     context.insert("axis_out_msb", &interface.axis_out_bits.saturating_sub(1));
@@ -138,12 +152,20 @@ fn context(interface: &Interface, origin: &str) -> Context {
     context
 }
 
-fn port<'a>(shape: &'a PortShape, low: &mut u32) -> TemplatePort<'a> {
+fn port<'a>(shape: &'a PortShape, single: bool, beats: u32, low: &mut u32) -> TemplatePort<'a> {
     let from = *low;
     *low += shape.bits;
+    let wire = shape.name.trim_end_matches("_i").trim_end_matches("_o");
+    let (side, axis) = if shape.input { ("in", "s_axis") } else { ("out", "m_axis") };
+    let own = if single { "" } else { &wire[side.len()..] };
+    let axis_bits = shape.slots.iter().map(|it| it.axis_offset + it.axis_width()).max();
     TemplatePort {
         name: &shape.name,
-        wire: shape.name.trim_end_matches("_i").trim_end_matches("_o"),
+        wire,
+        stem: format!("{side}{own}"),
+        axis_stem: format!("{axis}{own}"),
+        axis_msb: axis_bits.unwrap_or(1) - 1,
+        beats,
         tensor: plain(&shape.tensor),
         elements: shape.slots.len(),
         msb: shape.bits.saturating_sub(1),

@@ -11,6 +11,7 @@
 mod names;
 mod partition;
 
+pub(in crate::rtl) use names::unique;
 pub use names::{Names, sanitize};
 
 use super::datapath::{Datapath, Op, ScopeId, ValueId};

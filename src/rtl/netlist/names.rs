@@ -61,7 +61,10 @@ impl Names {
 }
 
 /// Legal names, all different from each other and from `taken`.
-fn unique(names: impl IntoIterator<Item = impl AsRef<str>>, taken: &[&str]) -> Vec<String> {
+pub(in crate::rtl) fn unique(
+    names: impl IntoIterator<Item = impl AsRef<str>>,
+    taken: &[&str],
+) -> Vec<String> {
     let mut taken: BTreeSet<String> = taken.iter().map(|it| (*it).to_owned()).collect();
     let mut fresh = |name: &str| {
         let base = sanitize(name);

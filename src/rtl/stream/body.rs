@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::{Built, ports};
+use super::Built;
 use crate::rtl::emit::{Interface, PortShape};
 use crate::stream::plan::Plan;
 use crate::stream::{Dataflow, Kind, ProcessId, StreamId, Window};
@@ -14,8 +14,6 @@ use crate::stream::{Dataflow, Kind, ProcessId, StreamId, Window};
 /// For the template.
 #[derive(Debug, Serialize)]
 pub(super) struct Body {
-    in_beats: usize,
-    out_beats: usize,
     first: u64,
     interval: u64,
     processes: Vec<Process>,
@@ -96,32 +94,13 @@ impl Body {
             // Ports have their names already.
             Kind::Source(at) => format!("source_{at}"),
             Kind::Sink(at) => format!("sink_{at}"),
-            _ => crate::rtl::emit::sanitize(&it.name),
+            _ => it.name.clone(),
         });
-        let names = distinct(names.collect());
+        let names = crate::rtl::emit::unique(names, &[]);
         let writer = Writer { flow, plan, kernels, interface, names };
         let processes = (0..flow.processes.len()).map(|it| writer.process(ProcessId(it)));
-        let tokens =
-            |input: bool| ports(flow, input).first().map_or(1, |it| flow.stream(*it).tokens);
-        Body {
-            in_beats: tokens(true),
-            out_beats: tokens(false),
-            first: plan.first,
-            interval: plan.interval,
-            processes: processes.collect(),
-        }
+        Body { first: plan.first, interval: plan.interval, processes: processes.collect() }
     }
-}
-
-fn distinct(names: Vec<String>) -> Vec<String> {
-    let mut made: Vec<String> = Vec::with_capacity(names.len());
-    for name in names {
-        let others = (2..).map(|it| format!("{name}_v{it}"));
-        let free = |it: &String| !made.contains(it);
-        let name = std::iter::once(name.clone()).chain(others).find(free).unwrap_or_default();
-        made.push(name);
-    }
-    made
 }
 
 impl Writer<'_> {
@@ -144,13 +123,15 @@ impl Writer<'_> {
         self.incoming(id, &mut made);
         match &process.kind {
             Kind::Source(at) => {
-                made.assign(format!("{name}_valid"), "in_valid_i".to_owned());
-                made.assign("in_ready_o".to_owned(), format!("{name}_ready"));
+                let stem = self.stem(true, *at);
+                made.assign(format!("{name}_valid"), format!("{stem}_valid_i"));
+                made.assign(format!("{stem}_ready_o"), format!("{name}_ready"));
                 made.assign(self.data(process.outputs[0]), self.port(true, *at).name.clone());
             }
             Kind::Sink(at) => {
-                made.assign("out_valid_o".to_owned(), format!("{name}_in0_valid"));
-                made.assign(format!("{name}_in0_ready"), "out_ready_i".to_owned());
+                let stem = self.stem(false, *at);
+                made.assign(format!("{stem}_valid_o"), format!("{name}_in0_valid"));
+                made.assign(format!("{name}_in0_ready"), format!("{stem}_ready_i"));
                 made.assign(self.port(false, *at).name.clone(), format!("{name}_in0_data"));
             }
             Kind::Kernel(_) => self.kernel(id, &mut made),
@@ -199,6 +180,17 @@ impl Writer<'_> {
     fn port(&self, input: bool, at: usize) -> &PortShape {
         let mut ports = self.interface.ports.iter().filter(|it| it.input == input);
         ports.nth(at).expect("every input and output has a port")
+    }
+
+    /// What the names of a port's handshake begin with.
+    fn stem(&self, input: bool, at: usize) -> String {
+        let single = self.interface.ports.iter().filter(|it| it.input == input).count() == 1;
+        let own = self.port(input, at).name.trim_end_matches("_i").trim_end_matches("_o");
+        match (single, input) {
+            (false, _) => own.to_owned(),
+            (true, true) => "in".to_owned(),
+            (true, false) => "out".to_owned(),
+        }
     }
 
     /// The wire of a stream where it is made.

@@ -77,18 +77,20 @@ fn ports(flow: &Dataflow, input: bool) -> Vec<StreamId> {
 
 fn interface(flow: &Dataflow, plan: &Plan, name: &str) -> Interface {
     let mut shapes = Vec::new();
-    let mut axis_bits = [0; 2];
-    let mut beats = [1; 2];
+    let mut beats = [Vec::new(), Vec::new()];
+    let mut widest = [0; 2];
     for input in [true, false] {
         let side = usize::from(!input);
-        for id in ports(flow, input) {
-            let stream = flow.stream(id);
-            beats[side] = stream.tokens as u32;
-            let tensor = emit::sanitize(&stream.name);
+        let streams: Vec<_> = ports(flow, input).into_iter().map(|it| flow.stream(it)).collect();
+        let names = emit::unique(streams.iter().map(|it| &it.name), &["valid", "ready", "last"]);
+        for (stream, tensor) in streams.into_iter().zip(names) {
+            beats[side].push(stream.tokens as u32);
             let port = if input { format!("in_{tensor}_i") } else { format!("out_{tensor}_o") };
             let slot = |it: usize| (stream.ty.format(it).width, stream.ty.format(it).signed);
             let slots: Vec<(u32, bool)> = (0..stream.ty.elements()).map(slot).collect();
-            shapes.push(PortShape::new(port, &stream.name, input, &slots, &mut axis_bits[side]));
+            let mut axis_bits = 0;
+            shapes.push(PortShape::new(port, &stream.name, input, &slots, &mut axis_bits));
+            widest[side] = axis_bits.max(widest[side]);
         }
     }
     Interface {
@@ -97,8 +99,8 @@ fn interface(flow: &Dataflow, plan: &Plan, name: &str) -> Interface {
         axis: format!("{name}_axis"),
         ports: shapes,
         latency: plan.latency as u32,
-        axis_in_bits: axis_bits[0],
-        axis_out_bits: axis_bits[1],
+        axis_in_bits: widest[0],
+        axis_out_bits: widest[1],
         beats: Some(beats),
     }
 }

@@ -94,6 +94,15 @@ impl Model {
         }
     }
 
+    /// Cycles for which something may move inside alone.
+    pub(super) fn patience(&self) -> usize {
+        match self {
+            Model::Kernel(it) => it.credits,
+            Model::Window(it) => it.total(),
+            _ => 0,
+        }
+    }
+
     /// Whether a token is offered, if all inputs are or are not.
     pub(super) fn valid(&self, inputs: bool) -> bool {
         match self {
