@@ -24,7 +24,9 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     if design.plan.latency.is_some() {
         return Err(Unsupported::Latency).anywhere();
     }
-    let flow = stream::cut(&design.graph);
+    let layers = &design.plan.layers;
+    let reuse = |layer: &str| layers.get(layer).map_or(1, |it| it.reuse_factor as usize);
+    let flow = stream::cut(&design.graph, reuse);
     let mut problems = Problems::default();
     let mut kernels: Vec<(ProcessId, Pipeline)> = Vec::new();
     for (at, process) in flow.processes.iter().enumerate() {

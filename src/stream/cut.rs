@@ -9,11 +9,29 @@ use std::collections::BTreeMap;
 
 use super::kernels::{Kernel, KernelId};
 use super::window::{self, Pick, Window};
-use super::{Dataflow, Kind, ProcessId, StreamId};
+use super::{Array, Dataflow, Kind, ProcessId, StreamId};
 use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
 use crate::nn::Shape;
-use crate::units::{Cut, Reorder, Token, Unit};
+use crate::units::{Cut, Mac, Reorder, Requantize, Token, Unit};
+
+/// A matrix on a window's elements, as that has them, instead of on those that were picked; `None` if it
+/// has others.
+fn over_window(mac: &Mac, pixel: usize, picks: &[Pick]) -> Option<Mac> {
+    let mut rows: Vec<Option<usize>> = vec![None; picks.len()];
+    for (row, pick) in picks.iter().enumerate() {
+        let Pick::Pixel { tap, element } = pick else { return None };
+        let place = rows.get_mut(tap * pixel + element)?;
+        if place.replace(row).is_some() {
+            return None;
+        }
+    }
+    let row = |it: &Option<usize>| {
+        let first = it.expect("as many picks as places, all different") * mac.n_out;
+        mac.weights[first..first + mac.n_out].iter().copied()
+    };
+    Some(Mac { weights: rows.iter().flat_map(row).collect(), ..mac.clone() })
+}
 
 /// Where the elements of a node are.
 #[derive(Clone, Debug)]
@@ -38,10 +56,11 @@ pub(super) enum At {
     Constant(NodeId),
 }
 
-/// Divides a graph.
-pub fn cut(graph: &Graph) -> Dataflow {
+/// Divides a graph; `reuse` says how many products of a layer share a multiplier.
+pub fn cut(graph: &Graph, reuse: impl Fn(&str) -> usize) -> Dataflow {
     let mut cutter = Cutter {
         graph,
+        reuse: &reuse,
         flow: Dataflow::default(),
         places: vec![None; graph.bound()],
         kernels: Vec::new(),
@@ -62,6 +81,8 @@ pub fn cut(graph: &Graph) -> Dataflow {
 
 pub(super) struct Cutter<'g> {
     pub(super) graph: &'g Graph,
+    /// By layer.
+    reuse: &'g dyn Fn(&str) -> usize,
     pub(super) flow: Dataflow,
     /// By node.
     pub(super) places: Vec<Option<Place>>,
@@ -112,6 +133,9 @@ impl<'g> Cutter<'g> {
                 .or_else(|| self.divided(id))
                 .or_else(|| self.window(id, reorder))
                 .unwrap_or_else(|| self.whole(id)),
+            Unit::Mac(mac) => {
+                self.folded(id, mac).or_else(|| self.divided(id)).unwrap_or_else(|| self.whole(id))
+            }
             _ => self.divided(id).unwrap_or_else(|| self.whole(id)),
         }
     }
@@ -286,6 +310,45 @@ impl<'g> Cutter<'g> {
                 .inputs
                 .iter()
                 .any(|it| self.depends(self.flow.stream(*it).from, on))
+    }
+
+    /// A product with a constant matrix whose multipliers are shared.
+    fn folded(&mut self, id: NodeId, mac: &Mac) -> Option<Place> {
+        let node = self.node(id);
+        let reuse = (self.reuse)(&node.origin.node);
+        let operand = self.graph.operands(id)[0];
+        let place = self.at(operand).clone();
+        let tokens = node.ty.elements() / mac.n_out;
+        if reuse < 2 || self.node(operand).ty.elements() != tokens * mac.n_in {
+            return None;
+        }
+        alike(&node.ty, tokens)?;
+        let (mac, stream) = match &place.at {
+            At::Constant(_) => return None,
+            At::Window { stream, pixel, picks, .. } if place.tokens == tokens => {
+                (over_window(mac, *pixel, picks)?, *stream)
+            }
+            _ if self.has_parts(operand, tokens) => {
+                let stream = self.stream(operand, &place);
+                (mac.clone(), self.repacked(stream, tokens))
+            }
+            _ => return None,
+        };
+        let array = Array::new(mac, &self.flow.stream(stream).ty, reuse)?;
+        let (accum, result) = (array.mac.accum, array.mac.result);
+        let ty = Type::uniform(Shape(vec![array.mac.n_out]), accum);
+        let name = self.unique(&format!("{}_array", node.origin.node));
+        let process = self.flow.add(&name, Kind::Array(array), vec![stream]);
+        let sums = self.flow.output(process, &node.name, tokens, ty);
+        let place = Place { tokens, at: At::Stream(sums) };
+        if accum == result {
+            return Some(place);
+        }
+        let kernel = self.new_kernel(node, tokens);
+        let sums = self.read(kernel, node, sums);
+        let cast = Requantize::uniform(result).into();
+        let cast = self.kernels[kernel.0].add(node, node.name.clone(), cast, &[sums]);
+        Some(Place { tokens, at: At::Kernel(kernel, cast) })
     }
 
     /// A wiring that is a window over its first operand.

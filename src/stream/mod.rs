@@ -6,6 +6,7 @@
 //!
 //! - a **kernel** computes one token of each of its outputs from one of each of its inputs, the same
 //!   way every time: an integer graph of its own;
+//! - an **array** multiplies a token with a constant matrix on few multipliers, in as many cycles;
 //! - a **window** keeps the last lines of an image and gives, for every place, the pixels around it;
 //! - a **repack** makes longer tokens of several, or several of one; a **repeat** gives one many times.
 //!
@@ -13,6 +14,7 @@
 //! ([`Tokenized`](crate::units::Tokenized)), the wirings that are windows ([`window`]), and takes
 //! everything else as one token that is the whole tensor, so that every graph has a dataflow.
 
+mod array;
 mod cut;
 mod kernels;
 pub mod plan;
@@ -22,6 +24,7 @@ mod tests;
 mod window;
 mod wire;
 
+pub use array::Array;
 pub use cut::cut;
 pub use run::run;
 pub use window::{Span, Tap, Window};
@@ -65,6 +68,8 @@ pub enum Kind {
     Sink(usize),
     /// One token of each input becomes one of each output.
     Kernel(Graph),
+    /// The sums of products of a token with a constant matrix, on few multipliers.
+    Array(Array),
     /// Elements of several tokens of the input become one of the output.
     Window(Window),
     /// So many tokens become one, the first in front; or one becomes so many.

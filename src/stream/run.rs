@@ -37,6 +37,10 @@ fn sample(flow: &Dataflow, sample: &[i128]) -> Vec<i128> {
                 let tokens = streams[process.inputs[0].0].chunks(elements(process.inputs[0]));
                 streams[process.outputs[0].0] = tokens.flat_map(|it| it.repeat(*times)).collect();
             }
+            Kind::Array(array) => {
+                let tokens = streams[process.inputs[0].0].chunks(elements(process.inputs[0]));
+                streams[process.outputs[0].0] = tokens.flat_map(|it| array.sums(it)).collect();
+            }
             Kind::Window(window) => {
                 let made = windows(window, &streams[process.inputs[0].0]);
                 streams[process.outputs[0].0] = made;

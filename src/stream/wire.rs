@@ -54,7 +54,12 @@ impl Cutter<'_> {
     }
 
     /// The tokens of a stream inside a kernel.
-    fn read(&mut self, kernel: KernelId, of: &Node<Unit, Type>, stream: StreamId) -> NodeId {
+    pub(super) fn read(
+        &mut self,
+        kernel: KernelId,
+        of: &Node<Unit, Type>,
+        stream: StreamId,
+    ) -> NodeId {
         let own = &mut self.kernels[kernel.0];
         let from = self.flow.stream(stream);
         let (local, new) = own.input(of, stream, &from.name, &from.ty);

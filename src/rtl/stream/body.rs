@@ -90,13 +90,7 @@ impl Body {
         kernels: &[Built],
         interface: &Interface,
     ) -> Body {
-        let names = flow.processes.iter().map(|it| match it.kind {
-            // Ports have their names already.
-            Kind::Source(at) => format!("source_{at}"),
-            Kind::Sink(at) => format!("sink_{at}"),
-            _ => it.name.clone(),
-        });
-        let names = crate::rtl::emit::unique(names, &[]);
+        let names = super::names(flow);
         let writer = Writer { flow, plan, kernels, interface, names };
         let processes = (0..flow.processes.len()).map(|it| writer.process(ProcessId(it)));
         Body { first: plan.first, interval: plan.interval, processes: processes.collect() }
@@ -135,6 +129,10 @@ impl Writer<'_> {
                 made.assign(self.port(false, *at).name.clone(), format!("{name}_in0_data"));
             }
             Kind::Kernel(_) => self.kernel(id, &mut made),
+            Kind::Array(_) => {
+                let module = super::array::name(&self.interface.top, name);
+                made.instances.push(self.one(id, &module));
+            }
             Kind::Window(window) => made.instances.push(self.window(id, window)),
             Kind::Repack => {
                 let tokens = |it: StreamId| self.flow.stream(it).tokens;
@@ -170,6 +168,14 @@ impl Writer<'_> {
             Kind::Source(_) => format!("Input: {to}"),
             Kind::Sink(_) => format!("Output: {from}"),
             Kind::Kernel(_) => format!("{}: {from} to {to}", process.name),
+            Kind::Array(it) => {
+                format!(
+                    "{}: {} multipliers, {} cycles: {from} to {to}",
+                    process.name,
+                    it.block * it.columns,
+                    it.steps()
+                )
+            }
             Kind::Window(it) => format!("Windows of {} pixels: {from} to {to}", it.taps.len()),
             Kind::Repack => format!("Other tokens: {from} to {to}"),
             Kind::Repeat(_) => format!("The same for many tokens: {from} to {to}"),

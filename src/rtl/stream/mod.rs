@@ -1,6 +1,7 @@
 //! A dataflow as SystemVerilog: a module for each kernel, the parameterised modules of `rtl-templates/`
 //! for everything else, and a top that connects them.
 
+mod array;
 mod body;
 
 use self::body::Body;
@@ -58,9 +59,25 @@ pub fn project(
             sources.push(file.clone());
         }
     }
+    for (process, name) in flow.processes.iter().zip(names(flow)) {
+        if let Kind::Array(it) = &process.kind {
+            sources.push(array::module(it, &array::name(&interface.top, &name)));
+        }
+    }
     sources.push(templates::stream(&interface, &origin, &body));
     sources.push(templates::axis(&interface, &origin));
     emit::finished(sources, interface, options)
+}
+
+/// Names of all processes.
+fn names(flow: &Dataflow) -> Vec<String> {
+    let names = flow.processes.iter().map(|it| match it.kind {
+        // Ports have their names already.
+        Kind::Source(at) => format!("source_{at}"),
+        Kind::Sink(at) => format!("sink_{at}"),
+        _ => it.name.clone(),
+    });
+    emit::unique(names, &[])
 }
 
 /// Streams at the ports, in the model's order.

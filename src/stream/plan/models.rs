@@ -23,9 +23,14 @@ pub(super) enum Model {
     },
 }
 
-/// A pipeline with credits and a FIFO behind it: `top.sv.tera`.
+/// A pipeline with credits and a FIFO behind it: `top.sv.tera`, and `nn_mac_array`, which is busy with a
+/// token for several cycles.
 #[derive(Clone, Debug)]
 pub(super) struct Kernel {
+    /// Cycles a token.
+    steps: usize,
+    /// Of them left for the present one.
+    left: usize,
     /// What was taken in the last cycles, the oldest first.
     pipe: VecDeque<bool>,
     stored: usize,
@@ -65,13 +70,10 @@ impl Model {
         match &process.kind {
             Kind::Source(_) => Model::Source,
             Kind::Sink(_) => Model::Sink,
-            Kind::Kernel(_) => Model::Kernel(Kernel {
-                pipe: vec![false; latency as usize].into(),
-                stored: 0,
-                flying: 0,
-                credits: latency as usize + 2,
-                ready: false,
-            }),
+            Kind::Kernel(_) => {
+                Model::Kernel(Kernel::new(latency as usize, latency as usize + 2, 1))
+            }
+            Kind::Array(it) => Model::Kernel(Kernel::new(it.latency(), it.credits(), it.steps())),
             Kind::Window(window) => Model::Window(Line {
                 window: window.clone(),
                 steps: window.steps(),
@@ -97,7 +99,7 @@ impl Model {
     /// Cycles for which something may move inside alone.
     pub(super) fn patience(&self) -> usize {
         match self {
-            Model::Kernel(it) => it.credits,
+            Model::Kernel(it) => it.pipe.len() + it.credits,
             Model::Window(it) => it.total(),
             _ => 0,
         }
@@ -120,7 +122,7 @@ impl Model {
         match self {
             Model::Source => true,
             Model::Sink => true,
-            Model::Kernel(it) => inputs && it.ready,
+            Model::Kernel(it) => inputs && it.takes(),
             Model::Window(it) if it.window.overlaps() => it.level < it.window.flush(),
             Model::Window(it) => it.token_ready(out_ready),
             Model::Collect { ratio, count } => *count != ratio - 1 || out_ready,
@@ -149,9 +151,18 @@ impl Model {
 }
 
 impl Kernel {
+    fn new(latency: usize, credits: usize, steps: usize) -> Kernel {
+        let pipe = vec![false; latency].into();
+        Kernel { steps, left: 0, pipe, stored: 0, flying: 0, credits, ready: false }
+    }
+
+    fn takes(&self) -> bool {
+        self.ready && self.left <= 1
+    }
+
     /// Whether the pipeline gives a token; without registers the one that comes in.
     fn arrives(&self, inputs: bool) -> bool {
-        self.pipe.front().copied().unwrap_or(inputs && self.ready)
+        self.pipe.front().copied().unwrap_or(inputs && self.takes())
     }
 
     fn step(&mut self, take: bool, out_ready: bool) {
@@ -163,6 +174,7 @@ impl Kernel {
             self.pipe.push_back(take);
         }
         self.ready = self.flying < self.credits;
+        self.left = if take { self.steps } else { self.left.saturating_sub(1) };
     }
 }
 
