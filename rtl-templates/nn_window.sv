@@ -196,14 +196,23 @@ module nn_window #(
       );
     end
 
-    logic [Axes-1:0] covered;
+    logic [Axes-1:0] above;
+    logic [Axes-1:0] below;
 
     for (genvar a = 0; a < Axes; a++) begin : gen_covered
-      assign covered[a] = place_q[a] >= PlaceWidth'(Low[k][a])
-          && place_q[a] <= PlaceWidth'(High[k][a]);
+      if (Low[k][a] == 32'd0) begin : gen_from_start
+        assign above[a] = 1'b1;
+      end else begin : gen_from
+        assign above[a] = place_q[a] >= PlaceWidth'(Low[k][a]);
+      end
+      if (High[k][a] >= Extent[a] - 32'd1) begin : gen_to_end
+        assign below[a] = 1'b1;
+      end else begin : gen_to
+        assign below[a] = place_q[a] <= PlaceWidth'(High[k][a]);
+      end
     end
 
-    assign out_data_o[k] = &covered ? tap[k] : Pad;
+    assign out_data_o[k] = &above && &below ? tap[k] : Pad;
   end
 
   assign out_valid_o = complete;

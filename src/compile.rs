@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Level, Warning};
+use crate::config::{Config, Io, Level, Warning};
 use crate::design::{Design, LatencyTarget, LayerPlan, OutputScale, Plan};
 use crate::device::{self, Device};
 use crate::error::{Located, Origin, Problem, Problems, Result};
@@ -55,7 +55,7 @@ enum Unsupported {
     #[error("clock period {found} ns is not usable (supported: 0.1 to 1000 ns)")]
     Clock { found: f64 },
     #[error(
-        "ReuseFactor {found} has no effect on the RTL path, which multiplies everything at once"
+        "ReuseFactor {found} has no effect on the RTL path, which multiplies everything at once in io: parallel"
     )]
     Reuse { found: u32 },
     #[error("stored weights that no layer reads: {}", .names.join(", "))]
@@ -322,7 +322,8 @@ fn plan(
         let node = graph.node(id);
         let kind = node.op.spec().kind();
         let reuse_factor = config.reuse_factor(&node.name, kind);
-        if reuse_factor > 1 && !node.op.spec().weights().is_empty() {
+        let unrolls = config.io == Io::Parallel;
+        if unrolls && reuse_factor > 1 && !node.op.spec().weights().is_empty() {
             warnings.push(Warning::at(&node.origin, Unsupported::Reuse { found: reuse_factor }));
         }
         let strategy = config.strategy(&node.name, kind);

@@ -46,6 +46,8 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     if let Some(rtl) = &rtl {
         let late = rtl.pipelines.iter().flat_map(|it| &it.schedule.violations);
         warnings.extend(late.map(|it| Warning::at(&it.origin, it.clone())));
+        let unfolded = rtl.stream.iter().flat_map(|it| &it.unfolded);
+        warnings.extend(unfolded.map(|it| Warning::at(it, Unfolded)));
     }
     let mut hls = hls;
     for problem in hls.iter_mut().flat_map(|it| it.warnings.drain(..)) {
@@ -98,6 +100,14 @@ struct NoBlocks;
 #[derive(Debug, thiserror::Error)]
 #[error("io: stream has no HLS project yet (supported: --flow rtl)")]
 struct NoStreams;
+
+/// A reuse factor without effect on a stream.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "ReuseFactor has no effect on this layer's RTL: its sums depend on their order (a rounding or \
+     saturating accumulator, inputs of different formats) or are of groups of channels"
+)]
+struct Unfolded;
 
 /// An HLS tool that nothing is written for yet.
 #[derive(Debug, thiserror::Error)]

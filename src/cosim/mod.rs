@@ -74,8 +74,8 @@ pub struct Dut {
     pub in_beats: u32,
     /// Beats a sample has at the output.
     pub out_beats: u32,
-    /// Beats of every input and every output, if each has a handshake of its own (`in_x_valid_i` of port
-    /// `in_x_i`; without the port's name if it is the only one of its side).
+    /// Beats of every input and every output, if each has a handshake of its own (`valid_in_x_i` of port
+    /// `in_x_i`; `in_valid_i` if it is the only one of its side).
     pub streams: Option<[Vec<u32>; 2]>,
     /// There are signals that mark the last beat of a sample.
     pub has_last: bool,

@@ -66,14 +66,13 @@ impl Dut {
         let stem = of.map(|it| it.trim_end_matches("_i").trim_end_matches("_o"));
         let names: [String; 4] = match self.protocol {
             Protocol::ValidReady => {
-                let stem = stem.unwrap_or(if input { "in" } else { "out" });
+                let side = if input { "in" } else { "out" };
                 let (to, from) = if input { ("i", "o") } else { ("o", "i") };
-                [
-                    format!("{stem}_valid_{to}"),
-                    format!("{stem}_ready_{from}"),
-                    format!("{stem}_last_{to}"),
-                    String::new(),
-                ]
+                let pin = |what: &str, to: &str| match stem {
+                    Some(stem) => format!("{what}_{stem}_{to}"),
+                    None => format!("{side}_{what}_{to}"),
+                };
+                [pin("valid", to), pin("ready", from), pin("last", to), String::new()]
             }
             Protocol::AxiStream => {
                 let stem = stem.map(|it| it.trim_start_matches("in").trim_start_matches("out"));
@@ -197,7 +196,7 @@ mod tests {
         let streams = Dut { streams: Some([vec![4, 6], vec![3]]), ..dut.clone() };
         let inputs = streams.channels(true);
         let beats = |it: &Channel| (it.valid.clone(), it.beats);
-        let expected = [("in_a_valid_i".to_owned(), 4), ("in_b_valid_i".to_owned(), 6)];
+        let expected = [("valid_in_a_i".to_owned(), 4), ("valid_in_b_i".to_owned(), 6)];
         assert_eq!(inputs.iter().map(beats).collect::<Vec<_>>(), expected);
         assert_eq!(inputs[1].lanes, [lane("in_b_i", 0, 1)]);
         assert_eq!(streams.channels(false)[0].valid, "out_valid_o");

@@ -2,14 +2,14 @@
 
 mod stream;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use crate::config::{self, Io};
 use crate::design::{Design, LatencyTarget};
 use crate::device::{Device, Resources, Tool};
-use crate::error::{Located, Result};
+use crate::error::{Located, Origin, Result};
 use crate::fixed::{self, Type};
 use crate::hls::{self, Folding, HlsOptions, HlsProject};
 use crate::rtl::cmvm::Budget;
@@ -53,6 +53,8 @@ pub struct Streamed {
     pub flow: Dataflow,
     /// Their timing.
     pub plan: Plan,
+    /// Layers whose sums cannot be folded, although they should.
+    pub unfolded: BTreeSet<Origin>,
 }
 
 impl Rtl {

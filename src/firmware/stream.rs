@@ -26,7 +26,7 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     }
     let layers = &design.plan.layers;
     let reuse = |layer: &str| layers.get(layer).map_or(1, |it| it.reuse_factor as usize);
-    let flow = stream::cut(&design.graph, reuse);
+    let (flow, unfolded) = stream::cut(&design.graph, reuse);
     let mut problems = Problems::default();
     let mut kernels: Vec<(ProcessId, Pipeline)> = Vec::new();
     for (at, process) in flow.processes.iter().enumerate() {
@@ -54,7 +54,7 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
         .map(|(id, it)| Built::new(&flow, *id, &it.datapath, &it.schedule, &options));
     let built: Vec<Built> = built.collect();
     let project = emit::project(&flow, &plan, &built, &options);
-    Ok(Rtl { pipelines, stream: Some(Streamed { flow, plan }), project })
+    Ok(Rtl { pipelines, stream: Some(Streamed { flow, plan, unfolded }), project })
 }
 
 /// A kernel as a design of its own.

@@ -5,11 +5,12 @@
 //! that only renames elements leaves the stream as it is; one that is a window becomes one, shared with
 //! others that read the same pixels. What is left takes whole tensors as one token.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::kernels::{Kernel, KernelId};
 use super::window::{self, Pick, Window};
 use super::{Array, Dataflow, Kind, ProcessId, StreamId};
+use crate::error::Origin;
 use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
 use crate::nn::Shape;
@@ -57,10 +58,13 @@ pub(super) enum At {
 }
 
 /// Divides a graph; `reuse` says how many products of a layer share a multiplier.
-pub fn cut(graph: &Graph, reuse: impl Fn(&str) -> usize) -> Dataflow {
+///
+/// Returns the layers besides whose sums of products cannot be folded, although they should.
+pub fn cut(graph: &Graph, reuse: impl Fn(&str) -> usize) -> (Dataflow, BTreeSet<Origin>) {
     let mut cutter = Cutter {
         graph,
         reuse: &reuse,
+        unfolded: BTreeSet::new(),
         flow: Dataflow::default(),
         places: vec![None; graph.bound()],
         kernels: Vec::new(),
@@ -76,13 +80,15 @@ pub fn cut(graph: &Graph, reuse: impl Fn(&str) -> usize) -> Dataflow {
         let stream = cutter.stream(*id, &place);
         cutter.flow.add(&graph.node(*id).name, Kind::Sink(position), vec![stream]);
     }
-    cutter.finish()
+    let unfolded = std::mem::take(&mut cutter.unfolded);
+    (cutter.finish(), unfolded)
 }
 
 pub(super) struct Cutter<'g> {
     pub(super) graph: &'g Graph,
     /// By layer.
     reuse: &'g dyn Fn(&str) -> usize,
+    unfolded: BTreeSet<Origin>,
     pub(super) flow: Dataflow,
     /// By node.
     pub(super) places: Vec<Option<Place>>,
@@ -134,7 +140,11 @@ impl<'g> Cutter<'g> {
                 .or_else(|| self.window(id, reorder))
                 .unwrap_or_else(|| self.whole(id)),
             Unit::Mac(mac) => {
-                self.folded(id, mac).or_else(|| self.divided(id)).unwrap_or_else(|| self.whole(id))
+                let folded = self.folded(id, mac);
+                if folded.is_none() && (self.reuse)(&node.origin.node) > 1 {
+                    self.unfolded.insert(node.origin.clone());
+                }
+                folded.or_else(|| self.divided(id)).unwrap_or_else(|| self.whole(id))
             }
             _ => self.divided(id).unwrap_or_else(|| self.whole(id)),
         }

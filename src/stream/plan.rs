@@ -92,8 +92,8 @@ struct Timed {
 
 impl Timed {
     fn interval(&self) -> u64 {
-        let steady = self.starts.len() - 1;
-        self.starts[steady] - self.starts[steady - 1]
+        let steady = self.ends.len() - 1;
+        self.ends[steady] - self.ends[steady - 1]
     }
 
     /// What counts: interval, then latency.

@@ -52,7 +52,7 @@ fn dataflows_compute_what_graphs_do() {
     let mut compared = 0;
     for file in &files {
         let Some(graph) = graph(file) else { continue };
-        let flow = cut(&graph, |_| 1);
+        let (flow, _) = cut(&graph, |_| 1);
         let samples = samples(&graph, 3);
         assert_eq!(run(&flow, &samples), Emulator::new(&graph).run(&samples), "{file}");
         eprintln!(

@@ -18,6 +18,7 @@ mod own;
 mod qkeras;
 mod shared;
 mod strategies;
+mod stream;
 mod support;
 mod tidy;
 mod whole;

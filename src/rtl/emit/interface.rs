@@ -92,6 +92,20 @@ impl Interface {
 }
 
 impl PortShape {
+    /// A pin of the port's own handshake (`forward`: from where the data come): `in_valid_i`, or
+    /// `valid_in_x_i` if it is not the `single` port of its side.
+    pub(in crate::rtl) fn control(&self, pin: &str, single: bool, forward: bool) -> String {
+        let side = if self.input { "in" } else { "out" };
+        let suffix = if self.input == forward { "i" } else { "o" };
+        match single {
+            true => format!("{side}_{pin}_{suffix}"),
+            false => format!(
+                "{pin}_{}_{suffix}",
+                self.name.trim_end_matches(['i', 'o']).trim_end_matches('_')
+            ),
+        }
+    }
+
     /// A port from its elements' widths and signs; `axis_bits` is how full the AXI4-Stream word is.
     pub(in crate::rtl) fn new(
         name: String,

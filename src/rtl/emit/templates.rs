@@ -56,8 +56,10 @@ struct TemplatePort<'a> {
     name: &'a str,
     /// Without `_i` and `_o`.
     wire: &'a str,
-    /// What the names of the port's own handshake begin with, in the top and in the wrapper.
-    stem: String,
+    /// Names of the port's own handshake, and what those in the wrapper begin with.
+    valid: String,
+    ready: String,
+    last: String,
     axis_stem: String,
     /// Bits of its own AXI4-Stream word, but one.
     axis_msb: u32,
@@ -163,7 +165,9 @@ fn port<'a>(shape: &'a PortShape, single: bool, beats: u32, low: &mut u32) -> Te
     TemplatePort {
         name: &shape.name,
         wire,
-        stem: format!("{side}{own}"),
+        valid: shape.control("valid", single, true),
+        ready: shape.control("ready", single, false),
+        last: shape.control("last", single, true),
         axis_stem: format!("{axis}{own}"),
         axis_msb: axis_bits.unwrap_or(1) - 1,
         beats,

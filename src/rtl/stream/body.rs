@@ -117,15 +117,13 @@ impl Writer<'_> {
         self.incoming(id, &mut made);
         match &process.kind {
             Kind::Source(at) => {
-                let stem = self.stem(true, *at);
-                made.assign(format!("{name}_valid"), format!("{stem}_valid_i"));
-                made.assign(format!("{stem}_ready_o"), format!("{name}_ready"));
+                made.assign(format!("{name}_valid"), self.control("valid", true, *at));
+                made.assign(self.control("ready", true, *at), format!("{name}_ready"));
                 made.assign(self.data(process.outputs[0]), self.port(true, *at).name.clone());
             }
             Kind::Sink(at) => {
-                let stem = self.stem(false, *at);
-                made.assign(format!("{stem}_valid_o"), format!("{name}_in0_valid"));
-                made.assign(format!("{name}_in0_ready"), format!("{stem}_ready_i"));
+                made.assign(self.control("valid", false, *at), format!("{name}_in0_valid"));
+                made.assign(format!("{name}_in0_ready"), self.control("ready", false, *at));
                 made.assign(self.port(false, *at).name.clone(), format!("{name}_in0_data"));
             }
             Kind::Kernel(_) => self.kernel(id, &mut made),
@@ -188,15 +186,10 @@ impl Writer<'_> {
         ports.nth(at).expect("every input and output has a port")
     }
 
-    /// What the names of a port's handshake begin with.
-    fn stem(&self, input: bool, at: usize) -> String {
+    /// A pin of a port's handshake.
+    fn control(&self, pin: &str, input: bool, at: usize) -> String {
         let single = self.interface.ports.iter().filter(|it| it.input == input).count() == 1;
-        let own = self.port(input, at).name.trim_end_matches("_i").trim_end_matches("_o");
-        match (single, input) {
-            (false, _) => own.to_owned(),
-            (true, true) => "in".to_owned(),
-            (true, false) => "out".to_owned(),
-        }
+        self.port(input, at).control(pin, single, pin != "ready")
     }
 
     /// The wire of a stream where it is made.
