@@ -1,9 +1,11 @@
-// Product with a constant matrix, folded: `Block * Columns` multipliers take `Steps` cycles a token.
+// Products with constant matrices, folded: `Columns * Fan` multipliers take `Inner * Groups` cycles a token.
 //
-// In a step, `Block` elements of the token meet their weights of `Columns` outputs; after `Inner` steps
-// these outputs are complete and the next ones follow. The weights of step `address_o` must be at
-// `weights_i` in the next cycle: for output `j` of the group and input `i` of the block at
-// `(j * Block + i) * WeightWidth`. Sums are modulo `2^SumWidth`, products shifted left by `Shift` first.
+// A token comes as `Blocks` blocks of `Block` elements, one for each step. In a step, output `j` of the
+// `Columns` that are due multiplies the `Fan` elements from `(j / Share) * Fan` on; after `Inner` steps
+// these outputs are complete and the next ones follow. With fewer blocks than steps the token turns
+// around again for every group of outputs. The weights of step `address_o` must be at `weights_i` in
+// the next cycle: for output `j` and its element `i` at `(j * Fan + i) * WeightWidth`. Sums are modulo
+// `2^SumWidth`, products shifted left by `Shift` first.
 //
 // Outputs are given all at once. A token may begin in the cycle of the last step of the one before;
 // credits see to it that what comes out has room, so that nothing inside ever stops.
@@ -11,18 +13,20 @@
 `include "nn_assert.svh"
 
 module nn_mac_array #(
-  parameter int unsigned Inputs = 4,
-  parameter int unsigned Outputs = 4,
+  parameter int unsigned Blocks = 4,
   parameter int unsigned Block = 1,
+  parameter int unsigned Inner = 4,
+  parameter int unsigned Groups = 2,
   parameter int unsigned Columns = 2,
+  parameter int unsigned Fan = 1,
+  parameter int unsigned Share = 2,
+  parameter int unsigned Outputs = 4,
   parameter int unsigned InWidth = 8,
   parameter bit          InSigned = 1'b1,
   parameter int unsigned WeightWidth = 8,
   parameter int unsigned SumWidth = 20,
   parameter int unsigned Shift = 0,
 
-  localparam int unsigned Inner = (Inputs + Block - 1) / Block,
-  localparam int unsigned Groups = (Outputs + Columns - 1) / Columns,
   localparam int unsigned Steps = Inner * Groups,
   localparam int unsigned AddressWidth = Steps > 1 ? $clog2(Steps) : 1
 ) (
@@ -31,20 +35,20 @@ module nn_mac_array #(
 
   input  logic                                 in_valid_i,
   output logic                                 in_ready_o,
-  input  logic [Inputs*InWidth-1:0]            in_data_i,
+  input  logic [Blocks*Block*InWidth-1:0]      in_data_i,
 
   output logic                                 out_valid_o,
   input  logic                                 out_ready_i,
   output logic [Outputs*SumWidth-1:0]          out_data_o,
 
   output logic [AddressWidth-1:0]              address_o,
-  input  logic [Columns*Block*WeightWidth-1:0] weights_i,
+  input  logic [Columns*Fan*WeightWidth-1:0]   weights_i,
   // Padded to whole groups.
   input  logic [Groups*Columns*SumWidth-1:0]   biases_i
 );
 
   // Ranks of registers: operands, products, one for each level of the tree, the sum.
-  localparam int unsigned Levels = $clog2(Block);
+  localparam int unsigned Levels = $clog2(Fan);
   localparam int unsigned Ranks = 2 + Levels;
   localparam int unsigned Leaves = 1 << Levels;
   localparam int unsigned ProductWidth = InWidth + 1 + WeightWidth;
@@ -68,7 +72,7 @@ module nn_mac_array #(
 
   logic [InnerWidth-1:0]                    inner_q;
   logic [GroupWidth-1:0]                    group_q;
-  logic [Inner-1:0][Block-1:0][InWidth-1:0] token_q;
+  logic [Blocks-1:0][Block-1:0][InWidth-1:0] token_q;
 
   assign ends       = inner_q == InnerWidth'(Inner - 1) && group_q == GroupWidth'(Groups - 1);
   assign in_ready_o = credit && (!busy_q || ends);
@@ -103,13 +107,13 @@ module nn_mac_array #(
     end
   end
 
-  // The token turns once around for each group of outputs.
+  // The block of the present step is the lowest.
   always_ff @(posedge clk_i) begin
     if (take) begin
-      token_q <= (Inner*Block*InWidth)'(in_data_i);
+      token_q <= in_data_i;
     end else if (busy_q) begin
-      for (int unsigned i = 0; i < Inner; i++) begin
-        token_q[i] <= token_q[(i+1)%Inner];
+      for (int unsigned i = 0; i < Blocks; i++) begin
+        token_q[i] <= token_q[(i+1)%Blocks];
       end
     end
   end
@@ -145,16 +149,18 @@ module nn_mac_array #(
 
   for (genvar j = 0; j < Columns; j++) begin : gen_column
 
-    logic signed [ProductWidth-1:0] product_q [Block];
+    logic signed [ProductWidth-1:0] product_q [Fan];
     // The nodes of the tree, level after level; leaves that are no products are 0.
     logic [SumWidth-1:0] node [2*Leaves-1];
 
-    for (genvar i = 0; i < Block; i++) begin : gen_product
+    for (genvar i = 0; i < Fan; i++) begin : gen_product
       logic signed [InWidth:0]       x;
       logic signed [WeightWidth-1:0] w;
 
-      assign x = {InSigned && block_q[i][InWidth-1], block_q[i]};
-      assign w = weights_i[(j*Block+i)*WeightWidth +: WeightWidth];
+      localparam int unsigned From = (j / Share) * Fan + i;
+
+      assign x = {InSigned && block_q[From][InWidth-1], block_q[From]};
+      assign w = weights_i[(j*Fan+i)*WeightWidth +: WeightWidth];
 
       always_ff @(posedge clk_i) begin
         product_q[i] <= ProductWidth'(x) * ProductWidth'(w);
@@ -162,7 +168,7 @@ module nn_mac_array #(
     end
 
     for (genvar i = 0; i < Leaves; i++) begin : gen_leaf
-      if (i < Block) begin : gen_term
+      if (i < Fan) begin : gen_term
         assign node[Leaves-1+i] = SumWidth'(product_q[i]) << Shift;
       end else begin : gen_none
         assign node[Leaves-1+i] = '0;
@@ -223,6 +229,7 @@ module nn_mac_array #(
     .level_o     (unused_level)
   );
 
-  `NN_ASSERT_INIT(SizesNonZero, Inputs > 0 && Outputs > 0 && Block > 0 && Columns > 0)
+  `NN_ASSERT_INIT(SizesFit, Outputs > 0 && Columns % Share == 0 && Block == Columns / Share * Fan)
+  `NN_ASSERT_INIT(BlocksFit, Blocks == Inner || Blocks == Steps)
 
 endmodule

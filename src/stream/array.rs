@@ -1,4 +1,9 @@
 //! Folded products with a constant matrix: `nn_mac_array`.
+//!
+//! A token is cut into blocks, one for each step. Of a plain matrix every output reads all of a block, and
+//! the token turns around once for each group of outputs. Of a matrix of groups of channels (a depthwise
+//! convolution) an output reads its own group's share of the block, and the outputs of a step have
+//! blocks of their own.
 
 use crate::fixed::{Cast, Format, Type, Word, bits_of};
 use crate::units::Mac;
@@ -6,41 +11,94 @@ use crate::units::Mac;
 /// Multipliers that take a token block by block.
 #[derive(Clone, Debug)]
 pub struct Array {
-    /// The matrix; its rows are the elements of a token.
-    pub mac: Mac,
+    /// The matrices, one for each group of channels: alike but for weights and biases.
+    macs: Vec<Mac>,
+    /// For every matrix the elements of the token that are its rows.
+    reads: Vec<Vec<usize>>,
     /// An element of a token.
     pub input: Format,
-    /// Elements of a step.
-    pub block: usize,
-    /// Outputs of a step.
-    pub columns: usize,
+    /// Elements of a token.
+    pub elements: usize,
+    /// Elements that an output reads in a step.
+    pub fan: usize,
+    /// Matrices of a step.
+    matrices: usize,
+    /// Outputs of a matrix in a step.
+    pub share: usize,
 }
 
 impl Array {
-    /// The product of a token with a matrix on so many times fewer multipliers; `None` for sums that
+    /// The product of a token with matrices on so many times fewer multipliers; `None` for sums that
     /// depend on their order.
     ///
-    /// Up to the number of inputs the inputs are divided, beyond also the outputs.
-    pub fn new(mac: Mac, token: &Type, reuse: usize) -> Option<Array> {
+    /// Up to the number of inputs of a sum the inputs are divided, beyond also the outputs.
+    pub fn new(
+        macs: Vec<Mac>,
+        reads: Vec<Vec<usize>>,
+        token: &Type,
+        reuse: usize,
+    ) -> Option<Array> {
         let input = token.common()?;
-        if !mac.is_exact(token) || token.elements() != mac.n_in {
+        let first = macs.first()?;
+        let own = Type::uniform(crate::nn::Shape(vec![first.n_in]), input);
+        let alike = |it: &Mac| {
+            let formats = |it: &Mac| (it.n_in, it.n_out, it.weight, it.bias, it.accum, it.result);
+            formats(it) == formats(first) && it.is_exact(&own)
+        };
+        if !macs.iter().all(alike) {
             return None;
         }
-        let reuse = reuse.clamp(1, mac.n_in * mac.n_out);
-        let block = mac.n_in.div_ceil(reuse);
-        let groups = reuse.div_ceil(mac.n_in).min(mac.n_out);
-        let columns = mac.n_out.div_ceil(groups);
-        Some(Array { mac, input, block, columns })
+        let reuse = reuse.clamp(1, first.n_in * first.n_out * macs.len());
+        let fan = first.n_in.div_ceil(reuse);
+        let groups = reuse.div_ceil(first.n_in);
+        let (matrices, share) = match macs.len() {
+            1 => (1, first.n_out.div_ceil(groups.min(first.n_out))),
+            count => (count.div_ceil(groups.min(count)), first.n_out),
+        };
+        Some(Array { macs, reads, input, elements: token.elements(), fan, matrices, share })
+    }
+
+    /// The sums' format.
+    pub fn accum(&self) -> Format {
+        self.macs[0].accum
+    }
+
+    /// The result's format.
+    pub fn result(&self) -> Format {
+        self.macs[0].result
+    }
+
+    /// Outputs of a token.
+    pub fn outputs(&self) -> usize {
+        self.macs.len() * self.macs[0].n_out
+    }
+
+    /// Elements of a block.
+    pub fn block(&self) -> usize {
+        self.matrices * self.fan
+    }
+
+    /// Outputs of a step.
+    pub fn columns(&self) -> usize {
+        self.matrices * self.share
     }
 
     /// Steps for one group of outputs.
     pub fn inner(&self) -> usize {
-        self.mac.n_in.div_ceil(self.block)
+        self.macs[0].n_in.div_ceil(self.fan)
     }
 
     /// Groups of outputs.
     pub fn groups(&self) -> usize {
-        self.mac.n_out.div_ceil(self.columns)
+        match self.macs.len() {
+            1 => self.macs[0].n_out.div_ceil(self.share),
+            count => count.div_ceil(self.matrices),
+        }
+    }
+
+    /// Blocks of a token.
+    pub fn blocks(&self) -> usize {
+        if self.macs.len() == 1 { self.inner() } else { self.steps() }
     }
 
     /// Cycles a token.
@@ -48,9 +106,14 @@ impl Array {
         self.inner() * self.groups()
     }
 
+    /// Multipliers.
+    pub fn multipliers(&self) -> usize {
+        self.columns() * self.fan
+    }
+
     /// Ranks of registers from operands to the sum.
     fn ranks(&self) -> usize {
-        2 + self.block.next_power_of_two().ilog2() as usize
+        2 + self.fan.next_power_of_two().ilog2() as usize
     }
 
     /// Cycles from a token in to its sums out.
@@ -65,7 +128,7 @@ impl Array {
 
     /// Bits of a weight.
     pub fn weight_width(&self) -> u32 {
-        let weights = self.mac.weights.iter();
+        let weights = self.macs.iter().flat_map(|it| it.weights.iter());
         let (lo, hi) = weights.fold((0, 0), |it, w| (it.0.min(*w), it.1.max(*w)));
         // One more than the magnitude: signed, whatever the weights are.
         bits_of(lo, hi) + u32::from(lo >= 0)
@@ -73,34 +136,55 @@ impl Array {
 
     /// By how much products are shifted up to the sums' grid.
     pub fn shift(&self) -> u32 {
-        (self.mac.accum.frac() - self.input.frac() - self.mac.weight.frac()).max(0) as u32
+        (self.accum().frac() - self.input.frac() - self.macs[0].weight.frac()).max(0) as u32
+    }
+
+    /// Matrix and column of an output, counted with those that fill up the last group.
+    fn output(&self, at: usize) -> Option<(&Mac, usize)> {
+        let mac = self.macs.get(at / self.macs[0].n_out)?;
+        Some((mac, at % mac.n_out))
     }
 
     /// What an output begins with.
     pub fn bias(&self, output: usize) -> i128 {
-        Cast { from_frac: self.mac.bias.frac(), to: self.mac.accum }.apply(self.mac.biases[output])
+        self.output(output).map_or(0, |(mac, j)| {
+            Cast { from_frac: mac.bias.frac(), to: mac.accum }.apply(mac.biases[j])
+        })
+    }
+
+    /// The element of the token at a place of a block; `None` is padding.
+    pub fn lane(&self, block: usize, at: usize) -> Option<usize> {
+        let (group, inner) = (block / self.inner(), block % self.inner());
+        let reads = self.reads.get(group * self.matrices + at / self.fan)?;
+        reads.get(inner * self.fan + at % self.fan).copied()
     }
 
     /// The weights of a step, as `nn_mac_array` reads them: output after output, the lowest first.
     pub fn weights(&self, step: usize) -> Vec<i128> {
         let (group, inner) = (step / self.inner(), step % self.inner());
-        let weight = |column: usize, element: usize| {
-            let (j, i) = (group * self.columns + column, inner * self.block + element);
-            let inside = i < self.mac.n_in && j < self.mac.n_out;
-            if inside { self.mac.at(i, j) } else { 0 }
+        let weight = |column: usize, at: usize| {
+            let i = inner * self.fan + at;
+            let output = self.output(group * self.columns() + column);
+            output.filter(|(mac, _)| i < mac.n_in).map_or(0, |(mac, j)| mac.at(i, j))
         };
-        let column = |it: usize| (0..self.block).map(move |element| weight(it, element));
-        (0..self.columns).flat_map(column).collect()
+        let column = |it: usize| (0..self.fan).map(move |at| weight(it, at));
+        (0..self.columns()).flat_map(column).collect()
     }
 
     /// The sums of a token.
     pub fn sums(&self, token: &[i128]) -> Vec<i128> {
-        let Mac { n_out, accum, .. } = self.mac;
-        let sum = |j: usize| {
-            let products = token.iter().enumerate().map(|(i, x)| x.wrapping_mul(self.mac.at(i, j)));
+        let accum = self.accum();
+        let sum = |(at, reads, mac, j): (usize, &Vec<usize>, &Mac, usize)| {
+            let products = reads.iter().enumerate();
+            let products = products.map(|(i, it)| token[*it].wrapping_mul(mac.at(i, j)));
             let sum = products.fold(0_i128, |sum, it| sum.wrapping_add(it << self.shift()));
-            Word::wrap(sum.wrapping_add(self.bias(j)), accum.width, accum.signed)
+            Word::wrap(sum.wrapping_add(self.bias(at)), accum.width, accum.signed)
         };
-        (0..n_out).map(sum).collect()
+        let all = self
+            .macs
+            .iter()
+            .zip(&self.reads)
+            .flat_map(|(mac, reads)| (0..mac.n_out).map(move |j| (reads, mac, j)));
+        all.enumerate().map(|(at, (reads, mac, j))| sum((at, reads, mac, j))).collect()
     }
 }

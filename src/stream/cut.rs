@@ -9,30 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::kernels::{Kernel, KernelId};
 use super::window::{self, Pick, Window};
-use super::{Array, Dataflow, Kind, ProcessId, StreamId};
+use super::{Dataflow, Kind, ProcessId, StreamId};
 use crate::error::Origin;
 use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
 use crate::nn::Shape;
-use crate::units::{Cut, Mac, Reorder, Requantize, Token, Unit};
-
-/// A matrix on a window's elements, as that has them, instead of on those that were picked; `None` if it
-/// has others.
-fn over_window(mac: &Mac, pixel: usize, picks: &[Pick]) -> Option<Mac> {
-    let mut rows: Vec<Option<usize>> = vec![None; picks.len()];
-    for (row, pick) in picks.iter().enumerate() {
-        let Pick::Pixel { tap, element } = pick else { return None };
-        let place = rows.get_mut(tap * pixel + element)?;
-        if place.replace(row).is_some() {
-            return None;
-        }
-    }
-    let row = |it: &Option<usize>| {
-        let first = it.expect("as many picks as places, all different") * mac.n_out;
-        mac.weights[first..first + mac.n_out].iter().copied()
-    };
-    Some(Mac { weights: rows.iter().flat_map(row).collect(), ..mac.clone() })
-}
+use crate::units::{Cut, Reorder, Token, Unit};
 
 /// Where the elements of a node are.
 #[derive(Clone, Debug)]
@@ -55,6 +37,8 @@ pub(super) enum At {
     },
     /// A constant of the whole graph.
     Constant(NodeId),
+    /// Products of one group of channels, which may become part of an array with the others.
+    Group(NodeId),
 }
 
 /// Divides a graph; `reuse` says how many products of a layer share a multiplier.
@@ -76,6 +60,7 @@ pub fn cut(graph: &Graph, reuse: impl Fn(&str) -> usize) -> (Dataflow, BTreeSet<
         cutter.places[id.index()] = Some(place);
     }
     for (position, id) in graph.outputs.iter().enumerate() {
+        cutter.parted(*id);
         let place = cutter.at(*id).clone();
         let stream = cutter.stream(*id, &place);
         cutter.flow.add(&graph.node(*id).name, Kind::Sink(position), vec![stream]);
@@ -87,8 +72,8 @@ pub fn cut(graph: &Graph, reuse: impl Fn(&str) -> usize) -> (Dataflow, BTreeSet<
 pub(super) struct Cutter<'g> {
     pub(super) graph: &'g Graph,
     /// By layer.
-    reuse: &'g dyn Fn(&str) -> usize,
-    unfolded: BTreeSet<Origin>,
+    pub(super) reuse: &'g dyn Fn(&str) -> usize,
+    pub(super) unfolded: BTreeSet<Origin>,
     pub(super) flow: Dataflow,
     /// By node.
     pub(super) places: Vec<Option<Place>>,
@@ -112,7 +97,7 @@ pub(super) fn part(shape: &Shape, tokens: usize) -> Shape {
 }
 
 /// Type of the parts of a tensor, if they are all alike.
-fn alike(ty: &Type, tokens: usize) -> Option<Type> {
+pub(super) fn alike(ty: &Type, tokens: usize) -> Option<Type> {
     let shape = part(&ty.shape, tokens);
     let count = shape.elements();
     let same = |it: usize| ty.format(it) == ty.format(it % count);
@@ -131,6 +116,14 @@ impl<'g> Cutter<'g> {
 
     fn place(&mut self, id: NodeId) -> Place {
         let node = self.node(id);
+        if let Unit::Reorder(reorder) = &node.op
+            && let Some(place) = self.joined(id, reorder)
+        {
+            return place;
+        }
+        for operand in self.graph.operands(id) {
+            self.parted(operand);
+        }
         match &node.op {
             Unit::Input(_) => self.source(id),
             Unit::Constant(_) => Place { tokens: 1, at: At::Constant(id) },
@@ -139,12 +132,8 @@ impl<'g> Cutter<'g> {
                 .or_else(|| self.divided(id))
                 .or_else(|| self.window(id, reorder))
                 .unwrap_or_else(|| self.whole(id)),
-            Unit::Mac(mac) => {
-                let folded = self.folded(id, mac);
-                if folded.is_none() && (self.reuse)(&node.origin.node) > 1 {
-                    self.unfolded.insert(node.origin.clone());
-                }
-                folded.or_else(|| self.divided(id)).unwrap_or_else(|| self.whole(id))
+            Unit::Mac(mac) if (self.reuse)(&node.origin.node) > 1 => {
+                self.folded(id, mac).unwrap_or_else(|| self.unfolded(id))
             }
             _ => self.divided(id).unwrap_or_else(|| self.whole(id)),
         }
@@ -174,7 +163,7 @@ impl<'g> Cutter<'g> {
     }
 
     /// A unit that treats tokens alike, in a kernel.
-    fn divided(&mut self, id: NodeId) -> Option<Place> {
+    pub(super) fn divided(&mut self, id: NodeId) -> Option<Place> {
         let node = self.node(id);
         let operands = self.graph.operands(id);
         let is_moving = |it: &&NodeId| !matches!(self.at(**it).at, At::Constant(_));
@@ -230,7 +219,7 @@ impl<'g> Cutter<'g> {
     }
 
     /// Whether an operand comes, or can be made to come, in so many equal tokens.
-    fn has_parts(&self, id: NodeId, tokens: usize) -> bool {
+    pub(super) fn has_parts(&self, id: NodeId, tokens: usize) -> bool {
         let place = self.at(id);
         match &place.at {
             At::Constant(id) => {
@@ -309,7 +298,7 @@ impl<'g> Cutter<'g> {
         match &self.at(id).at {
             At::Stream(stream) | At::Window { stream, .. } => Some(self.flow.stream(*stream).from),
             At::Kernel(kernel, _) => Some(self.kernels[kernel.0].process),
-            At::Constant(_) => None,
+            At::Constant(_) | At::Group(_) => None,
         }
     }
 
@@ -320,45 +309,6 @@ impl<'g> Cutter<'g> {
                 .inputs
                 .iter()
                 .any(|it| self.depends(self.flow.stream(*it).from, on))
-    }
-
-    /// A product with a constant matrix whose multipliers are shared.
-    fn folded(&mut self, id: NodeId, mac: &Mac) -> Option<Place> {
-        let node = self.node(id);
-        let reuse = (self.reuse)(&node.origin.node);
-        let operand = self.graph.operands(id)[0];
-        let place = self.at(operand).clone();
-        let tokens = node.ty.elements() / mac.n_out;
-        if reuse < 2 || self.node(operand).ty.elements() != tokens * mac.n_in {
-            return None;
-        }
-        alike(&node.ty, tokens)?;
-        let (mac, stream) = match &place.at {
-            At::Constant(_) => return None,
-            At::Window { stream, pixel, picks, .. } if place.tokens == tokens => {
-                (over_window(mac, *pixel, picks)?, *stream)
-            }
-            _ if self.has_parts(operand, tokens) => {
-                let stream = self.stream(operand, &place);
-                (mac.clone(), self.repacked(stream, tokens))
-            }
-            _ => return None,
-        };
-        let array = Array::new(mac, &self.flow.stream(stream).ty, reuse)?;
-        let (accum, result) = (array.mac.accum, array.mac.result);
-        let ty = Type::uniform(Shape(vec![array.mac.n_out]), accum);
-        let name = self.unique(&format!("{}_array", node.origin.node));
-        let process = self.flow.add(&name, Kind::Array(array), vec![stream]);
-        let sums = self.flow.output(process, &node.name, tokens, ty);
-        let place = Place { tokens, at: At::Stream(sums) };
-        if accum == result {
-            return Some(place);
-        }
-        let kernel = self.new_kernel(node, tokens);
-        let sums = self.read(kernel, node, sums);
-        let cast = Requantize::uniform(result).into();
-        let cast = self.kernels[kernel.0].add(node, node.name.clone(), cast, &[sums]);
-        Some(Place { tokens, at: At::Kernel(kernel, cast) })
     }
 
     /// A wiring that is a window over its first operand.
@@ -423,7 +373,7 @@ impl<'g> Cutter<'g> {
     }
 
     /// A unit on whole tensors.
-    fn whole(&mut self, id: NodeId) -> Place {
+    pub(super) fn whole(&mut self, id: NodeId) -> Place {
         let node = self.node(id);
         let operands = self.graph.operands(id);
         let token = Token { unit: node.op.clone(), whole: vec![false; operands.len()] };

@@ -16,6 +16,7 @@
 
 mod array;
 mod cut;
+mod fold;
 mod kernels;
 pub mod plan;
 mod run;

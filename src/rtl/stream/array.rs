@@ -19,27 +19,50 @@ fn word(numbers: &[i128], width: u32) -> String {
     format!("{}'h{digits}", bits.len())
 }
 
+/// The token's elements in the order of blocks, with zeros where there is padding; runs of neighbours
+/// are one slice.
+fn lanes(array: &Array) -> String {
+    let width = array.input.width as usize;
+    let places = (0..array.blocks()).flat_map(|it| (0..array.block()).map(move |at| (it, at)));
+    let mut runs: Vec<(Option<usize>, usize)> = Vec::new();
+    for lane in places.map(|(block, at)| array.lane(block, at)) {
+        match (runs.last_mut(), lane) {
+            (Some((Some(first), count)), Some(lane)) if *first + *count == lane => *count += 1,
+            (Some((None, count)), None) => *count += 1,
+            _ => runs.push((lane, 1)),
+        }
+    }
+    let slice = |(first, count): &(Option<usize>, usize)| match first {
+        Some(first) => format!("in_data_i[{}:{}]", (first + count) * width - 1, first * width),
+        None => format!("{}'d0", count * width),
+    };
+    let slices: Vec<String> = runs.iter().rev().map(slice).collect();
+    format!("{{\n    {}\n  }}", slices.join(",\n    "))
+}
+
 /// The module.
 pub(super) fn module(array: &Array, name: &str) -> File {
-    let Array { mac, input, block, columns } = array;
-    let (weight, sum) = (array.weight_width(), mac.accum.width);
-    let (steps, groups) = (array.steps(), array.groups());
-    let word_bits = (block * columns) as u32 * weight;
+    let (weight, sum) = (array.weight_width(), array.accum().width);
+    let (steps, groups, inner) = (array.steps(), array.groups(), array.inner());
+    let (blocks, block, columns) = (array.blocks(), array.block(), array.columns());
+    let Array { fan, share, elements, .. } = array;
+    let word_bits = array.multipliers() as u32 * weight;
     let address = (usize::BITS - (steps - 1).leading_zeros()).max(1);
-    let biases = (0..groups * columns).map(|it| if it < mac.n_out { array.bias(it) } else { 0 });
-    let biases = word(&biases.collect::<Vec<i128>>(), sum);
+    let biases: Vec<i128> = (0..groups * columns).map(|it| array.bias(it)).collect();
+    let biases = word(&biases, sum);
     let rows: Vec<String> =
         (0..steps).map(|it| format!("    {}", word(&array.weights(it), weight))).collect();
     let rows = rows.join(",\n");
-    let signed = u8::from(input.signed);
-    let (inputs, outputs) = (mac.n_in, mac.n_out);
-    let (in_width, shift) = (input.width, array.shift());
+    let signed = u8::from(array.input.signed);
+    let (outputs, multipliers) = (array.outputs(), array.multipliers());
+    let (in_width, shift) = (array.input.width, array.shift());
+    let lanes = lanes(array);
     let mut text = String::new();
     let _ = write!(
         text,
-        "// {name}: {inputs} x {outputs} products of {in_width} by {weight} bits on {} multipliers, in {steps} cycles.
+        "// {name}: {elements} elements of {in_width} bits times weights of {weight}, on {multipliers} multipliers in {steps} cycles.
 //
-// A token of {inputs} elements becomes {outputs} sums of {sum} bits.
+// A token becomes {outputs} sums of {sum} bits.
 
 module {name} (
   input  logic clk_i,
@@ -54,7 +77,7 @@ module {name} (
   output logic [{}:0] out_data_o
 );
 
-  // A step a row: of every output in turn the weights of the block, the first in the low bits.
+  // A step a row: of every output in turn the weights of its elements, the first in the low bits.
   localparam logic [{}:0] Weights [{steps}] = '{{
 {rows}
   }};
@@ -68,11 +91,20 @@ module {name} (
     weights_q <= Weights[address];
   end
 
+  // Block after block, the first in the low bits.
+  logic [{}:0] blocks;
+
+  assign blocks = {lanes};
+
   nn_mac_array #(
-    .Inputs      ({inputs}),
-    .Outputs     ({outputs}),
+    .Blocks      ({blocks}),
     .Block       ({block}),
+    .Inner       ({inner}),
+    .Groups      ({groups}),
     .Columns     ({columns}),
+    .Fan         ({fan}),
+    .Share       ({share}),
+    .Outputs     ({outputs}),
     .InWidth     ({in_width}),
     .InSigned    (1'b{signed}),
     .WeightWidth ({weight}),
@@ -83,7 +115,7 @@ module {name} (
     .rst_ni,
     .in_valid_i,
     .in_ready_o,
-    .in_data_i,
+    .in_data_i (blocks),
     .out_valid_o,
     .out_ready_i,
     .out_data_o,
@@ -94,13 +126,13 @@ module {name} (
 
 endmodule
 ",
-        block * columns,
-        inputs as u32 * in_width - 1,
+        *elements as u32 * in_width - 1,
         outputs as u32 * sum - 1,
         word_bits - 1,
         (groups * columns) as u32 * sum - 1,
         address - 1,
         word_bits - 1,
+        (blocks * block) as u32 * in_width - 1,
     );
     (format!("rtl/{name}.sv"), text)
 }

@@ -167,12 +167,9 @@ impl Writer<'_> {
             Kind::Sink(_) => format!("Output: {from}"),
             Kind::Kernel(_) => format!("{}: {from} to {to}", process.name),
             Kind::Array(it) => {
-                format!(
-                    "{}: {} multipliers, {} cycles: {from} to {to}",
-                    process.name,
-                    it.block * it.columns,
-                    it.steps()
-                )
+                let (multipliers, steps) = (it.multipliers(), it.steps());
+                let name = &process.name;
+                format!("{name}: {multipliers} multipliers, {steps} cycles: {from} to {to}")
             }
             Kind::Window(it) => format!("Windows of {} pixels: {from} to {to}", it.taps.len()),
             Kind::Repack => format!("Other tokens: {from} to {to}"),
