@@ -269,6 +269,7 @@ impl Layer {
             // A constant on no grid that sums could keep.
             Layer::Dense(Dense { bias: Some(it), .. })
             | Layer::Conv(Conv { bias: Some(it), .. })
+            | Layer::ConvTranspose(ConvTranspose { bias: Some(it), .. })
                 if !auto::is_short(it) =>
             {
                 Exactness::Lost
@@ -278,6 +279,7 @@ impl Layer {
             }
             Layer::Dense(Dense { quantized: true, .. })
             | Layer::Conv(Conv { quantized: true, .. })
+            | Layer::ConvTranspose(ConvTranspose { quantized: true, .. })
             | Layer::Reduce(Reduce {
                 reduction: Reduction::Max | Reduction::Min | Reduction::Sum,
                 ..
