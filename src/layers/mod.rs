@@ -42,6 +42,7 @@ mod pool;
 mod prelu;
 mod qkeras;
 mod quantizer;
+mod range_table;
 mod recurrent;
 mod relu;
 mod reshape;
@@ -105,6 +106,7 @@ pub use own::{OwnError, OwnKernel, OwnLayers};
 pub use pool::{Divisor, Pool, Pooling, Reduce, Reduction};
 pub use prelu::PRelu;
 pub use quantizer::Quantizer;
+pub use range_table::RangeTable;
 pub use recurrent::{Cell, Recurrent};
 pub use relu::Relu;
 pub use reshape::Reshape;
@@ -226,7 +228,7 @@ layers! {
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, TopK, LayerNorm,
     Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant, GridTable,
-    Formula, External,
+    Formula, RangeTable, External,
 }
 
 /// What a layer does to values that the model itself has put on a grid.
