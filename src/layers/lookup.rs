@@ -147,8 +147,8 @@ impl Lookup {
     }
 
     /// Entries by ascending point.
-    pub(super) fn entries_unrounded(self) -> Vec<f64> {
-        self.values
+    pub(super) fn entries_unrounded(&self) -> Vec<f64> {
+        self.values.clone()
     }
 
     /// Entries by ascending point, as an entry format holds them.

@@ -7,6 +7,7 @@
 mod activation;
 mod axes;
 mod batch_norm;
+mod binary;
 mod binary_tanh;
 mod clip;
 mod constant;
@@ -185,6 +186,7 @@ macro_rules! layers {
         const BESIDE: &[Row] = &[
             $((stringify!($layer), $layer::SPELLINGS)),+,
             ("Activation", activation::SPELLINGS),
+            ("Binary weights", binary::SPELLINGS),
             ("HGQ2", hgq::SPELLINGS),
             ("QKeras", qkeras::SPELLINGS),
             ("Arithmetic", functions::ARITHMETIC),

@@ -54,6 +54,7 @@ const KERAS: &[Case] = &[
     float("k2_functions.h5", 0.01),
     float("k2_shapes.h5", 0.0),
     float("k2_aliases.h5", 0.01),
+    float("k2_binary.h5", 0.0),
 ];
 
 const QUANTIZED: &[Case] = &[

@@ -1,5 +1,5 @@
 """Makes models of Keras 2 with functions of TensorFlow next to this file, with their outputs: k2_functions.h5, k2_shapes.h5 and
-k2_aliases.h5.
+k2_aliases.h5; and k2_binary.h5, of classes with binary and ternary weights.
 
     pip install tensorflow-cpu==2.15.1; python make_keras2.py
 
@@ -10,6 +10,7 @@ Not here: `einsum`, whose operands TensorFlow loses when it saves, so that not e
 """
 
 import json
+import sys
 
 import h5py
 import numpy as np
@@ -64,6 +65,44 @@ def aliases():
     ]
 
 
+def law(name, kernel):
+    """The weights at inference."""
+    if name.startswith("Binary"):
+        return tf.where(kernel < 0, -1.0, 1.0)
+    return tf.cast(kernel > 0.5, "float32") - tf.cast(kernel <= -0.5, "float32")
+
+
+def class_of(name, base):
+    """The class of that name as BinaryNet has it, without its training."""
+
+    def call(self, inputs):
+        original, self.kernel = self.kernel, law(name, self.kernel)
+        outputs = base.call(self, inputs)
+        self.kernel = original
+        return outputs
+
+    config = lambda self: base.get_config(self) | {"H": 1.0, "kernel_lr_multiplier": 1.0, "bias_lr_multiplier": None}
+    init = lambda self, *args, H=1.0, kernel_lr_multiplier=None, bias_lr_multiplier=None, **more: base.__init__(self, *args, **more)
+    return type(name, (base,), {"__init__": init, "call": call, "get_config": config})
+
+
+BASES = {"BinaryDense": L.Dense, "TernaryDense": L.Dense, "BinaryConv2D": L.Conv2D, "TernaryConv2D": L.Conv2D}
+CLASSES = {name: class_of(name, base) for name, base in BASES.items()}
+
+
+def binary():
+    x = Input((4, 3, 2), name="x")
+    y = Input((6,), name="y")
+    draw = lambda: {"kernel_initializer": tf.keras.initializers.RandomUniform(-1, 1, seed=int(rng.integers(99)))}
+    half = lambda *args: {"bias_initializer": tf.keras.initializers.Constant(0.5)}
+    return [x, y], [
+        CLASSES["BinaryDense"](3, use_bias=False, **draw())(y),
+        CLASSES["TernaryDense"](3, activation="relu", **draw(), **half())(y),
+        CLASSES["BinaryConv2D"](2, 2, **draw(), **half())(x),
+        CLASSES["TernaryConv2D"](2, (2, 3), padding="same", use_bias=False, **draw())(x),
+    ]
+
+
 def rename(path):
     """Gives the functions of a model other names, and those of `compat.v1` the arguments of version 2."""
     with h5py.File(path, "r+") as file:
@@ -84,13 +123,15 @@ def names(path):
     return sorted({it["config"]["function"] for it in layers if "function" in it["config"]})
 
 
-for make in (functions, shapes, aliases):
+for make in (functions, shapes, aliases, binary):
+    if sys.argv[1:] and make.__name__ not in sys.argv[1:]:
+        continue
     tf.keras.backend.clear_session()
     path = f"k2_{make.__name__}.h5"
     Model(*make()).save(path)
     if make is aliases:
         rename(path)
-    model = tf.keras.models.load_model(path, compile=False)
+    model = tf.keras.models.load_model(path, compile=False, custom_objects=CLASSES)
     x = [(rng.integers(-32, 33, (8, *it.shape[1:])) / 16).astype("float32") for it in model.inputs]
     outputs = model.predict(x, verbose=0)
     arrays = {f"x{at}": it for at, it in enumerate(x)} | {f"y{at}": np.asarray(it, np.float32) for at, it in enumerate(outputs)}

@@ -145,7 +145,7 @@ fn plain<const N: usize>(
 }
 
 /// Imports a node as a layer of Keras.
-fn renamed(
+pub(super) fn renamed(
     cx: &Import<'_>,
     plain: &'static str,
     mut node: RawNode,
