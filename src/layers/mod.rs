@@ -20,6 +20,7 @@ mod expression;
 mod external;
 pub mod fake_quant;
 mod functions;
+mod garnet;
 mod gather;
 mod grid_table;
 mod hard_sigmoid;
@@ -187,6 +188,7 @@ macro_rules! layers {
             $((stringify!($layer), $layer::SPELLINGS)),+,
             ("Activation", activation::SPELLINGS),
             ("Binary weights", binary::SPELLINGS),
+            ("Graphs", garnet::SPELLINGS),
             ("HGQ2", hgq::SPELLINGS),
             ("QKeras", qkeras::SPELLINGS),
             ("Arithmetic", functions::ARITHMETIC),

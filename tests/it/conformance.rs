@@ -55,6 +55,7 @@ const KERAS: &[Case] = &[
     float("k2_shapes.h5", 0.0),
     float("k2_aliases.h5", 0.01),
     float("k2_binary.h5", 0.0),
+    float("k2_garnet.h5", 0.01),
 ];
 
 const QUANTIZED: &[Case] = &[
