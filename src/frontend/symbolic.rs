@@ -31,7 +31,7 @@ const MAX_BYTES: usize = 1 << 20;
 /// Most inputs and most outputs.
 const MAX_ELEMENTS: usize = 4096;
 
-/// Farthest end of a table's range.
+/// Farthest end of a table's range, and most entries to a unit of the input.
 const MOST: f64 = 1e6;
 
 /// What is wrong with a file of expressions.
@@ -156,12 +156,17 @@ fn table(
             fault(SymbolicError::Missing { key: format!("lut_functions: {name}: {key}") });
         }
     }
-    if let (Some(Attr::Float(start)), Some(Attr::Float(end))) =
-        (table.get("range_start"), table.get("range_end"))
-        && end <= start
+    let number = |key: &str| match table.get(key) {
+        Some(Attr::Float(it)) => Some(*it),
+        _ => None,
+    };
+    if let (Some(start), Some(end), Some(entries)) =
+        (number("range_start"), number("range_end"), number("table_size"))
+        && (end - start) * MOST < entries
     {
         let place = format!("lut_functions: {name}: range_end");
-        fault(wrong(&place, &Tree::Float(*end), "a number above range_start"));
+        let expected = "a number above range_start, and at most a million entries from 0 to 1";
+        fault(wrong(&place, &Tree::Float(end), expected));
     }
     table
 }

@@ -105,7 +105,7 @@ impl Pointwise for RangeTable {
         // As many bits behind the point as the index needs for the largest input.
         let constant = |value: f64| {
             let int_bits = Span::point(value).int_bits().max(1);
-            let frac = (from.width + address.width) as i32 + 4;
+            let frac = from.int_bits.max(0) + address.width as i32 + 8;
             let signed = value < 0.0;
             let format = Format { signed, ..Format::signed((int_bits + frac) as u32, int_bits) };
             (format.rounded().quantize(value), format)

@@ -227,12 +227,13 @@ fn tables_over_ranges_are_those_of_hls4ml() {
         std::fs::write(&bad, file).unwrap();
         stderr(&run(2, &["build", text(&bad)]))
     };
-    let entries = "{a: {range_end: 0, range_start: 1, table_size: 1, of: sin}, b: 3}";
+    let entries = "{a: {range_end: 0, range_start: 1, table_size: 1, of: sin}, b: 3, c: {math_func: exp, range_start: 0, range_end: 1e-9}}";
     let found = told(&format!("inputs: 1\nexpressions: [x0]\nlut_functions: {entries}\n"));
     for it in [
         "there is no key lut_functions: a: of (supported: math_func, range_start, range_end, table_size)",
         "lut_functions: a: table_size is 1, expected a number from 2 to 65536",
         "lut_functions: a: range_end is 0, expected a number above range_start",
+        "lut_functions: c: range_end is 0.000000001, expected a number above range_start",
         "lut_functions: a: math_func is missing",
         "lut_functions: b is 3, expected a map",
     ] {
