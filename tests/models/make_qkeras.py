@@ -83,15 +83,14 @@ def rest():
 
 
 def both():
-    x = Input((4, 3), name="x")
+    x = Input((3, 3), name="x")
     sequences = dict(return_sequences=True)
     relu = dict(activation="quantized_relu(4,1)", **BITS)
     gates = dict(activation="quantized_tanh(5)", recurrent_activation="quantized_sigmoid(4)", **BITS)
     return x, [
-        QBidirectional(QSimpleRNN(2, **relu), name="last")(x),
+        QBidirectional(QSimpleRNN(2, **relu), merge_mode="mul", name="last")(x),
         QBidirectional(QSimpleRNN(2, **sequences, **relu), merge_mode="ave", name="mean")(x),
         QBidirectional(QLSTM(2, **sequences, **gates), merge_mode="sum", name="sums")(x),
-        QBidirectional(QGRU(2, **sequences, **gates), merge_mode="mul", name="products")(x),
         QBidirectional(QGRU(2, **gates), backward_layer=QGRU(2, go_backwards=True, reset_after=True, **gates), name="other")(x),
         Bidirectional(QGRU(1, **sequences, **gates), name="plain")(x),
     ]
