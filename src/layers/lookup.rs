@@ -146,6 +146,11 @@ impl Lookup {
         Span::around(self.values.iter().copied())
     }
 
+    /// Entries by ascending point.
+    pub(super) fn entries_unrounded(&self) -> Vec<f64> {
+        self.values.clone()
+    }
+
     /// Entries by ascending point, as an entry format holds them.
     pub(super) fn entries(&self, entry: Format) -> Vec<f64> {
         self.values.iter().map(|it| entry.value(entry.quantize(*it))).collect()

@@ -7,6 +7,7 @@
 mod activation;
 mod axes;
 mod batch_norm;
+mod binary;
 mod binary_tanh;
 mod clip;
 mod constant;
@@ -19,6 +20,7 @@ mod expression;
 mod external;
 pub mod fake_quant;
 mod functions;
+mod garnet;
 mod gather;
 mod grid_table;
 mod hard_sigmoid;
@@ -42,6 +44,7 @@ mod pool;
 mod prelu;
 mod qkeras;
 mod quantizer;
+mod range_table;
 mod recurrent;
 mod relu;
 mod reshape;
@@ -105,6 +108,7 @@ pub use own::{OwnError, OwnKernel, OwnLayers};
 pub use pool::{Divisor, Pool, Pooling, Reduce, Reduction};
 pub use prelu::PRelu;
 pub use quantizer::Quantizer;
+pub use range_table::RangeTable;
 pub use recurrent::{Cell, Recurrent};
 pub use relu::Relu;
 pub use reshape::Reshape;
@@ -183,6 +187,8 @@ macro_rules! layers {
         const BESIDE: &[Row] = &[
             $((stringify!($layer), $layer::SPELLINGS)),+,
             ("Activation", activation::SPELLINGS),
+            ("Binary weights", binary::SPELLINGS),
+            ("Graphs", garnet::SPELLINGS),
             ("HGQ2", hgq::SPELLINGS),
             ("QKeras", qkeras::SPELLINGS),
             ("Arithmetic", functions::ARITHMETIC),
@@ -226,7 +232,7 @@ layers! {
     Permute, Concatenate, Take, Pad,
     Conv, ConvTranspose, Pool, Reduce, TopK, LayerNorm,
     Einsum, Embedding, Recurrent, TimeDistributed, Constant, Scalar, FakeQuant, GridTable,
-    Formula, External,
+    Formula, RangeTable, External,
 }
 
 /// What a layer does to values that the model itself has put on a grid.
@@ -269,6 +275,7 @@ impl Layer {
             // A constant on no grid that sums could keep.
             Layer::Dense(Dense { bias: Some(it), .. })
             | Layer::Conv(Conv { bias: Some(it), .. })
+            | Layer::ConvTranspose(ConvTranspose { bias: Some(it), .. })
                 if !auto::is_short(it) =>
             {
                 Exactness::Lost
@@ -278,6 +285,7 @@ impl Layer {
             }
             Layer::Dense(Dense { quantized: true, .. })
             | Layer::Conv(Conv { quantized: true, .. })
+            | Layer::ConvTranspose(ConvTranspose { quantized: true, .. })
             | Layer::Reduce(Reduce {
                 reduction: Reduction::Max | Reduction::Min | Reduction::Sum,
                 ..

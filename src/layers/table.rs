@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use super::lookup::{Lookup, address, single};
 use super::pointwise::{Pointwise, each};
 use super::{Import, Imported, LayerError, Lower, Spelling};
-use crate::fixed::Format;
+use crate::fixed::{Format, Overflow};
 use crate::graph::NodeId;
 use crate::precision::{Resolve, Role, Span, Typed, activation};
 use crate::units::{Binary, Eltwise, Read, Rectify};
@@ -156,12 +156,13 @@ enum Plan {
 }
 
 impl Table {
-    fn plan(&self, input: Format, entries: u32, compat: bool) -> Plan {
+    /// `limits` are what entries can be: where the function is beyond, its precision is of no use.
+    fn plan(&self, input: Format, entries: u32, compat: bool, limits: Span) -> Plan {
         let function = self.function;
         if let Some(table) = function.hls4ml(entries).filter(|_| compat) {
             return Plan::Whole(table);
         }
-        let whole = |x: f64| function.at(x).min(activation::UNLIMITED);
+        let whole = |x: f64| function.at(x).clamp(limits.lo, limits.hi);
         let rest = |x: f64| function.rest(x).unwrap_or(0.0);
         let narrow = input.width <= super::lookup::address_bits(entries);
         if narrow || function.rest(0.0).is_none() {
@@ -170,6 +171,17 @@ impl Table {
         let even = function.rest_is_even();
         let from = if even { magnitude(input) } else { input };
         Plan::Rest { table: Lookup::over(address(from, entries, rest), rest), even }
+    }
+}
+
+/// Nothing is.
+const UNLIMITED: Span = Span { lo: -activation::UNLIMITED, hi: activation::UNLIMITED };
+
+/// What entries of a table can be: a format that saturates is meant for no more.
+fn limits(entry: Format) -> Span {
+    match entry.overflow {
+        Overflow::Sat => Span::of(entry),
+        _ => UNLIMITED,
     }
 }
 
@@ -196,14 +208,22 @@ impl Pointwise for Table {
             return activation::result(Span::hull(&self.spans(cx)), None, cx);
         }
         let input = cx.inputs[0].format;
-        let (Plan::Whole(table) | Plan::Rest { table, .. }) =
-            self.plan(input, cx.settings.table_size, cx.compat);
-        activation::table(table.values(), cx)
+        let values = match self.plan(input, cx.settings.table_size, cx.compat, UNLIMITED) {
+            Plan::Whole(table) if !cx.compat => {
+                // Formats often hold twice what inputs can be, and an exponential is large there.
+                let inputs = Span::hull(cx.inputs[0].spans);
+                let at = |x: f64| self.function.at(x).min(activation::UNLIMITED);
+                let ends = Span::around([at(inputs.lo), at(inputs.hi)]);
+                Reached::exact(&table).span(inputs).union(ends)
+            }
+            Plan::Whole(table) | Plan::Rest { table, .. } => table.values(),
+        };
+        activation::table(values, cx)
     }
 
     fn spans(&self, cx: &Resolve<'_>) -> Vec<Span> {
         let entry = cx.format(Role::Table);
-        match self.plan(cx.inputs[0].format, cx.settings.table_size, cx.compat) {
+        match self.plan(cx.inputs[0].format, cx.settings.table_size, cx.compat, limits(entry)) {
             Plan::Whole(table) => {
                 let reached = Reached::new(&table, entry);
                 each(cx, |x| reached.span(x))
@@ -221,7 +241,8 @@ impl Pointwise for Table {
     fn lower(&self, cx: &mut Lower<'_>, input: NodeId) -> NodeId {
         let (entry, result) = (cx.format(Role::Table), cx.format(Role::Result));
         let from = cx.builder.ty(input).union();
-        let (table, even) = match self.plan(from, cx.formats.settings.table_size, cx.compat) {
+        let entries = cx.formats.settings.table_size;
+        let (table, even) = match self.plan(from, entries, cx.compat, limits(entry)) {
             Plan::Whole(table) => return table.add(cx.builder, "", input, [entry, result]),
             Plan::Rest { table, even } => (table, even),
         };
@@ -258,6 +279,11 @@ pub(super) struct Reached<'t> {
 impl Reached<'_> {
     pub(super) fn new(table: &Lookup, entry: Format) -> Reached<'_> {
         Reached { table, entries: table.entries(entry), known: Default::default() }
+    }
+
+    /// Of entries as they are before they get a format.
+    fn exact(table: &Lookup) -> Reached<'_> {
+        Reached { table, entries: table.entries_unrounded(), known: Default::default() }
     }
 
     pub(super) fn span(&self, x: Span) -> Span {

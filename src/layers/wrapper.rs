@@ -37,17 +37,25 @@ impl Import<'_> {
         let weights = self.node.weights.iter();
         let weights = weights
             .filter_map(|(role, it)| Some((role.strip_prefix(prefix)?.to_owned(), it.clone())));
+        let class = class.rsplit('>').next().unwrap_or(class);
         let node = RawNode {
             name: self.node.name.clone(),
-            op: class.rsplit('>').next().unwrap_or(class).to_owned(),
+            op: class.to_owned(),
             inputs: Vec::new(),
             outputs: Vec::new(),
             attrs: Attrs::new(config.clone()),
             weights: weights.collect(),
             ..*self.node
         };
+        let node = if config.contains_key("enable_iq") { node } else { of_qkeras(node) };
         Ok(Wrapped { node, attrs: config.clone() })
     }
+}
+
+/// A layer that is none of HGQ2, under the name that one of QKeras has where HGQ2 has its class too.
+fn of_qkeras(node: RawNode) -> RawNode {
+    let named = RawNode { op: format!("qkeras.{}", node.op), ..node.clone() };
+    if super::import::find(&named).is_some() { named } else { node }
 }
 
 impl Wrapped {

@@ -47,8 +47,15 @@ const KERAS: &[Case] = &[
     float("layers_attention.keras", 0.01),
     // The cells of an LSTM of rectifiers may grow so fast that their type has few bits for small ones.
     float("layers_rnn.keras", 0.07),
+    float("layers_volume.keras", 0.01),
+    float("layers_rest.keras", 0.01),
     float("k3_ops.keras", 0.01),
     Case { golden: Some("k3_ops"), ..float("k2_ops.keras", 0.01) },
+    float("k2_functions.h5", 0.01),
+    float("k2_shapes.h5", 0.0),
+    float("k2_aliases.h5", 0.01),
+    float("k2_binary.h5", 0.0),
+    float("k2_garnet.h5", 0.01),
 ];
 
 const QUANTIZED: &[Case] = &[
@@ -59,6 +66,11 @@ const QUANTIZED: &[Case] = &[
     quantized("hgq2_attention.keras", 0.0),
     quantized("hgq2_recurrent.keras", 0.0),
     quantized("hgq2_learned.keras", 0.0),
+    quantized("hgq2_rest.keras", 0.0),
+    quantized("hgq1_proxy.h5", 0.0),
+    quantized("qk2_rest.h5", 0.0),
+    quantized("qk2_both.h5", 0.0),
+    quantized("qk3_rest.keras", 0.0),
     // These end in a softmax, which is a table; `qkeras.rs` compares all before it for equality.
     quantized("qk2_mlp.h5", 0.002),
     quantized("qk2_cnn.h5", 0.025),
@@ -74,6 +86,8 @@ const ONNX: &[Case] = &[
     float("onnx_later.onnx", 0.01),
     float("onnx_recurrent.onnx", 0.01),
     quantized("onnx_channels_last.onnx", 0.0),
+    quantized("onnx_qdq.onnx", 1e-6),
+    quantized("onnx_trunc.onnx", 0.0),
     Case { golden: Some("b_mlp"), ..quantized("b_mlp_qonnx.onnx", 1e-6) },
 ];
 
@@ -84,6 +98,9 @@ const TORCH: &[Case] = &[
     float("t_steps.pt2", 0.02),
     float("t_strides.pt2", 0.01),
     float("t_rest.pt2", 0.01),
+    float("t_more.pt2", 0.01),
+    Case { golden: Some("t_more"), ..float("t_more_core.pt2", 0.01) },
+    float("t_cells.pt2", 0.01),
 ];
 
 /// Models that `layers.rs` simulates and compares with the framework, output by output.
@@ -218,7 +235,8 @@ pub(crate) fn table() -> String {
     }
     let total = total.map(|[shown, all]| format!("{shown} of {all}"));
     table.push_str(&format!("| all | {} |\n", total.join(" | ")));
-    for (framework, ops) in ["Keras", "ONNX", "PyTorch"].iter().zip(rest) {
+    let frameworks = ["Keras", "ONNX", "PyTorch"];
+    for (framework, ops) in frameworks.iter().zip(rest).filter(|it| !it.1.is_empty()) {
         let ops: Vec<String> = ops.iter().map(|it| format!("`{it}`")).collect();
         table.push_str(&format!("\nOf {framework} not simulated: {}.\n", ops.join(", ")));
     }

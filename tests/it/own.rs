@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::cosim::{Project, tools};
-use crate::support::{npy, own, read_npy, run, stderr, text, values};
+use crate::support::{Npz, npy, own, read_npy, run, stderr, text, values};
 
 fn example(file: &str) -> PathBuf {
     own("examples/own_layer").join(file)
@@ -186,3 +186,66 @@ fn a_file_of_expressions_is_a_model() {
     );
     check("expressions: [x0]\n", &["inputs is missing"]);
 }
+
+/// hls4ml's outputs bit for bit in its types; what it has not is in both paths what the emulator computes.
+#[test]
+fn tables_over_ranges_are_those_of_hls4ml() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (model, golden) = (own("tests/models/expressions_lut.yml"), own("tests/golden/luts.npz"));
+    let (config, output) = (scratch.path().join("config.yml"), scratch.path().join("y.npy"));
+    let types = |it: &str| format!("  {it}: {{Precision: {{table: '{LUT}', result: '{LUT}'}}}}\n");
+    let layers: String = ["y0", "y1", "y2"].map(types).concat();
+    let model_type = format!("Model: {{Precision: {{default: '{LUT}'}}}}\nLayerName:\n{layers}");
+    std::fs::write(&config, model_type).unwrap();
+    let predict = |options: &[&str]| {
+        let io = ["predict", text(&model), "--input", text(&golden), "--output", text(&output)];
+        run(0, &[&io[..], options].concat());
+        read_npy(&output).1
+    };
+    let (found, theirs) =
+        (predict(&["--config", text(&config)]), Npz::open(&golden).floats("hls0"));
+    assert_eq!(theirs.0, [400, 3]);
+    let rows = found.chunks(5).map(|it| &it[..3]).zip(theirs.1.chunks(3));
+    let apart = rows.filter(|(ours, theirs)| ours != theirs).count();
+    assert_eq!(apart, 0, "of 400 samples");
+    let float = predict(&["--engine", "float"]);
+    let x = Npz::open(&golden).floats("x0").1;
+    for (x, y) in x.chunks(3).zip(float.chunks(5)) {
+        let at = ((x[0] + 0.5) * (100.0 / 3.0)).floor().clamp(0.0, 99.0);
+        // The logarithm of zero is as the next entry.
+        let log = (at.max(1.0) * 0.03).ln();
+        assert!((y[3] - (2.5 + x[1]) * log).abs() < 1e-9, "{x:?}: {y:?}");
+        let exp = ((-x[2] * 8.0).floor().clamp(-64.0, -1.0) / 8.0).exp();
+        let atan = ((exp * 256.0).floor() / 256.0).atan();
+        assert!((y[4] - (atan - x[1])).abs() < 1e-9, "{x:?}: {y:?}");
+    }
+    if tools().is_some() {
+        Project::build(&model, &[]).check(&["--input", text(&golden), "--samples", "100"]);
+    }
+    let bad = scratch.path().join("bad.yml");
+    let told = |file: &str| {
+        std::fs::write(&bad, file).unwrap();
+        stderr(&run(2, &["build", text(&bad)]))
+    };
+    let entries = "{a: {range_end: 0, range_start: 1, table_size: 1, of: sin}, b: 3, c: {math_func: exp, range_start: 0, range_end: 1e-9}}";
+    let found = told(&format!("inputs: 1\nexpressions: [x0]\nlut_functions: {entries}\n"));
+    for it in [
+        "there is no key lut_functions: a: of (supported: math_func, range_start, range_end, table_size)",
+        "lut_functions: a: table_size is 1, expected a number from 2 to 65536",
+        "lut_functions: a: range_end is 0, expected a number above range_start",
+        "lut_functions: c: range_end is 0.000000001, expected a number above range_start",
+        "lut_functions: a: math_func is missing",
+        "lut_functions: b is 3, expected a map",
+    ] {
+        assert!(found.contains(it), "no {it:?} in\n{found}");
+    }
+    let entries = "{a: {math_func: pow, range_start: 0, range_end: 1}, b: {math_func: exp, range_start: 0, range_end: 1}}";
+    let found = told(&format!("inputs: 1\nexpressions: [a(x0)]\nlut_functions: {entries}\n"));
+    assert!(found.contains("bad.yml:y: there is no math_func pow (supported: neg, "), "{found}");
+    let entries = "{b: {math_func: exp, range_start: 0, range_end: 1}}";
+    let found = told(&format!("inputs: 1\nexpressions: ['b(x0, x0)']\nlut_functions: {entries}\n"));
+    assert!(found.contains("b has 2 operands, expected 1"), "{found}");
+}
+
+/// The type of hls4ml's tables.
+const LUT: &str = "fixed<18,6>";

@@ -171,7 +171,27 @@ def learned(d):
     return model_of([x, s], keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in outs]))
 
 
-MODELS = {'conv': conv, 'ops': ops, 'tables': tables, 'attention': attention, 'recurrent': recurrent, 'learned': learned}
+def rest(d):
+    x, v = d.port('x', 2, 3), d.port('v', 2, 4, 2, 2)
+    some = lambda gamma='gamma': {'moving_mean_initializer': keras.initializers.RandomNormal(stddev=0.3, seed=3),
+                    'moving_variance_initializer': keras.initializers.RandomUniform(0.4, 1.5, seed=4),
+                    f'{gamma}_initializer': keras.initializers.RandomUniform(0.5, 1.5, seed=5)}
+    outs = [
+        q.QBatchNormDense(3, activation='relu', **some('bn_gamma'), **d.kernel(), name='first')(x),
+        q.QEinsumDenseBatchnorm('bij,jk->bik', (2, 2), bias_axes='k', normalize_axes='k', **some(), **d.kernel(), name='last')(x),
+        q.QEinsumDenseBatchnorm('bij,jk->bik', (2, 3), bias_axes='k', enable_oq=True, oq_conf=d.data(), **some(), **d.kernel(),
+                                name='plain')(x),
+        q.QGlobalMaxPooling1D(iq_conf=d.data(), name='highest1')(x),
+        q.QGlobalAveragePooling1D(iq_conf=d.data(), keepdims=True, name='mean1')(x),
+        q.QMaxPooling3D((2, 2, 1), iq_conf=d.data(), name='max')(v),
+        q.QAveragePooling3D((1, 2, 2), iq_conf=d.data(), enable_oq=True, oq_conf=d.data(), name='average')(v),
+        q.QGlobalMaxPooling3D(iq_conf=d.data(), keepdims=True, name='highest')(v),
+        q.QGlobalAveragePooling3D(iq_conf=d.data(), name='mean')(v),
+    ]
+    return model_of([x, v], keras.layers.Concatenate(name='all')([keras.layers.Flatten()(it) for it in outs]))
+
+
+MODELS = {'conv': conv, 'ops': ops, 'tables': tables, 'attention': attention, 'recurrent': recurrent, 'learned': learned, 'rest': rest}
 
 # Weights by the names of layers: saved as .h5 too.
 NAMED = ['tables', 'attention', 'recurrent', 'learned']

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import layers as L
 from keras import ops as K
+from keras.src.ops.numpy import Abs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -237,6 +238,44 @@ def wires():
     ]
 
 
+def volume():
+    """Layers with three spatial axes, and what only training knows."""
+    x = keras.Input((3, 2, 3, 2), name="x")
+    y = keras.Input((3, 2), name="y")
+    drop = L.SpatialDropout3D(0.2)(L.ActivityRegularization(l2=0.1)(x))
+    row = L.Identity()(L.AlphaDropout(0.1)(L.GaussianDropout(0.1)(L.SpatialDropout1D(0.3)(y))))
+    return [x, y], [
+        L.Conv3D(2, 2)(drop),
+        L.Conv3D(2, (2, 1, 2), strides=(2, 1, 1), padding="same", activation="relu")(x),
+        L.Conv3D(4, (1, 2, 1), groups=2, dilation_rate=(2, 1, 1), use_bias=False)(x),
+        L.Conv3DTranspose(1, (2, 1, 2), strides=(1, 2, 1))(x),
+        L.Conv3DTranspose(2, (1, 2, 3), strides=(1, 1, 2), padding="same", use_bias=False)(x),
+        L.MaxPooling3D((2, 1, 2))(x),
+        L.MaxPooling3D((2, 2, 1), strides=1, padding="same")(x),
+        L.AveragePooling3D((1, 2, 3))(x),
+        L.AveragePooling3D((3, 1, 2), strides=2, padding="same")(x),
+        L.GlobalMaxPooling3D()(x),
+        L.GlobalAveragePooling3D(keepdims=True)(x),
+        L.Cropping3D(((1, 0), (0, 1), (1, 1)))(x),
+        L.Cropping3D((1, 0, 1))(x),
+        L.UpSampling3D((1, 2, 2))(L.Cropping3D((1, 0, 1))(x)),
+        L.ZeroPadding3D(((1, 0), (0, 2), (0, 0)))(L.Cropping3D((1, 0, 1))(x)),
+        row + 0.5,
+    ]
+
+
+def rest():
+    """Functions that no other model has."""
+    x = keras.Input((2, 3), name="x")
+    p = K.abs(x) + 0.75
+    return [x], [
+        *[getattr(K, it)(x) for it in """relu6 softplus softsign selu hard_silu log_sigmoid sparse_plus sparse_sigmoid
+            tanh_shrink log_softmax""".split()],
+        K.log_softmax(x, axis=1), K.reciprocal(p), K.amax(x, axis=2), K.amin(x, axis=(1, 2), keepdims=True),
+        Abs()(x), K.cast(K.argmax(x, axis=2), "float32") - K.amin(p, axis=2), L.Activation("relu6")(x), K.selu(x) * 0.5 - K.softsign(p),
+    ]
+
+
 def repack(path):
     """The same archive without dates and compressed, so that it is small and reproducible."""
     with zipfile.ZipFile(path) as old:
@@ -285,7 +324,7 @@ def resize():
     ]
 
 
-for make in (conv, pool, shape, rnn, attention, norm, functions, nested, wires, block, ranks, resize):
+for make in (conv, pool, shape, rnn, attention, norm, functions, nested, wires, block, ranks, resize, volume, rest):
     if sys.argv[1:] and make.__name__ not in sys.argv[1:]:
         continue
     keras.backend.clear_session()

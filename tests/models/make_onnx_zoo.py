@@ -2,6 +2,7 @@
 onnx's reference where that is behind): every operator has an output of its own. Needs: pip install onnx onnxruntime
 """
 import os
+import sys
 
 import numpy as np
 import onnx
@@ -40,7 +41,7 @@ class Zoo:
     def add(self, op, *operands, outputs=1, domain='', **attrs):
         self.outputs += self.node(op, operands, outputs, domain, **attrs)
 
-    def save(self, samples=6, span=2.0, run=None):
+    def save(self, samples=6, span=2.0, run=None, unit=None):
         value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         inputs = [value(name, [1, *shape]) for name, shape in self.inputs.items()]
         outputs = [value(name, None) for name in self.outputs]
@@ -52,6 +53,8 @@ class Zoo:
         onnx.save(model, path)
         rng = np.random.default_rng(3)
         feeds = [{n: rng.uniform(-span, span, (1, *s)).astype('float32') for n, s in self.inputs.items()} for _ in range(samples)]
+        if unit:
+            feeds = [{n: np.round(it / np.float32(unit)) * np.float32(unit) for n, it in feed.items()} for feed in feeds]
         results = [run(**it) if run else framework(model, path, it, self.outputs) for it in feeds]
         arrays = {f'x{at}': np.concatenate([it[name] for it in feeds]) for at, name in enumerate(self.inputs)}
         arrays |= {f'y{at}': np.concatenate([np.asarray(it[at], np.float32) for it in results]) for at in range(len(self.outputs))}
@@ -180,5 +183,47 @@ def quantized():
     z.save(run=run)
 
 
-for make in (elements, arrangements, sums, norms, recurrent, quantized):
-    make()
+def halves():
+    """Quantizers in two halves, as integers in int8 and uint8; and truncations, which only QONNX has."""
+    z = Zoo('onnx_qdq', 21, x=[2, 4])
+
+    def both(x, scale, zero, dtype=np.int8, **attrs):
+        pair = [z.constant(scale), z.constant(zero, dtype)]
+        return [*z.node('QuantizeLinear', [x, *pair], **attrs), *pair]
+
+    codes = both('x', 2**-4, 0)
+    x, = z.node('DequantizeLinear', codes)
+    z.add('DequantizeLinear', *both('x', 2**-5, 128, np.uint8))
+    z.add('DequantizeLinear', *both('x', 0.3, 0))
+    w = [z.constant(z.rng.integers(-7, 8, (4, 3)), np.int8), z.constant([0.25, 0.5, 0.125]), z.constant([0, 0, 0], np.int8)]
+    w, = z.node('DequantizeLinear', w, axis=1)
+    y, = z.node('MatMul', [x, w])
+    z.add('DequantizeLinear', *both(y, [0.25, 0.5, 0.5], [0, 0, 0], axis=2), axis=2)
+    r, = z.node('Relu', [y])
+    z.add('DequantizeLinear', *both(r, 0.5, 0, np.uint8))
+    z.save(unit=2**-10)
+
+    z = Zoo('onnx_trunc', 13, x=[2, 4])
+    quant = lambda x, *of: z.node('IntQuant', [x, *map(z.constant, of)], domain=GENERAL, signed=1, narrow=0, rounding_mode='ROUND')
+    x, = quant('x', 0.0625, 0.0, 7.0)
+    w = z.rng.integers(-3, 4, (4, 3)) / 4
+    y, = z.node('MatMul', [x, z.constant(w)])
+    of = lambda *numbers: map(z.constant, numbers)
+    z.add('Trunc', x, *of(0.0625, 0.0, 7.0, 4.0), domain=GENERAL, rounding_mode='FLOOR')
+    z.add('Trunc', y, *of(2**-6, 0.0, 10.0, 6.0), domain=GENERAL, rounding_mode='ROUND')
+    z.add('Trunc', x, *of(0.0625, 0.0, 7.0, 0.5, 4.0), domain=GENERAL, rounding_mode='FLOOR', signed=1, narrow=0)
+    z.add('Trunc', y, *of(2**-6, 0.0, 10.0, 0.125, 5.0), domain=GENERAL, rounding_mode='ROUND', signed=1, narrow=1)
+
+    def run(x):
+        """What the operators mean, in numpy."""
+        x = np.clip(np.round(x / 0.0625), -64, 63)
+        y = x / 16 @ w * 64
+        second = np.clip(np.round(y / 8), -15, 15) / 8
+        return [np.floor(x / 8) / 16, np.round(y / 16) / 64, np.clip(np.floor(x / 8), -8, 7) / 2, second]
+
+    z.save(run=run, unit=2**-10)
+
+
+for make in (elements, arrangements, sums, norms, recurrent, quantized, halves):
+    if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
+        make()

@@ -192,6 +192,34 @@ class Rest(nn.Module):
         return row, low - high, exp, torch.bmm(x, x.transpose(1, 2)), self.up(x), *pools, *pads, *ends
 
 
+class More(nn.Module):
+    """Three spatial axes, an embedding, and what `run_decompositions` writes otherwise."""
+
+    def __init__(self):
+        super().__init__()
+        self.deep = nn.Conv3d(1, 2, (1, 2, 2), stride=(1, 1, 2), bias=False)
+        self.words = nn.Embedding(5, 3)
+        self.flat = nn.Conv2d(2, 3, 2, padding=1, groups=1)
+        self.matrix = nn.Parameter(torch.randn(9, 2) * 0.4)
+
+    def forward(self, x, i):  # [B, 2, 3, 3], [B, 4]
+        parts = x.flatten(1).chunk(2, dim=1)
+        deep = self.deep(x.unsqueeze(1))
+        return parts[0] - parts[1], deep, self.words(i), self.flat(F.pad(x, (1, 0))), parts[1] @ self.matrix
+
+
+class Single(nn.Module):
+    """What has no decomposition that is read."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.RNN(3, 2, num_layers=2, batch_first=True)
+
+    def forward(self, x):  # [B, 2, 5, 3]
+        y, _ = self.rnn(x[:, 0])
+        return y, F.adaptive_max_pool2d(x, (5, 1)), F.adaptive_max_pool2d(x, 1)
+
+
 def settle(model):
     """Running statistics and parameters that are not their initial values."""
     for module in model.modules():
@@ -210,18 +238,20 @@ def settle(model):
 
 
 def write(name, model, x, core=False, dynamic=True, samples=None):
-    batch = ({0: torch.export.Dim("batch", min=2, max=1024)},) if dynamic else None
-    program = torch.export.export(model, (x[:samples],), dynamic_shapes=batch)
+    xs = x if isinstance(x, tuple) else (x,)
+    batch = tuple({0: torch.export.Dim("batch", min=2, max=1024)} for _ in xs) if dynamic else None
+    program = torch.export.export(model, tuple(it[:samples] for it in xs), dynamic_shapes=batch)
     torch.export.save(program, f"{name}.pt2")
     strip(f"{name}.pt2")
     if core:
         torch.export.save(program.run_decompositions(), f"{name}_core.pt2")
         strip(f"{name}_core.pt2")
-    parts = [model(part) for part in x.split(samples or len(x))]
+    parts = [model(*part) for part in zip(*(it.split(samples or len(it)) for it in xs))]
     parts = [it if isinstance(it, tuple) else (it,) for it in parts]
     outputs = [torch.cat(it) for it in zip(*parts)]
     arrays = {f"y{k}": y.detach().float().numpy() for k, y in enumerate(outputs)}
-    np.savez(f"{name}.npz", x0=x.numpy(), **arrays)
+    arrays |= {f"x{k}": x.numpy() for k, x in enumerate(xs)}
+    np.savez(f"{name}.npz", **arrays)
 
 
 if __name__ == "__main__":
@@ -234,3 +264,7 @@ if __name__ == "__main__":
     write("t_ranks", settle(Ranks()), torch.round(torch.randn(3, 2, 3, 4) * 32) / 32)
     torch.manual_seed(11)
     write("t_rest", settle(Rest()), torch.randn(4, 3, 6))
+    torch.manual_seed(11)
+    write("t_more", settle(More()), (torch.randn(4, 2, 3, 3), torch.randint(0, 5, (4, 4))), core=True)
+    torch.manual_seed(11)
+    write("t_cells", settle(Single()), torch.randn(4, 2, 5, 3), dynamic=False)

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::{Brief, KerasError};
 use super::json;
-use super::model::{bare, snake};
+use super::model::{bare, snake, versionless};
 use super::table;
 use crate::source::{Attr, Attrs};
 
@@ -110,7 +110,7 @@ fn is_ignored(op: &str, key: &str, value: &Attr) -> bool {
         || IGNORED_ENDINGS.iter().any(|it| key.ends_with(it))
         || (IGNORED_IF_FALSE.contains(&key) && *value == Attr::Bool(false))
         // The function of a TensorFlow operation is its `op` already.
-        || (key == "function" && matches!(value, Attr::Str(it) if it == op))
+        || (key == "function" && matches!(value, Attr::Str(it) if versionless(it) == op))
 }
 
 /// Refuses layers that do not compute in float32; wrapped layers are looked into.

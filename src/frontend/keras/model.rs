@@ -287,11 +287,16 @@ fn operation(map: &Map<String, Value>, class: &str, version: i64) -> String {
         return format!("ops.{}", snake(class));
     }
     match (bare(class), function()) {
-        ("TFOpLambda" | "SlicingOpLambda", Some(function)) => function.to_owned(),
+        ("TFOpLambda" | "SlicingOpLambda", Some(function)) => versionless(function).to_owned(),
         // Files have the name for users, weights that of the class.
         ("GroupQueryAttention", _) => "GroupedQueryAttention".to_owned(),
         (class, _) => class.to_owned(),
     }
+}
+
+/// A function of TensorFlow without the version whose interface it has: `compat.v1.pad` is `pad`.
+pub(super) fn versionless(function: &str) -> &str {
+    function.strip_prefix("compat.v1.").unwrap_or(function)
 }
 
 /// Per class, the first layer is `dense`, the second `dense_1` ...; functions do not count.
@@ -299,7 +304,7 @@ fn name_groups(layers: &mut [Layer]) {
     let mut counts = BTreeMap::<String, usize>::new();
     for layer in layers {
         let Some(auto) = &mut layer.auto else { continue };
-        let function = layer.config.get("function").and_then(Value::as_str);
+        let function = layer.config.get("function").and_then(Value::as_str).map(versionless);
         let class = if function == Some(&layer.op) { "TFOpLambda" } else { &layer.op };
         let base = snake(class);
         let count = counts.entry(base.clone()).or_default();

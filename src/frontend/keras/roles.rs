@@ -74,7 +74,8 @@ pub(super) fn of_name(class: &str, layer: &str, inner: Option<&str>, name: &str)
     let parts: Vec<&str> = name.split('/').collect();
     let (last, groups) = parts.split_last().map_or((name, &[][..]), |(last, it)| (*last, it));
     let start = groups.iter().rposition(|it| *it == layer).map_or(groups.len(), |it| it + 1);
-    let wraps = table::is_recurrent(class) || matches!(class, "Bidirectional" | "TimeDistributed");
+    let both = table::unquantized(class) == "Bidirectional";
+    let wraps = table::is_recurrent(class) || both || class == "TimeDistributed";
     let start = start + usize::from(inner.is_some() && groups.get(start).copied() == inner);
     let mut role = Vec::new();
     let mut owner = layer;
@@ -86,8 +87,8 @@ pub(super) fn of_name(class: &str, layer: &str, inner: Option<&str>, name: &str)
             || (class.ends_with("Batchnorm") && part.starts_with("batch_normalization"));
         match part {
             _ if skipped => {}
-            _ if class == "Bidirectional" && part.starts_with("forward_") => role.push("forward"),
-            _ if class == "Bidirectional" && part.starts_with("backward_") => role.push("backward"),
+            _ if both && part.starts_with("forward_") => role.push("forward"),
+            _ if both && part.starts_with("backward_") => role.push("backward"),
             part => role.push(part),
         }
     }

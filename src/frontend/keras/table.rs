@@ -59,6 +59,10 @@ pub(super) fn ends_with_activation(class: &str) -> bool {
         || matches!(
             class,
             "Dense"
+                | "BinaryDense"
+                | "TernaryDense"
+                | "BinaryConv2D"
+                | "TernaryConv2D"
                 | "EinsumDense"
                 | "DenseBatchnorm"
                 | "EinsumDenseBatchnorm"
@@ -116,8 +120,10 @@ pub(super) fn objects(class: &str, config: &Map<String, Value>, version: i64) ->
 fn direct(class: &str, config: &Map<String, Value>, version: i64) -> Vec<&'static str> {
     let plain = unquantized(class);
     match plain {
-        "Dense" | "Conv1D" | "Conv2D" | "Conv3D" | "Conv1DTranspose" | "Conv2DTranspose"
-        | "Conv3DTranspose" => with_bias(vec!["kernel"], config),
+        "BinaryDense" | "TernaryDense" | "BinaryConv2D" | "TernaryConv2D" | "Dense" | "Conv1D"
+        | "Conv2D" | "Conv3D" | "Conv1DTranspose" | "Conv2DTranspose" | "Conv3DTranspose" => {
+            with_bias(vec!["kernel"], config)
+        }
         "EinsumDense" => einsum(config),
         "DepthwiseConv1D" | "DepthwiseConv2D" if version >= 3 && plain == class => {
             with_bias(vec!["kernel"], config)

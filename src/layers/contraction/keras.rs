@@ -12,7 +12,6 @@ pub(super) const SPELLINGS: &[Spelling] = &[
     Spelling::keras("EinsumDense", import_dense),
     Spelling::keras("Dot", import_dot),
     Spelling::keras("ops.einsum", import_einsum),
-    Spelling::keras("einsum", import_einsum),
     Spelling::keras("Attention", attention::import_plain),
     Spelling::keras("MultiHeadAttention", attention::import_multi_head),
     Spelling::keras("GroupedQueryAttention", attention::import_grouped_query),

@@ -157,6 +157,7 @@ fn import_transposed(cx: &Import<'_>, spatial: usize) -> Result<Imported, LayerE
         stride,
         dilation,
         crop,
+        quantized: false,
     }))
 }
 

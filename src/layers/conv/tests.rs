@@ -69,8 +69,16 @@ impl Dice {
             let crop = crop.collect();
             shape.push(groups * n_in);
             return (
-                ConvTranspose { kernel: kernel.into(), bias, groups, stride, dilation, crop }
-                    .into(),
+                ConvTranspose {
+                    kernel: kernel.into(),
+                    bias,
+                    groups,
+                    stride,
+                    dilation,
+                    crop,
+                    quantized: false,
+                }
+                .into(),
                 shape,
             );
         }

@@ -27,6 +27,8 @@ pub struct ConvTranspose {
     pub dilation: Vec<usize>,
     /// What is cut off the full result before and behind; where negative, zeros are added.
     pub crop: Vec<(i64, i64)>,
+    /// Whether the model has quantized kernel and bias: they are kept as they are.
+    pub quantized: bool,
 }
 
 impl ConvTranspose {
@@ -178,7 +180,7 @@ impl Gathers for ConvTranspose {
         Linear {
             weights: self.output_columns(taps),
             bias: self.bias.as_ref(),
-            quantized: false,
+            quantized: self.quantized,
             groups: self.groups,
             reads,
             shape,
@@ -220,6 +222,7 @@ mod tests {
             stride: vec![2],
             dilation: vec![2],
             crop: vec![(1, -1)],
+            quantized: false,
         };
         let (x, kernel) = (tensor(&[4, 4]), tensor(&[3, 4, 5]));
         let both = layer(kernel.clone().into(), 2).eval(&[&x]);

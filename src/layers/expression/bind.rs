@@ -83,6 +83,7 @@ fn bind(expr: &Expr, values: &BTreeMap<String, Value>) -> Result<Bound, BindErro
                 number(std::f64::consts::PI)
             }
         }),
+        Expr::Call(name, _) => Err(BindError::Unknown { names: vec![name.clone()] }),
         Expr::Apply(op, operands) => {
             let operands: Vec<Bound> =
                 operands.iter().map(|it| bind(it, values)).collect::<Result<_, _>>()?;

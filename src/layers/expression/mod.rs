@@ -27,6 +27,7 @@ pub(super) use self::bind::Value;
 pub(super) use self::build::{build, function};
 pub(super) use self::formula::Curve;
 pub use self::formula::Formula;
+pub(super) use self::ops::{find, names as functions};
 use self::parse::Expr;
 pub use self::parse::ParseError;
 
@@ -44,7 +45,22 @@ impl Expression {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn parse(text: &str) -> Result<Expression, ParseError> {
-        Ok(Expression { text: text.to_owned(), expr: parse::parse(text)? })
+        Expression::parse_with(text, &[])
+    }
+
+    /// Reads an expression that may call functions of one operand besides the known ones.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn parse_with(text: &str, functions: &[&str]) -> Result<Expression, ParseError> {
+        Ok(Expression { text: text.to_owned(), expr: parse::parse(text, functions)? })
+    }
+
+    /// Takes the calls of such functions out, inner ones first; a name stands for each afterwards.
+    pub(super) fn take_calls(&mut self) -> Vec<Call> {
+        let mut calls = Vec::new();
+        take_calls(&mut self.expr, &mut calls);
+        calls
     }
 
     /// The names in it, but for that of the number pi.
@@ -66,6 +82,42 @@ fn collect<'e>(expr: &'e Expr, names: &mut BTreeSet<&'e str>) {
             names.insert(name);
         }
         Expr::Apply(_, operands) => operands.iter().for_each(|it| collect(it, names)),
+        Expr::Call(name, operand) => {
+            names.insert(name);
+            collect(operand, names);
+        }
+    }
+}
+
+/// A call of a function that is described elsewhere.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// The name that stands for its value.
+    pub(super) name: String,
+    /// What is called.
+    pub(super) function: String,
+    /// With what.
+    pub(super) argument: Expression,
+}
+
+fn take_calls(expr: &mut Expr, calls: &mut Vec<Call>) {
+    match expr {
+        Expr::Number(_) | Expr::Name(_) => {}
+        Expr::Apply(_, operands) => operands.iter_mut().for_each(|it| take_calls(it, calls)),
+        Expr::Call(function, operand) => {
+            take_calls(operand, calls);
+            let is_known = |it: &&Call| it.function == *function && it.argument.expr == **operand;
+            let name = calls.iter().find(is_known).map(|it| it.name.clone());
+            let name = name.unwrap_or_else(|| {
+                // No name of the user's has parentheses.
+                let name = format!("{function}({})", calls.len());
+                let argument = Expression { text: String::new(), expr: (**operand).clone() };
+                let function = function.clone();
+                calls.push(Call { name: name.clone(), function, argument });
+                name
+            });
+            *expr = Expr::Name(name);
+        }
     }
 }
 

@@ -37,14 +37,14 @@ impl fmt::Debug for Op {
 }
 
 /// The operation of a name; capitals do not matter, as SymPy writes some.
-pub(super) fn find(name: &str) -> Option<&'static Op> {
+pub(in crate::layers) fn find(name: &str) -> Option<&'static Op> {
     let name = name.to_ascii_lowercase();
     let name = ALIASES.iter().find(|it| it.0 == name).map_or(&*name, |it| it.1);
     OPS.iter().find(|it| it.name == name)
 }
 
 /// The names that can be called, for messages.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+pub(in crate::layers) fn names() -> impl Iterator<Item = &'static str> {
     OPS.iter().map(|it| it.name)
 }
 

@@ -27,6 +27,8 @@ pub(in crate::layers) enum Expr {
     Name(String),
     /// An operation.
     Apply(&'static Op, Vec<Expr>),
+    /// A function of one operand that is described elsewhere.
+    Call(String, Box<Expr>),
 }
 
 /// What is wrong with the text of an expression.
@@ -54,7 +56,7 @@ pub enum ParseError {
     #[error("{name} has {found} operands, expected {expected}")]
     Operands {
         /// The function.
-        name: &'static str,
+        name: String,
         /// How many there are.
         found: usize,
         /// How many it takes.
@@ -79,12 +81,12 @@ enum Token {
 const SIGNS: [&str; 16] =
     ["**", "<=", ">=", "==", "!=", "+", "-", "*", "/", "^", "(", ")", ",", "<", ">", "="];
 
-/// Reads an expression.
-pub(super) fn parse(text: &str) -> Result<Expr, ParseError> {
+/// Reads an expression; `functions` are known besides the operations, and come before them.
+pub(super) fn parse(text: &str, functions: &[&str]) -> Result<Expr, ParseError> {
     if text.len() > MAX_LENGTH {
         return Err(ParseError::TooLarge);
     }
-    let mut parser = Parser { tokens: tokens(text)?, next: 0, depth: 0 };
+    let mut parser = Parser { tokens: tokens(text)?, next: 0, depth: 0, functions };
     let expr = parser.comparison()?;
     match parser.peek() {
         Token::End => Ok(expr),
@@ -148,13 +150,14 @@ fn number_length(text: &str) -> usize {
     end
 }
 
-struct Parser {
+struct Parser<'f> {
     tokens: Vec<(Token, usize)>,
     next: usize,
     depth: usize,
+    functions: &'f [&'f str],
 }
 
-impl Parser {
+impl Parser<'_> {
     fn peek(&self) -> &Token {
         &self.tokens[self.next].0
     }
@@ -265,7 +268,7 @@ impl Parser {
                             operands.push(self.comparison()?);
                         }
                         self.close()?;
-                        apply(&name, operands)
+                        self.call(name, operands)
                     }
                 }
             }
@@ -276,6 +279,18 @@ impl Parser {
                 Ok(inner)
             }
             _ => Err(self.expected("a number, a name or a parenthesis")),
+        }
+    }
+
+    fn call(&self, name: String, mut operands: Vec<Expr>) -> Result<Expr, ParseError> {
+        if !self.functions.contains(&name.as_str()) {
+            return apply(&name, operands);
+        }
+        match (operands.pop(), operands.len()) {
+            (Some(operand), 0) => Ok(Expr::Call(name, Box::new(operand))),
+            (_, rest) => {
+                Err(ParseError::Operands { name, found: rest + 1, expected: "1".to_owned() })
+            }
         }
     }
 
@@ -293,7 +308,7 @@ fn apply(name: &str, operands: Vec<Expr>) -> Result<Expr, ParseError> {
     if !(least..=most).contains(&operands.len()) {
         let found = operands.len();
         let expected = if least == most { least.to_string() } else { format!("{least} to {most}") };
-        return Err(ParseError::Operands { name: op.name, found, expected });
+        return Err(ParseError::Operands { name: op.name.to_owned(), found, expected });
     }
     Ok(Expr::Apply(op, operands))
 }

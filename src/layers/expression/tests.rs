@@ -17,6 +17,7 @@ fn number(text: &str, x: f64) -> f64 {
             Expr::Apply(op, operands) => {
                 (op.at)(&operands.iter().map(|it| at(it, x)).collect::<Vec<_>>())
             }
+            Expr::Call(name, _) => panic!("{name} is no operation"),
         }
     }
     at(&Expression::parse(text).unwrap_or_else(|it| panic!("{text}: {it}")).expr, x)

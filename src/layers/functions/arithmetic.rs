@@ -5,10 +5,10 @@ use ndarray::Array1;
 use super::arguments::{Argument, Arguments, tensor};
 use crate::layers::axes::per_sample;
 use crate::layers::{
-    BatchNorm, Import, Imported, LayerError, LeakyRelu, Merge, Operand, Scalar, ScalarFunction,
-    Spelling,
+    BatchNorm, Identity, Import, Imported, LayerError, LeakyRelu, Merge, Operand, Scalar,
+    ScalarFunction, Spelling,
 };
-use crate::source::Tensor;
+use crate::source::{Attr, Tensor};
 use crate::units::Binary;
 
 /// Spellings of arithmetic.
@@ -37,6 +37,8 @@ pub(in crate::layers) const SPELLINGS: &[Spelling] = &[
     Spelling::keras("ops.absolute", absolute),
     Spelling::keras("ops.abs", absolute),
     Spelling::keras("math.abs", absolute),
+    Spelling::keras("ops.cast", cast),
+    Spelling::keras("cast", cast),
     Spelling::keras("ops.sqrt", |cx| scalar(cx, ScalarFunction::Sqrt)),
     Spelling::keras("math.sqrt", |cx| scalar(cx, ScalarFunction::Sqrt)),
     Spelling::keras("ops.rsqrt", |cx| scalar(cx, ScalarFunction::Rsqrt)),
@@ -174,6 +176,18 @@ fn negative(cx: &Import<'_>) -> Result<Imported, LayerError> {
 fn absolute(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let x = Arguments::of(cx).data(0, &["x"])?;
     Ok(Imported::of(LeakyRelu { alpha: -1.0, max: None }, [x]))
+}
+
+/// Whole numbers become floats, and floats stay.
+fn cast(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let arguments = Arguments::of(cx);
+    let x = arguments.data(0, &["x"])?;
+    match arguments.need(1, &["dtype"])? {
+        Argument::Value(Attr::Str(to)) if ["float32", "float64"].contains(&&*to) => {
+            Ok(Imported::of(Identity, [x]))
+        }
+        other => Err(cx.value_error("dtype", format!("{other:?}"), "float32, float64")),
+    }
 }
 
 fn scalar(cx: &Import<'_>, function: ScalarFunction) -> Result<Imported, LayerError> {

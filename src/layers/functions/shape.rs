@@ -134,6 +134,8 @@ fn reshape(cx: &Import<'_>) -> Result<Imported, LayerError> {
 fn transpose(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let arguments = Arguments::of(cx);
     let x = arguments.data(0, &["x", "a"])?;
+    // Numbers are real.
+    cx.attrs().ignore(&["call:conjugate"]);
     let rank = cx.shape(x)?.0.len();
     let given = arguments.ints(1, "axes", &["axes", "perm"])?.unwrap_or_default();
     let bad = || cx.value_error("axes", format!("{given:?}"), "the batch axis first");

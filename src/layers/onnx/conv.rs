@@ -161,5 +161,10 @@ fn import_transposed(cx: &Import<'_>) -> Result<Imported, LayerError> {
     };
     let crop = (0..spatial).map(crop).collect();
     let bias = bias(cx, outputs)?;
-    on_axis(cx, 0, 0, ConvTranspose { bias, groups, stride, dilation, crop, kernel })
+    on_axis(
+        cx,
+        0,
+        0,
+        ConvTranspose { bias, groups, stride, dilation, crop, kernel, quantized: false },
+    )
 }

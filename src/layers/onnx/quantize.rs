@@ -42,14 +42,17 @@ fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     })
 }
 
+/// Codes that are not limited have as many values on either side of zero.
+const LONGEST: f64 = (1i64 << 47) as f64;
+
 /// What can be built as it is.
 fn exact(layer: &FakeQuant, shape: &[usize]) -> Option<Imported> {
     if layer.zero.iter().any(|it| *it != 0.0) {
         return None;
     }
     let scales = layer.scale.broadcast(shape)?;
-    let quantizer = |low: f64, high: f64, nearest: Nearest| {
-        let lane = |it: &f64| Quantizer::format((low, high), *it, nearest);
+    let quantizer = |scales: &ndarray::ArrayViewD<'_, f64>, limits: (f64, f64), nearest| {
+        let lane = |it: &f64| Quantizer::format(limits, *it, nearest);
         let lanes: Option<Vec<_>> = scales.iter().map(|it| lane(it).map(Some)).collect();
         Some(Quantizer { lanes: lanes? })
     };
@@ -58,9 +61,31 @@ fn exact(layer: &FakeQuant, shape: &[usize]) -> Option<Imported> {
         BatchNorm { scale: one(factor), bias: one(0.0), kind: "ApplyAlpha", quantized: true }
     };
     let whole = layer.scale.first().copied().filter(|it| layer.scale.iter().all(|b| b == it));
-    match layer.law {
+    match &layer.law {
+        Law::Truncate { step, to, low, high, nearest, .. } => {
+            let steps = step.broadcast(shape)?;
+            let coarse = ndarray::Zip::from(&scales).and(&steps).map_collect(|a, b| a * b);
+            let factors =
+                ndarray::Zip::from(&coarse).and(&to.broadcast(shape)?).map_collect(|a, b| b / a);
+            let factor = factors.first().copied()?;
+            Quantizer::exponent(factor).filter(|_| factors.iter().all(|it| *it == factor))?;
+            // Sums are no longer than that.
+            let all = (-LONGEST, LONGEST - 1.0);
+            let mut made = Imported::default();
+            let fine = quantizer(&scales, all, Nearest::HalfEven)?;
+            let codes = made.add("codes", fine, &[Operand::Input(0)]);
+            let limits = if low.is_finite() { (*low, *high) } else { all };
+            let cut = quantizer(&coarse.view(), limits, *nearest)?;
+            if factor == 1.0 {
+                let output = made.add("", cut, &[codes]);
+                return Some(made.with_outputs([output]));
+            }
+            let cut = made.add("cut", cut, &[codes]);
+            let output = made.add("", scaled(factor), &[cut]);
+            Some(made.with_outputs([output]))
+        }
         Law::Integer { low, high, nearest } => {
-            Some(Imported::unary(quantizer(low, high, nearest)?))
+            Some(Imported::unary(quantizer(&scales, (*low, *high), *nearest)?))
         }
         Law::Bipolar => {
             Quantizer::exponent(whole?)?;
@@ -70,6 +95,6 @@ fn exact(layer: &FakeQuant, shape: &[usize]) -> Option<Imported> {
             Some(made.with_outputs([output]))
         }
         // Halves of quantizers look for each other first: passes make exact layers of them.
-        Law::Codes { .. } | Law::Values | Law::Truncate { .. } | Law::Whole { .. } => None,
+        Law::Codes { .. } | Law::Values | Law::Whole { .. } => None,
     }
 }

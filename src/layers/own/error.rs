@@ -55,6 +55,14 @@ pub enum OwnError {
         /// `name = value` of each.
         attrs: Vec<String>,
     },
+    /// A table of what is no function of one number.
+    #[error("there is no math_func {function} (supported: {known})")]
+    NoTableOf {
+        /// What it is said to be a table of.
+        function: String,
+        /// What would do.
+        known: String,
+    },
     /// An attribute that has to be there.
     #[error("{class} has no attribute {name}, and its description has no default for it")]
     NoAttribute {

@@ -5,10 +5,11 @@
 //! layer, so that its weights are integers times a power of two. Quantizers of data are in [`data`].
 //!
 //! * `QDense`, `QConv1D`, `QConv2D`, `QDepthwiseConv2D`: kernel and bias, each by its quantizer.
+//! * `QConv2DTranspose`, whose scale is a power of two; `QSeparableConv1D`, `QSeparableConv2D`: two kernels.
 //! * `QDenseBatchnorm`, `QConv2DBatchnorm`, `QDepthwiseConv2DBatchnorm`: the normalization is folded in
 //!   first.
 //! * `QBatchNormalization`: its four numbers a channel, or the factor made of two of them.
-//! * `QAveragePooling2D`, `QGlobalAveragePooling2D`; `QSimpleRNN`, `QLSTM`, `QGRU`.
+//! * `QAveragePooling2D`, `QGlobalAveragePooling2D`; `QSimpleRNN`, `QLSTM`, `QGRU`; `QBidirectional` of these.
 
 mod call;
 mod data;
@@ -17,10 +18,12 @@ mod pool;
 mod recurrent;
 mod rule;
 mod scale;
+mod separable;
 
 use ndarray::Array1;
 
 use super::import::{expect_shape, finite};
+use super::recurrent::bidirectional;
 use super::{BatchNorm, Import, Imported, Layer, LayerError, Operand, Spelling};
 use crate::source::{RawNode, Tensor};
 pub(super) use call::is_quantizer;
@@ -34,6 +37,9 @@ pub(super) const SPELLINGS: &[Spelling] = &[
     Spelling::keras("qkeras.QConv1D", |cx| import(cx, &CONV_1D)),
     Spelling::keras("qkeras.QConv2D", |cx| import(cx, &CONV_2D)),
     Spelling::keras("QDepthwiseConv2D", |cx| import(cx, &DEPTHWISE)),
+    Spelling::keras("QConv2DTranspose", import_transposed),
+    Spelling::keras("QSeparableConv1D", |cx| separable::import(cx, "SeparableConv1D")),
+    Spelling::keras("QSeparableConv2D", |cx| separable::import(cx, "SeparableConv2D")),
     Spelling::keras("QDenseBatchnorm", |cx| import(cx, &Class { folds: true, ..DENSE })),
     Spelling::keras("QConv2DBatchnorm", |cx| import(cx, &Class { folds: true, ..CONV_2D })),
     Spelling::keras("QDepthwiseConv2DBatchnorm", |cx| {
@@ -47,6 +53,7 @@ pub(super) const SPELLINGS: &[Spelling] = &[
     Spelling::keras("qkeras.QSimpleRNN", recurrent::import_simple),
     Spelling::keras("QLSTM", recurrent::import_lstm),
     Spelling::keras("qkeras.QGRU", recurrent::import_gru),
+    Spelling::keras("QBidirectional", bidirectional::import),
 ];
 
 /// What a quantized layer is apart from its quantizers.
@@ -64,6 +71,7 @@ const DENSE: Class =
     Class { plain: "Dense", quantizer: "kernel_quantizer", kernel: "kernel", folds: false };
 const CONV_1D: Class = Class { plain: "Conv1D", ..DENSE };
 const CONV_2D: Class = Class { plain: "Conv2D", ..DENSE };
+const CONV_2D_TRANSPOSE: Class = Class { plain: "Conv2DTranspose", ..DENSE };
 const DEPTHWISE: Class = Class {
     plain: "DepthwiseConv2D",
     quantizer: "depthwise_quantizer",
@@ -72,8 +80,14 @@ const DEPTHWISE: Class = Class {
 };
 
 /// Entries that are for training.
-const TRAINING: [&str; 5] =
-    ["kernel_range", "depthwise_range", "bias_range", "quantization_config", "folding_mode"];
+const TRAINING: [&str; 6] = [
+    "kernel_range",
+    "depthwise_range",
+    "pointwise_range",
+    "bias_range",
+    "quantization_config",
+    "folding_mode",
+];
 
 fn import(cx: &Import<'_>, class: &Class) -> Result<Imported, LayerError> {
     let version = cx.node.version;
@@ -90,30 +104,48 @@ fn import(cx: &Import<'_>, class: &Class) -> Result<Imported, LayerError> {
         false => (kernel.clone(), bias),
     };
     let is_kernel_quantized = kernel_rule.is_some();
-    let Quantized { codes, scale } = match kernel_rule {
-        Some(rule) => rule.apply(&kernel, version),
-        None => Quantized { codes: kernel, scale: None },
-    };
+    let Quantized { codes, scale } = by_rule(kernel_rule.as_ref(), kernel, version);
     finite(class.kernel, &codes)?;
-    let bias = bias.map(|it| match &bias_rule {
-        Some(rule) => rule.apply(&it, version).values(),
-        None => it,
-    });
+    let bias = bias.map(|it| by_rule(bias_rule.as_ref(), it, version).values());
     bias.as_ref().map(|it| finite("bias", it)).transpose()?;
-    let mut made = plain(cx, class, codes)?;
+    let mut made = plain(cx, class.plain, [(class.kernel, codes)])?;
     finish(&mut made, bias, scale, is_kernel_quantized)?;
     Ok(made)
 }
 
-/// Imports the layer as Keras' own, with another kernel.
-fn plain(cx: &Import<'_>, class: &Class, kernel: Tensor) -> Result<Imported, LayerError> {
+fn by_rule(rule: Option<&Rule>, values: Tensor, version: i64) -> Quantized {
+    match rule {
+        Some(rule) => rule.apply(&values, version),
+        None => Quantized { codes: values, scale: None },
+    }
+}
+
+/// A transposed convolution: the scales that its quantizer finds are those of inputs, which cannot follow.
+fn import_transposed(cx: &Import<'_>) -> Result<Imported, LayerError> {
+    let made = import(cx, &CONV_2D_TRANSPOSE)?;
+    match made.parts.len() {
+        1 => Ok(made),
+        _ => {
+            let told = "a quantizer with a scale that is no power of two";
+            Err(cx.value_error("kernel_quantizer", told, "one with powers of two"))
+        }
+    }
+}
+
+/// Imports the layer as Keras' own, with other kernels.
+fn plain<const N: usize>(
+    cx: &Import<'_>,
+    class: &'static str,
+    kernels: [(&str, Tensor); N],
+) -> Result<Imported, LayerError> {
     let mut node: RawNode = cx.node.clone();
-    node.weights.insert(class.kernel.to_owned(), kernel);
-    renamed(cx, class.plain, node)
+    let kernels = kernels.into_iter().map(|(role, it)| (role.to_owned(), it));
+    node.weights.extend(kernels);
+    renamed(cx, class, node)
 }
 
 /// Imports a node as a layer of Keras.
-fn renamed(
+pub(super) fn renamed(
     cx: &Import<'_>,
     plain: &'static str,
     mut node: RawNode,
@@ -145,6 +177,10 @@ fn finish(
             (&mut dense.bias, dense.weights.shape().last().copied())
         }
         Layer::Conv(conv) => {
+            conv.quantized = is_quantized;
+            (&mut conv.bias, conv.kernel.shape().last().copied())
+        }
+        Layer::ConvTranspose(conv) => {
             conv.quantized = is_quantized;
             (&mut conv.bias, conv.kernel.shape().last().copied())
         }

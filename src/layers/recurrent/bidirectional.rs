@@ -1,11 +1,11 @@
-//! Keras `Bidirectional`: the same layer forwards and backwards, merged.
+//! Keras' `Bidirectional` and QKeras' `QBidirectional`: the same layer forwards and backwards, merged.
 
 use crate::layers::wrapper::Wrapped;
 use crate::layers::{BatchNorm, Concatenate, Import, Imported, LayerError, Merge, Operand, Take};
 use crate::source::{Attr, Attrs};
 use crate::units::Binary;
 
-pub(super) fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
+pub(in crate::layers) fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let steps = cx.shape(0)?.0.first().copied().unwrap_or(0);
     let forward = cx.wrapped("layer", "forward/")?;
     let backward = match cx.attrs().get("backward_layer") {
@@ -20,6 +20,7 @@ pub(super) fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
     {
         return Err(cx.value_error("backward_layer", "another kind of output", "the same outputs"));
     }
+    let units = usize::try_from(forward.node.attrs.int("units", 1)?).unwrap_or(1);
     // The states that the call gives are those of both directions, one after another.
     cx.attrs().ignore(&["call:initial_state"]);
     let states = cx.node.inputs.len() - 1;
@@ -36,7 +37,7 @@ pub(super) fn import(cx: &Import<'_>) -> Result<Imported, LayerError> {
         true => made.add("flipped", Take::flip(0, steps), &[*second]),
         false => *second,
     };
-    let mut outputs = merge(cx, [*first, second], usize::from(sequences), &mut made)?;
+    let mut outputs = merge(cx, [*first, second], usize::from(sequences), units, &mut made)?;
     if with_state {
         outputs.extend(there[1..].iter().chain(&back[1..]).copied());
     }
@@ -58,6 +59,7 @@ fn merge(
     cx: &Import<'_>,
     both: [Operand; 2],
     axis: usize,
+    units: usize,
     made: &mut Imported,
 ) -> Result<Vec<Operand>, LayerError> {
     let mode = match cx.attrs().get("merge_mode") {
@@ -71,7 +73,6 @@ fn merge(
         "mul" => Binary::Mul,
         "ave" => {
             let sum = made.add("sum", Merge { op: Binary::Add }, &both);
-            let units = made.units(both[0]);
             return Ok(vec![made.add("", BatchNorm::scalar(0.5, 0.0, units), &[sum])]);
         }
         other => return Err(cx.value_error("merge_mode", other, MODES)),
@@ -80,17 +81,3 @@ fn merge(
 }
 
 const MODES: &str = "concat, sum, mul, ave, none";
-
-impl Imported {
-    /// Length of the state of the recurrent layer behind an operand.
-    fn units(&self, operand: Operand) -> usize {
-        let units = |it: &crate::layers::Part| match &it.layer {
-            crate::layers::Layer::Recurrent(layer) => Some(layer.units()),
-            _ => None,
-        };
-        match operand {
-            Operand::Part(at) => self.parts[..=at].iter().rev().find_map(units).unwrap_or(1),
-            Operand::Input(_) => 1,
-        }
-    }
-}

@@ -1,6 +1,6 @@
 //! Layers that step through time: LSTM, GRU, the simple recurrent layer, both directions of each.
 
-mod bidirectional;
+pub(super) mod bidirectional;
 mod keras;
 mod lower;
 mod ranges;

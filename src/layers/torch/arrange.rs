@@ -29,7 +29,6 @@ pub(super) const TAKE: &[Spelling] = &[
     Spelling::torch("slice", import_slice),
     Spelling::torch("select", import_select),
     Spelling::torch("split", import_split),
-    Spelling::torch("chunk", import_split),
     Spelling::torch("expand", import_expand),
     Spelling::torch("upsample_nearest1d", import_upsample),
     Spelling::torch("upsample_nearest2d", import_upsample),

@@ -109,6 +109,7 @@ fn import_transposed(cx: &Import<'_>) -> Result<Imported, LayerError> {
     let extra = amounts(cx, "output_padding", spatial)?;
     let cut = |(pad, extra): (usize, usize)| (pad as i64, pad as i64 - extra as i64);
     let layer = ConvTranspose {
+        quantized: false,
         bias: bias(cx, outputs)?,
         groups,
         stride: cx.spatial("stride", spatial, 1)?,
