@@ -27,12 +27,15 @@ pub struct Plan {
     pub first: u64,
     /// Cycles from the first input beat of a sample to its last output beat.
     pub latency: u64,
-    /// Cycles between samples at full rate.
+    /// Cycles between samples at full rate, the mean rounded up.
     pub interval: u64,
 }
 
 /// Samples that are run: behind the first ones the rate is steady.
-const SAMPLES: usize = 5;
+const SAMPLES: usize = 9;
+
+/// Of so many of the last ones the interval is the mean, as it may go up and down.
+const STEADY: usize = 4;
 
 /// FIFOs by who reads them.
 type Fifos = BTreeMap<(ProcessId, usize), usize>;
@@ -92,8 +95,8 @@ struct Timed {
 
 impl Timed {
     fn interval(&self) -> u64 {
-        let steady = self.ends.len() - 1;
-        self.ends[steady] - self.ends[steady - 1]
+        let last = self.ends.len() - 1;
+        (self.ends[last] - self.ends[last - STEADY]).div_ceil(STEADY as u64)
     }
 
     /// What counts: interval, then latency.
@@ -213,37 +216,56 @@ impl<'f> Simulation<'f> {
 
     /// A clock cycle; counts the tokens that sources gave and sinks took. Whether any token moved.
     fn cycle(&mut self, moved: &mut [usize]) -> bool {
-        let count = self.flow.processes.len();
-        let mut valid = vec![false; count];
-        for at in 0..count {
-            let all = self.ends[at].iter().all(|it| it.valid);
-            valid[at] = self.models[at].valid(all);
+        let valid = self.offer();
+        let ready = self.take();
+        self.edge(&valid, &ready, moved)
+    }
+
+    /// Whether all inputs of a process are there.
+    fn all_there(&self, process: usize) -> bool {
+        self.ends[process].iter().all(|it| it.valid)
+    }
+
+    /// What every process offers, from the first to the last.
+    fn offer(&mut self) -> Vec<bool> {
+        let mut valid = Vec::with_capacity(self.models.len());
+        for (at, model) in self.models.iter().enumerate() {
+            let offers = model.valid(self.all_there(at));
             for (reader, port) in &self.readers[at] {
                 let end = &mut self.ends[*reader][*port];
-                end.offered = valid[at] && !end.done;
+                end.offered = offers && !end.done;
                 end.valid = end.offered || end.fifo.is_some_and(|(_, count)| count > 0);
             }
+            valid.push(offers);
         }
-        let mut ready = vec![false; count];
-        for at in (0..count).rev() {
-            let ends = &self.ends;
+        valid
+    }
+
+    /// Whether the readers of every process have room, from the last to the first.
+    fn take(&mut self) -> Vec<bool> {
+        let mut ready = vec![false; self.models.len()];
+        for (at, all_ready) in ready.iter_mut().enumerate().rev() {
             let room = |(reader, port): &(usize, usize)| {
-                let end = &ends[*reader][*port];
+                let end = &self.ends[*reader][*port];
                 end.done || end.room()
             };
-            ready[at] = self.readers[at].iter().all(room);
-            let all = self.ends[at].iter().all(|it| it.valid);
-            let takes = self.models[at].ready(all, ready[at]);
+            *all_ready = self.readers[at].iter().all(room);
+            let takes = self.models[at].ready(self.all_there(at), *all_ready);
             self.ends[at].iter_mut().for_each(|it| it.ready = takes);
         }
+        ready
+    }
+
+    /// The clock edge.
+    fn edge(&mut self, valid: &[bool], ready: &[bool], moved: &mut [usize]) -> bool {
         let mut any = false;
-        for at in 0..count {
-            let all = self.ends[at].iter().all(|it| it.valid);
+        for (at, moved) in moved.iter_mut().enumerate() {
+            let all = self.all_there(at);
             let takes = self.ends[at].first().is_none_or(|it| it.ready);
             self.models[at].step(all, takes, ready[at]);
             match self.flow.processes[at].kind {
-                Kind::Source(_) => moved[at] += usize::from(valid[at] && ready[at]),
-                Kind::Sink(_) => moved[at] += usize::from(all),
+                Kind::Source(_) => *moved += usize::from(valid[at] && ready[at]),
+                Kind::Sink(_) => *moved += usize::from(all),
                 _ => {}
             }
             let several = self.readers[at].len() > 1;

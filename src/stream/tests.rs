@@ -49,24 +49,19 @@ fn dataflows_compute_what_graphs_do() {
         .filter(|it| [".keras", ".onnx", ".pt2"].iter().any(|end| it.ends_with(end)))
         .collect();
     files.sort();
-    let mut compared = 0;
+    let (mut compared, mut windows, mut arrays) = (0, 0, 0);
     for file in &files {
         let Some(graph) = graph(file) else { continue };
-        let (flow, _) = cut(&graph, |_| 1);
         let samples = samples(&graph, 3);
-        assert_eq!(run(&flow, &samples), Emulator::new(&graph).run(&samples), "{file}");
-        eprintln!(
-            "{file}: {} kernels {} windows {} repacks {} whole",
-            count(&flow, |it| matches!(it, Kind::Kernel(_))),
-            count(&flow, |it| matches!(it, Kind::Window(_))),
-            count(&flow, |it| matches!(it, Kind::Repack)),
-            flow.processes
-                .iter()
-                .filter(|it| matches!(it.kind, Kind::Kernel(_))
-                    && flow.stream(it.outputs[0]).tokens == 1)
-                .count()
-        );
+        let want = Emulator::new(&graph).run(&samples);
+        for reuse in [1, 3, 100] {
+            let (flow, _) = cut(&graph, |_| reuse);
+            assert_eq!(run(&flow, &samples), want, "{file}, reuse {reuse}");
+            windows += count(&flow, |it| matches!(it, Kind::Window(_)));
+            arrays += count(&flow, |it| matches!(it, Kind::Array(_)));
+        }
         compared += 1;
     }
     assert!(compared >= 40, "only {compared} models were compared");
+    assert!(windows >= 200 && arrays >= 100, "{windows} windows, {arrays} arrays");
 }

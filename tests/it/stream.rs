@@ -23,7 +23,8 @@ fn check(project: &Project, samples: &str) {
         let told = project.cosim(&["--engines", "rtl", "--samples", count]);
         told["timing"]["cycles"].as_u64().unwrap()
     };
-    assert_eq!(Some(cycles("60") - cycles("40")), rtl["interval"].as_u64().map(|it| it * 20));
+    let (taken, planned) = (cycles("60") - cycles("40"), rtl["interval"].as_u64().unwrap());
+    assert!((20 * (planned - 1) + 1..=20 * planned).contains(&taken), "{taken}, {planned} each");
     project.cosim(&["--engines", "rtl", "--samples", samples, "--stall", "0.4", "--seed", "5"]);
 }
 
@@ -48,17 +49,16 @@ fn layers_stream() {
 fn folded_layers_stream() {
     let Some(_) = tools() else { return };
     let p02 = shared("models/p02_jsc_mlp_keras2/KERAS_check_best_model.h5");
-    for model in [Some(own(K3)), p02].into_iter().flatten() {
-        let mut intervals = Vec::new();
-        for reuse in ["1", "2", "4", "100000"] {
-            let project = build(&model, &["--reuse", reuse]);
-            check(&project, "12");
-            intervals.push(project.json("nn2rtl.json")["rtl"]["interval"].as_u64().unwrap());
-        }
-        // All at once a sample takes a cycle; with one multiplier as many as its widest layer has weights.
-        assert_eq!(intervals[..3], [1, 2, 4], "{}", model.display());
-        assert!(intervals[3] >= 128, "{intervals:?}");
+    let model = p02.unwrap_or_else(|| own(K3));
+    let mut intervals = Vec::new();
+    for reuse in ["1", "2", "4", "100000"] {
+        let project = build(&model, &["--reuse", reuse]);
+        check(&project, "12");
+        intervals.push(project.json("nn2rtl.json")["rtl"]["interval"].as_u64().unwrap());
     }
+    // All at once a sample takes a cycle; with one multiplier as many as its widest layer has weights.
+    assert_eq!(intervals[..3], [1, 2, 4], "{}", model.display());
+    assert!(intervals[3] >= 128, "{intervals:?}");
 }
 
 #[test]
@@ -66,9 +66,7 @@ fn convolutions_of_others_stream() {
     let Some(_) = tools() else { return };
     let Some(folder) = shared("models") else { return };
     let p01 = folder.join("p01_mnist_cnn_keras3/keras_model.keras");
-    for reuse in ["1", "9"] {
-        check(&build(&p01, &["--reuse", reuse]), "4");
-    }
+    check(&build(&p01, &["--reuse", "9"]), "4");
 }
 
 /// The wrapper that goes into block designs, where `last` must be where samples end.
