@@ -11,7 +11,7 @@
 //! - a **repack** makes longer tokens of several, or several of one; a **repeat** gives one many times.
 //!
 //! [`cut`] divides a graph: it finds the units that treat all tokens alike
-//! ([`Tokenized`](crate::units::Tokenized)), the wirings that are windows ([`window`]), and takes
+//! ([`Tokenized`](crate::units::Tokenized)), the wirings that are windows ([`Window`]), and takes
 //! everything else as one token that is the whole tensor, so that every graph has a dataflow.
 
 mod array;
