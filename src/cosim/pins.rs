@@ -63,7 +63,7 @@ impl Dut {
         of: Option<&String>,
     ) -> Channel {
         let own = if input { &self.inputs } else { &self.outputs };
-        let stem = of.map(|it| it.trim_end_matches("_i").trim_end_matches("_o"));
+        let stem = of.map(|it| it.strip_suffix(if input { "_i" } else { "_o" }).unwrap_or(it));
         let names: [String; 4] = match self.protocol {
             Protocol::ValidReady => {
                 let side = if input { "in" } else { "out" };
@@ -75,7 +75,8 @@ impl Dut {
                 [pin("valid", to), pin("ready", from), pin("last", to), String::new()]
             }
             Protocol::AxiStream => {
-                let stem = stem.map(|it| it.trim_start_matches("in").trim_start_matches("out"));
+                let stem =
+                    stem.map(|it| it.strip_prefix(if input { "in" } else { "out" }).unwrap_or(it));
                 let side = if input { "s_axis" } else { "m_axis" };
                 let stem = format!("{side}{}", stem.unwrap_or(""));
                 ["tvalid", "tready", "tlast", "tdata"].map(|it| format!("{stem}_{it}"))
@@ -200,6 +201,13 @@ mod tests {
         assert_eq!(inputs.iter().map(beats).collect::<Vec<_>>(), expected);
         assert_eq!(inputs[1].lanes, [lane("in_b_i", 0, 1)]);
         assert_eq!(streams.channels(false)[0].valid, "out_valid_o");
+        // A tensor may be called like a direction.
+        let named = Dut::new("t", Vec::new())
+            .input("in_x_i", packed(1, 8, true))
+            .input("in_x_o_i", packed(1, 8, true));
+        let named = Dut { streams: Some([vec![1, 1], Vec::new()]), ..named };
+        let valid: Vec<String> = named.channels(true).into_iter().map(|it| it.valid).collect();
+        assert_eq!(valid, ["valid_in_x_i", "valid_in_x_o_i"]);
 
         let axi = Dut { protocol: Protocol::AxiStream, ..dut };
         let inputs = axi.channels(true).remove(0);

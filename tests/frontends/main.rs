@@ -25,7 +25,8 @@ fn imports_are_thrifty_and_damaged_files_do_no_harm() {
     assert!(report.faults.is_empty(), "{}", report.faults.join("\n"));
     for (container, counts) in &report.counts {
         // Of text few changes leave a model: in the long run one in twenty-two.
-        let reached = counts.imported * 50 > counts.inputs && counts.run > 0;
+        let one_in = if *container == "Expressions" { 50 } else { 20 };
+        let reached = counts.imported * one_in > counts.inputs && counts.run > 0;
         assert!(reached, "{container}: changes are too rough to reach anything: {counts:?}");
     }
     assert_eq!(report.counts.len(), 6, "every container");

@@ -92,6 +92,11 @@ impl Interface {
 }
 
 impl PortShape {
+    /// The name without its direction: `in_x` of `in_x_i`.
+    pub(in crate::rtl) fn stem(&self) -> &str {
+        &self.name[..self.name.len() - "_i".len()]
+    }
+
     /// A pin of the port's own handshake (`forward`: from where the data come): `in_valid_i`, or
     /// `valid_in_x_i` if it is not the `single` port of its side.
     pub(in crate::rtl) fn control(&self, pin: &str, single: bool, forward: bool) -> String {
@@ -99,10 +104,7 @@ impl PortShape {
         let suffix = if self.input == forward { "i" } else { "o" };
         match single {
             true => format!("{side}_{pin}_{suffix}"),
-            false => format!(
-                "{pin}_{}_{suffix}",
-                self.name.trim_end_matches(['i', 'o']).trim_end_matches('_')
-            ),
+            false => format!("{pin}_{}_{suffix}", self.stem()),
         }
     }
 

@@ -158,7 +158,7 @@ fn context(interface: &Interface, origin: &str) -> Context {
 fn port<'a>(shape: &'a PortShape, single: bool, beats: u32, low: &mut u32) -> TemplatePort<'a> {
     let from = *low;
     *low += shape.bits;
-    let wire = shape.name.trim_end_matches("_i").trim_end_matches("_o");
+    let wire = shape.stem();
     let (side, axis) = if shape.input { ("in", "s_axis") } else { ("out", "m_axis") };
     let own = if single { "" } else { &wire[side.len()..] };
     let axis_bits = shape.slots.iter().map(|it| it.axis_offset + it.axis_width()).max();

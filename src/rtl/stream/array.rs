@@ -11,7 +11,7 @@ pub(super) fn name(top: &str, process: &str) -> String {
 }
 
 /// A word of several numbers, the first in the low bits, as a literal.
-fn word(numbers: &[i128], width: u32) -> String {
+pub(super) fn word(numbers: &[i128], width: u32) -> String {
     let bits = numbers.iter().rev().flat_map(|it| (0..width).rev().map(move |bit| it >> bit & 1));
     let bits: Vec<u8> = bits.map(|it| it as u8).collect();
     let digits = bits.rchunks(4).rev().map(|it| it.iter().fold(0, |digit, bit| digit << 1 | bit));

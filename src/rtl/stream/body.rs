@@ -297,7 +297,7 @@ impl Writer<'_> {
         let formats = (0..input.ty.elements()).map(|it| input.ty.format(it).width);
         let pad: Vec<String> = match window.padding {
             0 => Vec::new(),
-            mantissa => formats.map(|width| literal(width, mantissa)).collect(),
+            mantissa => formats.map(|width| super::array::word(&[mantissa], width)).collect(),
         };
         let pad = match pad.is_empty() {
             true => "'0".to_owned(),
@@ -355,10 +355,4 @@ impl Writer<'_> {
         }
         made.instances.push(instance);
     }
-}
-
-/// A mantissa as a literal of so many bits.
-fn literal(width: u32, mantissa: i128) -> String {
-    let bits = mantissa as u128 & (u128::MAX >> (128 - width.clamp(1, 128)));
-    format!("{width}'h{bits:x}")
 }
