@@ -2,8 +2,9 @@
 
     KERAS_BACKEND=jax python make.py     (gated.keras, gated.onnx, x.npy, keras.npy, onnx.npy)
     KERAS_BACKEND=jax python make.py kernels     (kernels.keras, kernels.npy, of the same x.npy)
+    python make_torch.py     (gated.pt2, pt2.npy, of the same x.npy)
 
-Needs keras with a backend, and onnx. The network has two layers of its own and an activation of its
+Needs keras with a backend, and onnx; make_torch.py needs PyTorch. The network has two layers of its own and an activation of its
 own; layers.yml says to nn2rtl what they are. Those of the second network are in kernels.yml.
 """
 

@@ -44,7 +44,7 @@ fn error(model: &str, engine: &str) -> f64 {
 
 #[test]
 fn own_layers_mean_what_they_mean_in_the_framework() {
-    for model in ["keras", "onnx"] {
+    for model in ["keras", "onnx", "pt2"] {
         // The frameworks compute in single precision.
         let floats = error(model, "float");
         assert!(floats < 2e-6, "{model}: {floats}");
@@ -59,7 +59,7 @@ fn own_layers_are_equal_in_both_paths() {
         return;
     }
     let (layers, x) = (example("layers.yml"), example("x.npy"));
-    for model in ["keras", "onnx"] {
+    for model in ["keras", "onnx", "pt2"] {
         let file = example(&format!("gated.{model}"));
         let project = Project::build(&file, &["--layers", text(&layers)]);
         project.check(&["--input", text(&x)]);
@@ -75,6 +75,9 @@ fn without_a_description_they_are_refused_by_name() {
     assert!(told.contains("--layers takes descriptions of others"), "{told}");
     let told = stderr(&run(2, &["inspect", text(&example("gated.onnx"))]));
     assert!(told.contains("swish: my.domain::ScaledSwish is not supported"), "{told}");
+    let told = stderr(&run(2, &["inspect", text(&example("gated.pt2"))]));
+    assert!(told.contains("scaled_swish: my.scaled_swish is not supported"), "{told}");
+    assert!(told.contains("gate: my.gate is not supported"), "{told}");
 }
 
 #[test]

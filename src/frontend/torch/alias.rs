@@ -110,6 +110,7 @@ mod tests {
             node: makes.to_owned(),
             target: format!("aten.{target}.default"),
             args,
+            order: vec!["self".to_owned()],
             outputs: vec![makes.to_owned()],
             module: String::new(),
         }

@@ -61,6 +61,7 @@ mod fold;
 mod form;
 mod inputs;
 mod ops;
+mod own;
 mod patterns;
 mod program;
 mod rules;

@@ -411,6 +411,7 @@ mod tests {
             node: "n".to_owned(),
             target: "aten.max_pool2d.default".to_owned(),
             args: BTreeMap::from([("self".to_owned(), tensor("x"))]),
+            order: Vec::new(),
             outputs: vec!["y".to_owned()],
             module: String::new(),
         };

@@ -43,6 +43,8 @@ pub(super) struct Call {
     pub(super) target: String,
     /// Arguments that are given.
     pub(super) args: BTreeMap<String, Arg>,
+    /// Their names, in the order of the file, which is that of the declaration.
+    pub(super) order: Vec<String>,
     /// Tensors made.
     pub(super) outputs: Vec<String>,
     /// The module that calls: its path in the model, empty for the model itself.
@@ -280,11 +282,12 @@ fn call(
         return Ok(None);
     }
     let mut args = BTreeMap::new();
+    let order = node.inputs.iter().map(|it| it.name.clone()).collect();
     for argument in node.inputs {
         args.insert(argument.name, arg(argument.arg, &target, sizes)?);
     }
     let module = module(&node.metadata.nn_module_stack);
-    Ok(Some(Call { node: name.to_owned(), target, args, outputs, module }))
+    Ok(Some(Call { node: name.to_owned(), target, args, order, outputs, module }))
 }
 
 /// The path of the innermost module: `L__self__,,m.Net;L__self__fc,fc,torch.nn.modules.linear.Linear`.

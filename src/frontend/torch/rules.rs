@@ -145,30 +145,40 @@ fn each(cx: &mut Translator<'_>, call: &Call, bound: Bound) -> Result<(), TorchE
     if alpha != 1.0 {
         right = scaled(cx, call, right, alpha);
     }
+    let operands = elementwise(cx, call, &bound, &[left, right])?;
+    cx.emit(call, op, operands, Default::default());
+    Ok(())
+}
+
+/// Operands of a result that is made element by element as they broadcast to a sample; notes its form.
+pub(super) fn elementwise(
+    cx: &mut Translator<'_>,
+    call: &Call,
+    bound: &Bound,
+    operands: &[Operand],
+) -> Result<Vec<Option<Operand>>, TorchError> {
     let rank = cx.extents(call, 0)?.sizes.len();
     let mut place: Option<Place> = None;
-    let forms: Vec<&Form> = [&left, &right].into_iter().filter_map(|it| cx.form(it)).collect();
+    let forms: Vec<&Form> = operands.iter().filter_map(|it| cx.form(it)).collect();
     for form in &forms {
-        let added = rank.checked_sub(form.rank()).ok_or_else(|| mixes(&bound))?;
+        let added = rank.checked_sub(form.rank()).ok_or_else(|| mixes(bound))?;
         let here = form.place.behind(added);
         place = match place {
             Some(place) if here.is_nowhere() => Some(place),
-            Some(place) if !place.is_nowhere() && place != here => return Err(mixes(&bound)),
+            Some(place) if !place.is_nowhere() && place != here => return Err(mixes(bound)),
             _ => Some(here),
         };
     }
-    // A sample without batch must not have an axis where the other has the batch.
+    // A sample without batch must not have an axis where another has the batch.
     let meets = |form: &&Form| {
         form.place.is_nowhere()
             && place.is_some_and(|it| !it.is_nowhere() && form.rank() + it.axis >= rank)
     };
     if forms.iter().copied().any(|it| meets(&it)) {
-        return Err(mixes(&bound));
+        return Err(mixes(bound));
     }
-    let form = cx.place(call, 0, place.ok_or_else(|| mixes(&bound))?)?;
-    let operands = [cx.adapt(call, &left, &form)?, cx.adapt(call, &right, &form)?];
-    cx.emit(call, op, operands.map(Some).to_vec(), Default::default());
-    Ok(())
+    let form = cx.place(call, 0, place.ok_or_else(|| mixes(bound))?)?;
+    operands.iter().map(|it| Ok(Some(cx.adapt(call, it, &form)?))).collect()
 }
 
 /// An operand times a number.

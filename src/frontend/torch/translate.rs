@@ -2,7 +2,7 @@
 //!
 //! Calls whose operands are all known become constants ([`super::fold`]); for the others the rule of
 //! the operator says where the batch goes ([`super::rules`]). An operator that is not known becomes a
-//! node of its own name, to be refused with all the others; what depends on it is not looked into.
+//! node of its own name ([`super::own`]), to be refused with all the others unless the user has described it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use super::error::{CallError, TorchError};
 use super::form::{Extents, Form, Place};
 use super::ops::{Bound, Operand, Ops};
 use super::program::{Call, Program, push};
-use super::{fold, rules, weights};
+use super::{fold, own, rules, weights};
 use crate::error::Problems;
 use crate::frontend::number::{DataType, Value};
 use crate::source::{Attr, Attrs, Dialect, Packed, RawNode, Tensor};
@@ -74,10 +74,8 @@ impl<'a> Translator<'a> {
 
     fn call(&mut self, call: &Call) -> Result<(), TorchError> {
         let Some(op) = self.ops.find(&call.target) else {
-            let name = call.target.strip_suffix(".default").unwrap_or(&call.target).to_owned();
-            let reads: Vec<_> = call.reads().map(|it| Some(Operand::Tensor(it.clone()))).collect();
-            self.emit(call, &name, reads, BTreeMap::new());
             self.lose(call);
+            own::translate(self, call);
             return Ok(());
         };
         let bound = op.bind(call)?;

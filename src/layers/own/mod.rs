@@ -6,7 +6,7 @@
 //!
 //! | key | what it says | default |
 //! |---|---|---|
-//! | `class` | the class in Keras (`MyAct`, a package `Custom>` in front is left out) or its activation function, the operator in ONNX with its domain (`my.domain::MyAct`) | needed |
+//! | `class` | the class in Keras (`MyAct`, a package `Custom>` in front is left out) or its activation function, the operator in ONNX with its domain (`my.domain::MyAct`), in PyTorch that of a `torch.library` (`my.act`, with its overload unless that is `default`) | needed |
 //! | `framework` | `keras`, `onnx` or `pytorch`: the only one in which the class is meant | all |
 //! | `operands` | names of the operands, in order | `x`, or `x0`, `x1` ... as far as the function has them |
 //! | `attributes` | attributes with their defaults: numbers (or true and false), which the function can name; nothing where the model has to say it; text, or numbers that the function does not name, where the model may say nothing else | none |

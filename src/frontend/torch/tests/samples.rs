@@ -105,3 +105,26 @@ fn packed_archives_are_read_too() {
     let bytes = pack(&unpack(&own("t_mlp.pt2")), CompressionMethod::Deflated);
     assert_eq!(outline(&loaded(&bytes)), outline(&loaded(&own("t_mlp.pt2"))));
 }
+
+/// Operators of the user's own keep where the batch is, if they can work element by element.
+#[test]
+fn operators_of_others_are_taken_element_by_element() {
+    let renamed = |from: &str, to: &str| {
+        let bytes = edited("t_mlp.pt2", |program| {
+            let text = program.to_string();
+            let other =
+                text.replacen(&format!("aten.{from}.default"), &format!("my.{to}.default"), 1);
+            assert_ne!(text, other);
+            *program = serde_json::from_str(&other).unwrap();
+        });
+        loaded(&bytes)
+    };
+    let refused = |model: &RawModel, op: &str| {
+        let node = model.nodes.iter().find(|it| it.op == op).unwrap();
+        node.attrs.all().any(|it| it.0 == "result")
+    };
+    let model = renamed("tanh", "act");
+    assert_eq!(outline(&model).len(), outline(&loaded(&own("t_mlp.pt2"))).len());
+    assert!(!refused(&model, "my.act"), "{:?}", outline(&model));
+    assert!(refused(&renamed("linear", "mix"), "my.mix"));
+}
