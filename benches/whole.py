@@ -42,7 +42,7 @@ def main():
             print(f'{file} at {precision}: built in {building:.0f} s, {size:.1f} MB of SystemVerilog, '
                   f'latency {rtl["latency"]} cycles', flush=True)
             told, taken = run(args, 'cosim', project, '--samples', args.samples)
-            print(f'  cosimulated in {taken:.0f} s: {told["samples"]} samples, equal: {told["equal"]}', flush=True)
+            print(f'  cosimulated in {taken:.0f} s: {json.dumps({key: told[key] for key in told if key != "warnings"})}', flush=True)
 
 
 if __name__ == '__main__':

@@ -3,7 +3,8 @@
 //! Nodes are taken in order. A unit that treats all tokens alike goes into the kernel that makes one of
 //! its operands, if what else it reads does not depend on that kernel, else into a new one. A wiring
 //! that only renames elements leaves the stream as it is; one that is a window becomes one, shared with
-//! others that read the same pixels. What is left takes whole tensors as one token.
+//! others that read the same pixels; one that moves whole tokens becomes a permutation. Loops, and
+//! reductions over tokens, are divided on their own and put in. What is left takes whole tensors as one token.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +40,8 @@ pub(super) enum At {
     Constant(NodeId),
     /// Products of one group of channels, which may become part of an array with the others.
     Group(NodeId),
+    /// Another order of elements, which a reduction may take as it comes.
+    Order(NodeId),
 }
 
 /// Divides a graph; `reuse` says how many products of a layer share a multiplier.
@@ -121,6 +124,11 @@ impl<'g> Cutter<'g> {
         {
             return place;
         }
+        if let Unit::Reduce(reduce) = &node.op
+            && let Some(place) = self.reduced(id, reduce)
+        {
+            return place;
+        }
         for operand in self.graph.operands(id) {
             self.parted(operand);
         }
@@ -131,7 +139,8 @@ impl<'g> Cutter<'g> {
                 .renamed(id, reorder)
                 .or_else(|| self.divided(id))
                 .or_else(|| self.window(id, reorder))
-                .unwrap_or_else(|| self.whole(id)),
+                .unwrap_or(Place { tokens: 1, at: At::Order(id) }),
+            Unit::Scan(scan) => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
             Unit::Mac(mac) if (self.reuse)(&node.origin.node) > 1 => {
                 self.folded(id, mac).unwrap_or_else(|| self.unfolded(id))
             }
@@ -298,7 +307,7 @@ impl<'g> Cutter<'g> {
         match &self.at(id).at {
             At::Stream(stream) | At::Window { stream, .. } => Some(self.flow.stream(*stream).from),
             At::Kernel(kernel, _) => Some(self.kernels[kernel.0].process),
-            At::Constant(_) | At::Group(_) => None,
+            At::Constant(_) | At::Group(_) | At::Order(_) => None,
         }
     }
 
@@ -306,7 +315,7 @@ impl<'g> Cutter<'g> {
     fn depends(&self, process: ProcessId, on: ProcessId) -> bool {
         process == on
             || self.flow.processes[process.0]
-                .inputs
+                .ahead()
                 .iter()
                 .any(|it| self.depends(self.flow.stream(*it).from, on))
     }
@@ -412,12 +421,12 @@ impl<'g> Cutter<'g> {
             let before = order.len();
             for at in 0..count {
                 let ready = |it: &StreamId| placed[flow.streams[it.0].from.0];
-                if !placed[at] && flow.processes[at].inputs.iter().all(ready) {
+                if !placed[at] && flow.processes[at].ahead().iter().all(ready) {
                     placed[at] = true;
                     order.push(at);
                 }
             }
-            assert!(order.len() > before, "a dataflow has no cycles");
+            assert!(order.len() > before, "only states of loops read what comes behind");
         }
         let mut position = vec![0; count];
         order.iter().enumerate().for_each(|(to, from)| position[*from] = to);

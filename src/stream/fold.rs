@@ -24,7 +24,7 @@ impl Cutter<'_> {
         }
         alike(&node.ty, tokens)?;
         let (stream, reads) = match &place.at {
-            At::Constant(_) | At::Group(_) => return None,
+            At::Constant(_) | At::Group(_) | At::Order(_) => return None,
             At::Window { stream, .. } if place.tokens == tokens => {
                 let reads = elements(&place)?;
                 if reads.len() < self.flow.stream(*stream).ty.elements() {
@@ -47,12 +47,17 @@ impl Cutter<'_> {
         self.divided(id).unwrap_or_else(|| self.whole(id))
     }
 
-    /// Ends the wait of a group that has not become part of an array.
+    /// Ends the wait of a group that has not become part of an array, or of an order of elements.
     pub(super) fn parted(&mut self, id: NodeId) {
-        if matches!(self.at(id).at, At::Group(_)) {
-            let place = self.unfolded(id);
-            self.places[id.index()] = Some(place);
-        }
+        let place = match self.at(id).at {
+            At::Group(_) => self.unfolded(id),
+            At::Order(own) => match self.permuted(own) {
+                Some(place) => place,
+                None => self.whole(own),
+            },
+            _ => return,
+        };
+        self.places[id.index()] = Some(place);
     }
 
     /// The outputs of all groups of channels side by side.

@@ -8,16 +8,22 @@
 //!   way every time: an integer graph of its own;
 //! - an **array** multiplies a token with a constant matrix on few multipliers, in as many cycles;
 //! - a **window** keeps the last lines of an image and gives, for every place, the pixels around it;
-//! - a **repack** makes longer tokens of several, or several of one; a **repeat** gives one many times.
+//! - a **permutation** keeps what it needs of a tensor and gives its tokens in another order;
+//! - a **repack** makes longer tokens of several, or several of one; a **repeat** gives one many times;
+//! - a **state** gives what a loop begins with, then what each of its steps leaves for the next one; of
+//!   the steps' results the **last** may be kept alone.
 //!
 //! [`cut`] divides a graph: it finds the units that treat all tokens alike
-//! ([`Tokenized`](crate::units::Tokenized)), the wirings that are windows ([`Window`]), and takes
+//! ([`Tokenized`](crate::units::Tokenized)), the wirings that are windows ([`Window`]) or other orders
+//! ([`Permutation`]), the recurrences and the reductions over tokens, which become loops of processes, and takes
 //! everything else as one token that is the whole tensor, so that every graph has a dataflow.
 
 mod array;
 mod cut;
 mod fold;
 mod kernels;
+mod loops;
+mod permute;
 pub mod plan;
 mod run;
 #[cfg(test)]
@@ -27,8 +33,11 @@ mod wire;
 
 pub use array::Array;
 pub use cut::cut;
+pub use permute::Permutation;
 pub use run::run;
 pub use window::{Span, Tap, Window};
+
+use std::sync::Arc;
 
 use crate::fixed::{Graph, Type};
 
@@ -77,6 +86,27 @@ pub enum Kind {
     Repack,
     /// Every token is given so many times.
     Repeat(usize),
+    /// The tokens of the input in another order.
+    Permute(Permutation),
+    /// The state of a loop. The last input is what a step has left, and comes from behind; the one in
+    /// front of it, if there is one, is the first value.
+    State(State),
+    /// Of every so many tokens the last ones.
+    Last {
+        /// So many.
+        of: usize,
+        /// How many of them are kept.
+        keep: usize,
+    },
+}
+
+/// What a loop keeps from step to step.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Steps of a loop; what the last one leaves is dropped.
+    pub steps: usize,
+    /// What it is at first, if that is known.
+    pub first: Option<Arc<[i128]>>,
 }
 
 /// A process.
@@ -92,7 +122,17 @@ pub struct Process {
     pub outputs: Vec<StreamId>,
 }
 
-/// A graph of processes. Every process comes after those it reads.
+impl Process {
+    /// The streams that come from processes in front: all but what a loop's step has left.
+    pub fn ahead(&self) -> &[StreamId] {
+        match self.kind {
+            Kind::State(_) => &self.inputs[..self.inputs.len().saturating_sub(1)],
+            _ => &self.inputs,
+        }
+    }
+}
+
+/// A graph of processes. Every process comes after those it reads, but for the states of loops.
 #[derive(Clone, Debug, Default)]
 pub struct Dataflow {
     /// The processes.

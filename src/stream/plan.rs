@@ -221,16 +221,16 @@ impl<'f> Simulation<'f> {
         self.edge(&valid, &ready, moved)
     }
 
-    /// Whether all inputs of a process are there.
-    fn all_there(&self, process: usize) -> bool {
-        self.ends[process].iter().all(|it| it.valid)
+    /// Which inputs of a process are there.
+    fn there(&self, process: usize) -> Vec<bool> {
+        self.ends[process].iter().map(|it| it.valid).collect()
     }
 
     /// What every process offers, from the first to the last.
     fn offer(&mut self) -> Vec<bool> {
         let mut valid = Vec::with_capacity(self.models.len());
         for (at, model) in self.models.iter().enumerate() {
-            let offers = model.valid(self.all_there(at));
+            let offers = model.valid(&self.there(at));
             for (reader, port) in &self.readers[at] {
                 let end = &mut self.ends[*reader][*port];
                 end.offered = offers && !end.done;
@@ -250,8 +250,10 @@ impl<'f> Simulation<'f> {
                 end.done || end.room()
             };
             *all_ready = self.readers[at].iter().all(room);
-            let takes = self.models[at].ready(self.all_there(at), *all_ready);
-            self.ends[at].iter_mut().for_each(|it| it.ready = takes);
+            let there = self.there(at);
+            for (port, end) in self.ends[at].iter_mut().enumerate() {
+                end.ready = self.models[at].ready(port, &there, *all_ready);
+            }
         }
         ready
     }
@@ -260,12 +262,12 @@ impl<'f> Simulation<'f> {
     fn edge(&mut self, valid: &[bool], ready: &[bool], moved: &mut [usize]) -> bool {
         let mut any = false;
         for (at, moved) in moved.iter_mut().enumerate() {
-            let all = self.all_there(at);
-            let takes = self.ends[at].first().is_none_or(|it| it.ready);
-            self.models[at].step(all, takes, ready[at]);
+            let there = self.there(at);
+            let took: Vec<bool> = self.ends[at].iter().map(|it| it.valid && it.ready).collect();
+            self.models[at].step(&there, &took, ready[at]);
             match self.flow.processes[at].kind {
                 Kind::Source(_) => *moved += usize::from(valid[at] && ready[at]),
-                Kind::Sink(_) => *moved += usize::from(all),
+                Kind::Sink(_) => *moved += usize::from(there.iter().all(|it| *it)),
                 _ => {}
             }
             let several = self.readers[at].len() > 1;

@@ -1,89 +1,199 @@
 //! What a dataflow computes, token by token and without time: the check that [`cut`](super::cut()) has
 //! kept the graph's meaning.
+//!
+//! A process takes tokens from queues and puts tokens into queues as long as it finds what it needs (a
+//! Kahn process network): what comes out does not depend on who is asked first.
+
+use std::collections::VecDeque;
 
 use super::window::Window;
-use super::{Dataflow, Kind, Process, StreamId};
+use super::{Dataflow, Kind, Permutation, Process, State, StreamId};
 use crate::emulate::Emulator;
 
 /// The outputs of samples, as [`Emulator::run`] gives them for the whole graph.
 pub fn run(flow: &Dataflow, samples: &[Vec<i128>]) -> Vec<Vec<i128>> {
-    samples.iter().map(|it| sample(flow, it)).collect()
+    let actors = || flow.processes.iter().map(|it| Actor::new(flow, it)).collect::<Vec<_>>();
+    samples.iter().map(|it| sample(flow, actors(), it)).collect()
 }
 
-fn sample(flow: &Dataflow, sample: &[i128]) -> Vec<i128> {
-    // All elements of each stream, token after token.
-    let mut streams: Vec<Vec<i128>> = vec![Vec::new(); flow.streams.len()];
-    let mut first = 0;
-    let mut outputs: Vec<(usize, Vec<i128>)> = Vec::new();
-    let sources = |it: &&Process| matches!(it.kind, Kind::Source(_));
-    let mut inputs: Vec<&Process> = flow.processes.iter().filter(sources).collect();
-    inputs.sort_by_key(|it| match it.kind {
-        Kind::Source(at) => at,
-        _ => usize::MAX,
-    });
-    for process in inputs {
-        let id = process.outputs[0];
-        let count = flow.stream(id).tokens * flow.stream(id).ty.elements();
-        streams[id.0] = sample[first..first + count].to_vec();
-        first += count;
+type Token = Vec<i128>;
+
+/// A process with what has come to it.
+struct Actor<'f> {
+    process: &'f Process,
+    queues: Vec<VecDeque<Token>>,
+    emulator: Option<Emulator<'f>>,
+    /// Tokens that a state or the last of several have seen.
+    seen: usize,
+    given: usize,
+}
+
+fn sample(flow: &Dataflow, mut actors: Vec<Actor<'_>>, sample: &[i128]) -> Vec<i128> {
+    let give = |actors: &mut [Actor<'_>], id: StreamId, tokens: Vec<Token>| {
+        for (reader, port) in flow.readers(id) {
+            actors[reader.0].queues[port].extend(tokens.iter().cloned());
+        }
+    };
+    let mut inputs: Vec<(usize, StreamId)> = Vec::new();
+    let mut outputs: Vec<(usize, usize)> = Vec::new();
+    for (at, process) in flow.processes.iter().enumerate() {
+        match process.kind {
+            Kind::Source(port) => inputs.push((port, process.outputs[0])),
+            Kind::Sink(port) => outputs.push((port, at)),
+            _ => {}
+        }
     }
-    for process in &flow.processes {
-        let elements = |id: StreamId| flow.stream(id).ty.elements();
-        match &process.kind {
-            Kind::Source(_) => {}
-            Kind::Sink(at) => outputs.push((*at, streams[process.inputs[0].0].clone())),
-            Kind::Repack => streams[process.outputs[0].0] = streams[process.inputs[0].0].clone(),
-            Kind::Repeat(times) => {
-                let tokens = streams[process.inputs[0].0].chunks(elements(process.inputs[0]));
-                streams[process.outputs[0].0] = tokens.flat_map(|it| it.repeat(*times)).collect();
+    inputs.sort_unstable();
+    outputs.sort_unstable();
+    let mut rest = sample;
+    for (_, id) in inputs {
+        let stream = flow.stream(id);
+        let (own, others) = rest.split_at(stream.tokens * stream.ty.elements());
+        give(&mut actors, id, own.chunks(stream.ty.elements()).map(<[i128]>::to_vec).collect());
+        rest = others;
+    }
+    loop {
+        let mut moved = false;
+        for at in 0..actors.len() {
+            for (id, tokens) in actors[at].fire() {
+                moved |= !tokens.is_empty();
+                give(&mut actors, id, tokens);
             }
+        }
+        if !moved {
+            break;
+        }
+    }
+    let found = outputs.iter().flat_map(|(_, at)| actors[*at].queues[0].iter().flatten().copied());
+    found.collect()
+}
+
+impl<'f> Actor<'f> {
+    fn new(flow: &Dataflow, process: &'f Process) -> Actor<'f> {
+        let emulator = match &process.kind {
+            Kind::Kernel(graph) => Some(Emulator::new(graph)),
+            _ => None,
+        };
+        let queues = vec![VecDeque::new(); process.inputs.len()];
+        let mut actor = Actor { process, queues, emulator, seen: 0, given: 0 };
+        if let Kind::Repack = process.kind {
+            // So many tokens in for so many out.
+            let tokens = |it: StreamId| flow.stream(it).tokens;
+            let (from, to) = (tokens(process.inputs[0]), tokens(process.outputs[0]));
+            (actor.seen, actor.given) = if from > to { (from / to, 1) } else { (1, to / from) };
+        }
+        actor
+    }
+
+    /// Takes what is there; returns what is made of it.
+    fn fire(&mut self) -> Vec<(StreamId, Vec<Token>)> {
+        let Some(output) = self.process.outputs.first().copied() else { return Vec::new() };
+        match &self.process.kind {
+            Kind::Source(_) | Kind::Sink(_) => Vec::new(),
+            Kind::Kernel(_) => self.kernel(),
             Kind::Array(array) => {
-                let tokens = streams[process.inputs[0].0].chunks(elements(process.inputs[0]));
-                streams[process.outputs[0].0] = tokens.flat_map(|it| array.sums(it)).collect();
+                vec![(output, self.queues[0].drain(..).map(|it| array.sums(&it)).collect())]
+            }
+            Kind::Repeat(times) => {
+                let tokens = self.queues[0].drain(..);
+                let made = tokens.flat_map(|it| std::iter::repeat_n(it, *times)).collect();
+                vec![(output, made)]
             }
             Kind::Window(window) => {
-                let made = windows(window, &streams[process.inputs[0].0]);
-                streams[process.outputs[0].0] = made;
+                let samples = self.samples(window.tokens);
+                vec![(output, samples.iter().flat_map(|it| windows(window, it)).collect())]
             }
-            Kind::Kernel(graph) => {
-                let tokens = process.outputs.first().map_or(0, |it| flow.stream(*it).tokens);
-                let token = |at: usize| {
-                    let part = |it: &StreamId| {
-                        streams[it.0][at * elements(*it)..][..elements(*it)].iter().copied()
-                    };
-                    process.inputs.iter().flat_map(part).collect()
-                };
-                let rows: Vec<Vec<i128>> = (0..tokens).map(token).collect();
-                for row in Emulator::new(graph).run(&rows) {
-                    let mut row = &row[..];
-                    for id in &process.outputs {
-                        let (own, rest) = row.split_at(elements(*id));
-                        streams[id.0].extend(own);
-                        row = rest;
-                    }
-                }
+            Kind::Permute(Permutation { tokens, order, .. }) => {
+                let samples = self.samples(*tokens);
+                let read = |it: &Vec<Token>| order.iter().map(|at| it[*at].clone()).collect();
+                vec![(output, samples.iter().flat_map::<Vec<Token>, _>(read).collect())]
+            }
+            Kind::Repack => vec![(output, self.repack())],
+            Kind::State(state) => vec![(output, self.state(state))],
+            Kind::Last { of, keep } => {
+                let samples = self.samples(*of);
+                vec![(
+                    output,
+                    samples.into_iter().flat_map(|it| it[of - keep..].to_vec()).collect(),
+                )]
             }
         }
     }
-    outputs.sort_by_key(|it| it.0);
-    outputs.into_iter().flat_map(|it| it.1).collect()
+
+    /// Tokens of the first input, so many at a time.
+    fn samples(&mut self, tokens: usize) -> Vec<Vec<Token>> {
+        let count = self.queues[0].len() / tokens;
+        (0..count).map(|_| self.queues[0].drain(..tokens).collect()).collect()
+    }
+
+    fn kernel(&mut self) -> Vec<(StreamId, Vec<Token>)> {
+        let Kind::Kernel(graph) = &self.process.kind else { return Vec::new() };
+        let Some(emulator) = &self.emulator else { return Vec::new() };
+        let count = match self.queues.is_empty() {
+            // A constant is the same whenever it is read.
+            true => usize::from(std::mem::replace(&mut self.seen, 1) == 0),
+            false => self.queues.iter().map(VecDeque::len).min().unwrap_or(0),
+        };
+        let mut row = |_| self.queues.iter_mut().flat_map(|it| it.pop_front()).flatten().collect();
+        let rows: Vec<Token> = (0..count).map(&mut row).collect();
+        let made = emulator.run(&rows);
+        let mut first = 0;
+        let part = |(id, node): (&StreamId, &crate::graph::NodeId)| {
+            let size = graph.node(*node).ty.elements();
+            let own = made.iter().map(|it| it[first..first + size].to_vec()).collect();
+            first += size;
+            (*id, own)
+        };
+        self.process.outputs.iter().zip(&graph.outputs).map(part).collect()
+    }
+
+    fn repack(&mut self) -> Vec<Token> {
+        let (many, to) = (self.seen, self.given);
+        let words = self.samples(many).into_iter().map(|it| it.concat());
+        words
+            .flat_map(|it| it.chunks(it.len() / to).map(<[i128]>::to_vec).collect::<Vec<_>>())
+            .collect()
+    }
+
+    fn state(&mut self, state: &State) -> Vec<Token> {
+        let mut made = Vec::new();
+        loop {
+            let begins = self.given.is_multiple_of(state.steps);
+            let token = match &state.first {
+                // What the last step leaves is dropped.
+                _ if self.seen < self.given => {
+                    let left = self.queues.last_mut().and_then(VecDeque::pop_front);
+                    self.seen += usize::from(left.is_some());
+                    if begins && left.is_some() {
+                        continue;
+                    }
+                    left
+                }
+                Some(first) => Some(first.to_vec()),
+                None => self.queues[0].pop_front(),
+            };
+            let Some(token) = token else { return made };
+            made.push(token);
+            self.given += 1;
+        }
+    }
 }
 
 /// The windows over all tokens of a sample.
-fn windows(window: &Window, tokens: &[i128]) -> Vec<i128> {
-    let size = tokens.len() / window.tokens;
-    let mut made = Vec::with_capacity(window.places() * window.taps.len() * size);
-    for place in 0..window.places() {
+fn windows(window: &Window, tokens: &[Token]) -> Vec<Token> {
+    let size = tokens[0].len();
+    let place = |place: usize| {
         let index = window.index(place);
         let along = index.iter().zip(&window.strides).map(|(at, stride)| at * stride);
         let newest = window.first + along.sum::<usize>();
-        for tap in &window.taps {
-            let inside = tap.inside.iter().zip(&index);
-            match inside.clone().all(|(span, at)| (span.first..=span.last).contains(at)) {
-                true => made.extend(&tokens[(newest - tap.distance) * size..][..size]),
-                false => made.extend(std::iter::repeat_n(window.padding, size)),
+        let tap = |tap: &super::Tap| {
+            let mut inside = tap.inside.iter().zip(&index);
+            match inside.all(|(span, at)| (span.first..=span.last).contains(at)) {
+                true => tokens[newest - tap.distance].clone(),
+                false => vec![window.padding; size],
             }
-        }
-    }
-    made
+        };
+        window.taps.iter().flat_map(tap).collect()
+    };
+    (0..window.places()).map(place).collect()
 }

@@ -33,6 +33,9 @@ pub(in crate::rtl) const STREAM: &[Module] = &[
     ("rtl/nn_mac_array.sv", text!("rtl-templates/nn_mac_array.sv")),
     ("rtl/nn_delay.sv", text!("rtl-templates/nn_delay.sv")),
     ("rtl/nn_window.sv", text!("rtl-templates/nn_window.sv")),
+    ("rtl/nn_permute.sv", text!("rtl-templates/nn_permute.sv")),
+    ("rtl/nn_state.sv", text!("rtl-templates/nn_state.sv")),
+    ("rtl/nn_last.sv", text!("rtl-templates/nn_last.sv")),
 ];
 
 const TEMPLATES: &[(&str, &str)] = &[

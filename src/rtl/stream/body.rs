@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Built;
 use crate::rtl::emit::{Interface, PortShape};
 use crate::stream::plan::Plan;
-use crate::stream::{Dataflow, Kind, ProcessId, StreamId, Window};
+use crate::stream::{Dataflow, Kind, ProcessId, State, StreamId, Window};
 
 /// For the template.
 #[derive(Debug, Serialize)]
@@ -93,7 +93,9 @@ impl Body {
         let names = super::names(flow);
         let writer = Writer { flow, plan, kernels, interface, names };
         let processes = (0..flow.processes.len()).map(|it| writer.process(ProcessId(it)));
-        Body { first: plan.first, interval: plan.interval, processes: processes.collect() }
+        let mut processes: Vec<Process> = processes.collect();
+        processes.extend(writer.around());
+        Body { first: plan.first, interval: plan.interval, processes }
     }
 }
 
@@ -114,7 +116,9 @@ impl Writer<'_> {
         for stream in &process.outputs {
             made.vector(self.data(*stream), self.flow.stream(*stream).bits());
         }
-        self.incoming(id, &mut made);
+        for port in 0..process.ahead().len() {
+            self.incoming(id, port, &mut made);
+        }
         match &process.kind {
             Kind::Source(at) => {
                 made.assign(format!("{name}_valid"), self.control("valid", true, *at));
@@ -127,7 +131,7 @@ impl Writer<'_> {
                 made.assign(self.port(false, *at).name.clone(), format!("{name}_in0_data"));
             }
             Kind::Kernel(_) => self.kernel(id, &mut made),
-            Kind::Array(_) => {
+            Kind::Array(_) | Kind::Permute(_) => {
                 let module = super::array::name(&self.interface.top, name);
                 made.instances.push(self.one(id, &module));
             }
@@ -147,6 +151,12 @@ impl Writer<'_> {
                 let instance = instance.parameter("Repeat", "1'b1");
                 let bits = self.flow.stream(process.inputs[0]).bits();
                 made.instances.push(instance.parameter("Width", bits));
+            }
+            Kind::State(state) => self.state(id, state, &mut made),
+            Kind::Last { of, keep } => {
+                let bits = self.flow.stream(process.inputs[0]).bits();
+                let instance = self.one(id, "nn_last").parameter("Width", bits);
+                made.instances.push(instance.parameter("Of", of).parameter("Keep", keep));
             }
         }
         self.fork(id, &mut made);
@@ -174,6 +184,9 @@ impl Writer<'_> {
             Kind::Window(it) => format!("Windows of {} pixels: {from} to {to}", it.taps.len()),
             Kind::Repack => format!("Other tokens: {from} to {to}"),
             Kind::Repeat(_) => format!("The same for many tokens: {from} to {to}"),
+            Kind::Permute(_) => format!("Another order: {from} to {to}"),
+            Kind::State(it) => format!("What a loop of {} steps keeps: {to}", it.steps),
+            Kind::Last { of, keep } => format!("The last {keep} of {of}: {from} to {to}"),
         };
         crate::rtl::emit::text::plain(&format!("{what}."))
     }
@@ -221,32 +234,42 @@ impl Writer<'_> {
         }
     }
 
-    /// What comes in, through a FIFO where there is one.
-    fn incoming(&self, id: ProcessId, made: &mut Process) {
-        let name = &self.names[id.0];
-        for (port, stream) in self.flow.processes[id.0].inputs.iter().enumerate() {
-            let [valid, ready] = self.offered(self.flow.stream(*stream).from, (id, port));
-            let own = |it: &str| format!("{name}_in{port}_{it}");
-            let Some(depth) = self.plan.fifos.get(&(id, port)) else {
-                made.assign(own("valid"), valid);
-                made.assign(ready, own("ready"));
-                made.assign(own("data"), self.data(*stream));
-                continue;
-            };
-            let level = own("unused_level");
-            made.vector(level.clone(), usize::BITS - depth.leading_zeros());
-            let fifo = Instance::new("nn_fifo", format!("i_{}", own("fifo")))
-                .parameter("Width", self.flow.stream(*stream).bits())
-                .parameter("Depth", depth)
-                .port("in_valid_i", valid)
-                .port("in_ready_o", ready)
-                .port("in_data_i", self.data(*stream))
-                .port("out_valid_o", own("valid"))
-                .port("out_ready_i", own("ready"))
-                .port("out_data_o", own("data"))
-                .port("level_o", level);
-            made.instances.push(fifo);
+    /// What steps of loops leave, behind the declarations of its wires; `None` without loops.
+    fn around(&self) -> Option<Process> {
+        let mut made = Process { about: "Around the loops.".to_owned(), ..Process::default() };
+        for (at, process) in self.flow.processes.iter().enumerate() {
+            for port in process.ahead().len()..process.inputs.len() {
+                self.incoming(ProcessId(at), port, &mut made);
+            }
         }
+        (!made.assigns.is_empty()).then_some(made)
+    }
+
+    /// What comes in at a port, through a FIFO where there is one.
+    fn incoming(&self, id: ProcessId, port: usize, made: &mut Process) {
+        let name = &self.names[id.0];
+        let stream = self.flow.processes[id.0].inputs[port];
+        let [valid, ready] = self.offered(self.flow.stream(stream).from, (id, port));
+        let own = |it: &str| format!("{name}_in{port}_{it}");
+        let Some(depth) = self.plan.fifos.get(&(id, port)) else {
+            made.assign(own("valid"), valid);
+            made.assign(ready, own("ready"));
+            made.assign(own("data"), self.data(stream));
+            return;
+        };
+        let level = own("unused_level");
+        made.vector(level.clone(), usize::BITS - depth.leading_zeros());
+        let fifo = Instance::new("nn_fifo", format!("i_{}", own("fifo")))
+            .parameter("Width", self.flow.stream(stream).bits())
+            .parameter("Depth", depth)
+            .port("in_valid_i", valid)
+            .port("in_ready_o", ready)
+            .port("in_data_i", self.data(stream))
+            .port("out_valid_o", own("valid"))
+            .port("out_ready_i", own("ready"))
+            .port("out_data_o", own("data"))
+            .port("level_o", level);
+        made.instances.push(fifo);
     }
 
     /// The fork of a process that several read.
@@ -277,6 +300,41 @@ impl Writer<'_> {
             .port("out_valid_o", format!("{name}_valid"))
             .port("out_ready_i", format!("{name}_ready"))
             .port("out_data_o", format!("{name}_data"))
+    }
+
+    fn state(&self, id: ProcessId, state: &State, made: &mut Process) {
+        let process = &self.flow.processes[id.0];
+        let name = &self.names[id.0];
+        let stream = self.flow.stream(process.outputs[0]);
+        let pin = |port: usize, it: &str| format!("{name}_in{port}_{it}");
+        let left = process.inputs.len() - 1;
+        let first = match &state.first {
+            None => ["valid", "ready", "data"].map(|it| pin(0, it)),
+            Some(first) => {
+                let numbers = first.iter().enumerate();
+                let words =
+                    numbers.map(|(at, it)| super::array::word(&[*it], stream.ty.format(at).width));
+                let words = words.rev().collect::<Vec<_>>().join(", ");
+                let unused = format!("{name}_unused_ready");
+                made.wire(unused.clone());
+                ["1'b1".to_owned(), unused, format!("{{{words}}}")]
+            }
+        };
+        let mut instance = Instance::new("nn_state", format!("i_{name}"))
+            .parameter("Width", stream.bits())
+            .parameter("Steps", state.steps);
+        let pins = ["first_valid_i", "first_ready_o", "first_data_i"].into_iter().zip(first);
+        for (port, value) in pins {
+            instance = instance.port(port, value);
+        }
+        let instance = instance
+            .port("left_valid_i", pin(left, "valid"))
+            .port("left_ready_o", pin(left, "ready"))
+            .port("left_data_i", pin(left, "data"))
+            .port("out_valid_o", format!("{name}_valid"))
+            .port("out_ready_i", format!("{name}_ready"))
+            .port("out_data_o", format!("{name}_data"));
+        made.instances.push(instance);
     }
 
     fn window(&self, id: ProcessId, window: &Window) -> Instance {

@@ -3,6 +3,7 @@
 
 mod array;
 mod body;
+mod permute;
 
 use self::body::Body;
 use super::emit::{self, Interface, Kernel, PortShape, RtlOptions, RtlProject, templates};
@@ -60,8 +61,14 @@ pub fn project(
         }
     }
     for (process, name) in flow.processes.iter().zip(names(flow)) {
-        if let Kind::Array(it) = &process.kind {
-            sources.push(array::module(it, &array::name(&interface.top, &name)));
+        let module = array::name(&interface.top, &name);
+        match &process.kind {
+            Kind::Array(it) => sources.push(array::module(it, &module)),
+            Kind::Permute(it) => {
+                let bits = flow.stream(process.inputs[0]).bits();
+                sources.push(permute::module(it, bits, &module));
+            }
+            _ => {}
         }
     }
     sources.push(templates::stream(&interface, &origin, &body));

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::stream::{Dataflow, Kind, ProcessId, Window};
+use crate::stream::{Dataflow, Kind, Permutation, ProcessId, Window};
 
 /// A process between two clock edges.
 #[derive(Clone, Debug)]
@@ -21,6 +21,40 @@ pub(super) enum Model {
         ratio: usize,
         count: usize,
     },
+    /// `nn_permute`.
+    Permute(Buffer),
+    /// `nn_state`.
+    State(State),
+    /// `nn_last`.
+    Last {
+        of: usize,
+        keep: usize,
+        count: usize,
+    },
+}
+
+/// `nn_permute`.
+#[derive(Clone, Debug)]
+pub(super) struct Buffer {
+    order: Permutation,
+    oldest: Vec<usize>,
+    /// The entry of the order that is due; there is none right after reset.
+    at: Option<usize>,
+    /// Tokens of the present sample that have come.
+    head: isize,
+    /// A token that was read waits to be taken.
+    full: bool,
+}
+
+/// `nn_state`.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    steps: usize,
+    /// The first value is known.
+    known: bool,
+    given: usize,
+    left: usize,
+    stored: usize,
 }
 
 /// A pipeline with credits and a FIFO behind it: `top.sv.tera`, and `nn_mac_array`, which is busy with a
@@ -85,6 +119,21 @@ impl Model {
                 level: 0,
             }),
             Kind::Repeat(times) => Model::Spread { ratio: *times, count: 0 },
+            Kind::Permute(order) => Model::Permute(Buffer {
+                order: order.clone(),
+                oldest: order.oldest(),
+                at: None,
+                head: 0,
+                full: false,
+            }),
+            Kind::State(state) => Model::State(State {
+                steps: state.steps,
+                known: state.first.is_some(),
+                given: 0,
+                left: 0,
+                stored: 0,
+            }),
+            Kind::Last { of, keep } => Model::Last { of: *of, keep: *keep, count: 0 },
             Kind::Repack => {
                 let tokens = |it: crate::stream::StreamId| flow.stream(it).tokens;
                 let (from, to) = (tokens(process.inputs[0]), tokens(process.outputs[0]));
@@ -101,12 +150,15 @@ impl Model {
         match self {
             Model::Kernel(it) => it.pipe.len() + it.credits,
             Model::Window(it) => it.total(),
+            Model::Permute(it) => it.order.order.len() + 2,
+            Model::State(_) => 2,
             _ => 0,
         }
     }
 
-    /// Whether a token is offered, if all inputs are or are not.
-    pub(super) fn valid(&self, inputs: bool) -> bool {
+    /// Whether a token is offered, with what is at the inputs.
+    pub(super) fn valid(&self, there: &[bool]) -> bool {
+        let inputs = there.iter().all(|it| *it);
         match self {
             Model::Source => true,
             Model::Sink => false,
@@ -114,11 +166,21 @@ impl Model {
             Model::Window(it) => !it.done && it.head == it.need,
             Model::Collect { ratio, count } => *count == ratio - 1 && inputs,
             Model::Spread { .. } => inputs,
+            Model::Permute(it) => it.full,
+            Model::State(it) => {
+                if it.begins() {
+                    it.known || there[0]
+                } else {
+                    it.stored > 0
+                }
+            }
+            Model::Last { of, keep, count } => inputs && count + keep >= *of,
         }
     }
 
-    /// Whether the inputs' tokens are taken, if they are there.
-    pub(super) fn ready(&self, inputs: bool, out_ready: bool) -> bool {
+    /// Whether the token at an input is taken, if it is there.
+    pub(super) fn ready(&self, port: usize, there: &[bool], out_ready: bool) -> bool {
+        let inputs = there.iter().all(|it| *it);
         match self {
             Model::Source => true,
             Model::Sink => true,
@@ -127,25 +189,72 @@ impl Model {
             Model::Window(it) => it.token_ready(out_ready),
             Model::Collect { ratio, count } => *count != ratio - 1 || out_ready,
             Model::Spread { ratio, count } => *count == ratio - 1 && out_ready,
+            Model::Permute(it) => it.has_room(),
+            // There is always room for what a step leaves.
+            Model::State(it) => port + 1 == there.len() || it.begins() && out_ready,
+            Model::Last { of, keep, count } => count + keep < *of || out_ready,
         }
     }
 
-    /// The clock edge.
-    pub(super) fn step(&mut self, inputs: bool, takes: bool, out_ready: bool) {
+    /// The clock edge; `took` says which inputs' tokens are taken.
+    pub(super) fn step(&mut self, there: &[bool], took: &[bool], out_ready: bool) {
+        let inputs = there.iter().all(|it| *it);
+        let takes = took.iter().all(|it| *it);
+        let next = |count: usize, ratio: usize| if count == ratio - 1 { 0 } else { count + 1 };
         match self {
             Model::Source | Model::Sink => {}
-            Model::Kernel(it) => it.step(inputs && takes, out_ready),
+            Model::Kernel(it) => it.step(takes, out_ready),
             Model::Window(it) => it.step(inputs, out_ready),
-            Model::Collect { ratio, count } => {
-                if inputs && takes {
-                    *count = if *count == *ratio - 1 { 0 } else { *count + 1 };
-                }
+            Model::Collect { ratio, count } if takes => *count = next(*count, *ratio),
+            Model::Last { of, count, .. } if takes => *count = next(*count, *of),
+            Model::Spread { ratio, count } if inputs && out_ready => *count = next(*count, *ratio),
+            Model::Collect { .. } | Model::Last { .. } | Model::Spread { .. } => {}
+            Model::Permute(it) => it.step(takes, out_ready),
+            Model::State(it) => {
+                let gives =
+                    out_ready && (if it.begins() { it.known || there[0] } else { it.stored > 0 });
+                it.step(took.last().copied().unwrap_or(false), gives);
             }
-            Model::Spread { ratio, count } => {
-                if inputs && out_ready {
-                    *count = if *count == *ratio - 1 { 0 } else { *count + 1 };
-                }
-            }
+        }
+    }
+}
+
+impl Buffer {
+    fn has_room(&self) -> bool {
+        let room = |at: usize| self.head < (self.oldest[at] + self.order.capacity) as isize;
+        self.at.is_some_and(room)
+    }
+
+    fn step(&mut self, push: bool, out_ready: bool) {
+        let read = |at: &usize| self.head > self.order.order[*at] as isize;
+        let fires = self.at.filter(read).filter(|_| !self.full || out_ready);
+        let ends = fires.is_some_and(|it| it + 1 == self.order.order.len());
+        self.head += isize::from(push) - if ends { self.order.tokens as isize } else { 0 };
+        self.full = fires.is_some() || self.full && !out_ready;
+        self.at = match (self.at, fires) {
+            (_, Some(_)) if ends => Some(0),
+            (_, Some(at)) => Some(at + 1),
+            (None, None) => Some(0),
+            (at, None) => at,
+        };
+    }
+}
+
+impl State {
+    /// Whether a loop begins.
+    fn begins(&self) -> bool {
+        self.given == 0
+    }
+
+    fn step(&mut self, comes: bool, gives: bool) {
+        let keeps = comes && self.left + 1 < self.steps;
+        let pops = gives && !self.begins();
+        self.stored = self.stored + usize::from(keeps) - usize::from(pops);
+        if comes {
+            self.left = (self.left + 1) % self.steps;
+        }
+        if gives {
+            self.given = (self.given + 1) % self.steps;
         }
     }
 }
