@@ -401,10 +401,16 @@ impl<'g> Cutter<'g> {
 
     /// Puts the kernels in, and processes behind those that they read.
     fn finish(mut self) -> Dataflow {
-        for kernel in self.kernels {
-            self.flow.processes[kernel.process.0].kind = Kind::Kernel(kernel.graph);
+        for kernel in &mut self.kernels {
+            let graph = std::mem::take(&mut kernel.graph);
+            self.flow.processes[kernel.process.0].kind = Kind::Kernel(graph);
         }
         let mut flow = self.flow;
+        for id in self.graph.topo() {
+            if let Some(Place { at: At::Kernel(kernel, local), .. }) = &self.places[id.index()] {
+                flow.computed.insert(id, (self.kernels[kernel.0].process, *local));
+            }
+        }
         let count = flow.processes.len();
         let mut order: Vec<usize> = Vec::with_capacity(count);
         let mut placed = vec![false; count];
@@ -424,7 +430,9 @@ impl<'g> Cutter<'g> {
         let mut old: Vec<Option<super::Process>> =
             std::mem::take(&mut flow.processes).into_iter().map(Some).collect();
         flow.processes = order.iter().filter_map(|it| old[*it].take()).collect();
-        flow.streams.iter_mut().for_each(|it| it.from = ProcessId(position[it.from.0]));
+        let moved = |it: &mut ProcessId| *it = ProcessId(position[it.0]);
+        flow.streams.iter_mut().for_each(|it| moved(&mut it.from));
+        flow.computed.values_mut().for_each(|it| moved(&mut it.0));
         flow
     }
 }

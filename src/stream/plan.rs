@@ -40,9 +40,23 @@ const STEADY: usize = 4;
 /// FIFOs by who reads them.
 type Fifos = BTreeMap<(ProcessId, usize), usize>;
 
-/// Plans a dataflow, from the latency of each kernel.
+/// What is known of a kernel, in cycles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// From a token in to a token out.
+    pub latency: u32,
+    /// From one token in to the next.
+    pub interval: u32,
+}
+
+/// Plans a dataflow, from the latency of each kernel, which takes a token a cycle.
 pub fn plan(flow: &Dataflow, latency: impl Fn(ProcessId) -> u32) -> Plan {
-    let run = |open: &Fifos| Simulation::new(flow, &latency, open).run();
+    paced(flow, |it| Timing { latency: latency(it), interval: 1 })
+}
+
+/// Plans a dataflow whose kernels take tokens at a pace of their own.
+pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
+    let run = |open: &Fifos| Simulation::new(flow, &timing, open).run();
     let mut open = Fifos::new();
     let mut timed = loop {
         match run(&open) {
@@ -139,7 +153,7 @@ struct Simulation<'f> {
 impl<'f> Simulation<'f> {
     fn new(
         flow: &'f Dataflow,
-        latency: impl Fn(ProcessId) -> u32,
+        timing: impl Fn(ProcessId) -> Timing,
         fifos: &BTreeMap<(ProcessId, usize), usize>,
     ) -> Simulation<'f> {
         let end = |process, port| End {
@@ -153,7 +167,7 @@ impl<'f> Simulation<'f> {
             readers.map(|(process, port)| (process.0, port)).collect()
         });
         let models = (0..flow.processes.len()).map(ProcessId);
-        let models = models.map(|it| Model::new(flow, it, latency(it))).collect();
+        let models = models.map(|it| Model::new(flow, it, timing(it))).collect();
         Simulation { flow, models, ends: ends.collect(), readers: readers.collect() }
     }
 
