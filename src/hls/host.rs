@@ -99,17 +99,31 @@ impl Compiler {
         flags.chain(include).chain(rest).collect()
     }
 
-    /// Writes the project and its program to `dir`, and compiles them there.
+    /// Writes the project of a graph and its program to `dir`, and compiles them there.
     ///
     /// # Errors
-    /// [`HostError::Io`] if a file cannot be written or the compiler not be started,
-    /// [`HostError::Compile`] if it fails.
+    /// As [`Compiler::program`].
     pub fn compile(
         &self,
         project: &HlsProject,
         graph: &Graph,
         dir: &Path,
     ) -> Result<Csim, HostError> {
+        let (executable, warnings) = self.program(project, dir)?;
+        Ok(Csim::new(executable, warnings, graph))
+    }
+
+    /// Writes a project and its program to `dir`, and compiles them there: the program, and what the
+    /// compiler had to say.
+    ///
+    /// # Errors
+    /// [`HostError::Io`] if a file cannot be written or the compiler not be started,
+    /// [`HostError::Compile`] if it fails.
+    pub fn program(
+        &self,
+        project: &HlsProject,
+        dir: &Path,
+    ) -> Result<(PathBuf, String), HostError> {
         for (file, text) in sources(project) {
             let path = dir.join(file);
             let parent = path.parent().unwrap_or(dir);
@@ -123,7 +137,7 @@ impl Compiler {
         if !run.status.success() {
             return Err(HostError::Compile { compiler: self.path.clone(), message });
         }
-        Ok(Csim::new(executable, message, graph))
+        Ok((executable, message))
     }
 }
 
