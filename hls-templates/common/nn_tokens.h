@@ -50,6 +50,9 @@ void clone(hls::stream<token_T> &in, out_T &... out) {
   for (unsigned t = 0; t < TOKENS; t++) {
 #pragma HLS PIPELINE II=1
     const token_T token = in.read();
+#ifndef __VITIS_HLS__
+#pragma HLS DATA_PACK variable=token
+#endif
     write_each(token, out...);
   }
 }

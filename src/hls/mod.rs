@@ -1,7 +1,8 @@
 //! The HLS path: an integer graph as a project for the vendor's HLS compiler, and as a program that
 //! g++ makes of the same sources.
 //!
-//! Units say which kernel of `hls-templates/common` they are; `view` gives everything a name and
+//! A graph is one function of arrays ([`project()`]), or divided into processes a dataflow region of tasks
+//! with streams between them ([`streamed`]). Units say which kernel of `hls-templates/common` they are; `view` gives everything a name and
 //! arranges the calls; the templates of `hls-templates/vitis` print. What the C++ computes is
 //! [`Emulate`](crate::units::Emulate) bit for bit, which the tests of [`host`] show.
 

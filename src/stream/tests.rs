@@ -65,3 +65,15 @@ fn dataflows_compute_what_graphs_do() {
     assert!(compared >= 40, "only {compared} models were compared");
     assert!(windows >= 200 && arrays >= 100, "{windows} windows, {arrays} arrays");
 }
+
+/// Inputs that nobody reads and parts of their own go on where others halt; outputs that are inputs may
+/// have their word before the source is rid of it.
+#[test]
+fn every_dataflow_has_a_plan() {
+    for file in ["qk3_rest.keras", "onnx_sums.onnx", "layers_norm.keras", "layers_shape.keras"] {
+        let graph = graph(file).unwrap();
+        let (flow, _) = cut(&graph, |_| 1);
+        let plan = plan::plan(&flow, |_| 3);
+        assert!(plan.interval >= 1 && plan.latency >= plan.first, "{file}: {plan:?}");
+    }
+}

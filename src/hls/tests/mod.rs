@@ -2,6 +2,7 @@
 
 mod projects;
 mod random;
+mod stalls;
 mod streams;
 
 use std::collections::BTreeMap;
