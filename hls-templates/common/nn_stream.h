@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// hls::stream: the vendor's in synthesis, else this stand-in, an unbounded queue that ends the
-// program with a message if it is read while empty.
+// hls::stream: the vendor's in synthesis and where its scripts define NN_VENDOR_STREAM, else this
+// stand-in, an unbounded queue. It ends the program with a message if it is read while empty, or if
+// something is left in it at the end of its life: the counts of tokens of two tasks differ.
 
 #ifndef NN_STREAM_H_
 #define NN_STREAM_H_
 
-#ifdef __SYNTHESIS__
+#if defined(__SYNTHESIS__) || defined(NN_VENDOR_STREAM)
 #include "hls_stream.h"
 #else
 
@@ -21,6 +22,11 @@ template <class T, int DEPTH = 0> class stream {
  public:
   stream() : name_("stream") {}
   explicit stream(const char *name) : name_(name) {}
+  ~stream() {
+    if (!empty()) {
+      fail("tokens are left");
+    }
+  }
   stream(const stream &) = delete;
   stream &operator=(const stream &) = delete;
 
@@ -37,8 +43,7 @@ template <class T, int DEPTH = 0> class stream {
   T read() {
     T value = T();
     if (!read_nb(value)) {
-      std::fprintf(stderr, "%s: read while empty\n", name_.c_str());
-      std::abort();
+      fail("read while empty");
     }
     return value;
   }
@@ -56,6 +61,11 @@ template <class T, int DEPTH = 0> class stream {
   void operator>>(T &value) { value = read(); }
 
  private:
+  void fail(const char *what) const {
+    std::fprintf(stderr, "%s: %s\n", name_.c_str(), what);
+    std::abort();
+  }
+
   std::string name_;
   std::deque<T> queue_;
 };

@@ -9,7 +9,7 @@ use super::manifest::{HlsInfo, Manifest, ModelInfo, PortInfo, RtlInfo, SlotInfo,
 use super::{Outcome, comparison, model, target};
 use crate::cli::{Build, Flow};
 use crate::compile::Compiled;
-use crate::config::{self, Config, Io, Warning};
+use crate::config::{self, Config, Warning};
 use crate::design;
 use crate::error::{Located, Result};
 use crate::firmware::{self, Rtl};
@@ -27,9 +27,6 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     if args.flow == Flow::Hls && (config.dsp.is_some() || config.lut_percent.is_some()) {
         return Err(NoBlocks).anywhere();
     }
-    if args.flow != Flow::Rtl && config.io == Io::Stream {
-        return Err(NoStreams).anywhere();
-    }
     let rtl = match args.flow {
         Flow::Hls => None,
         Flow::Both | Flow::Rtl => match target::rtl(&mut compiled, &config)? {
@@ -40,7 +37,7 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     let tool = hls_tool(&config)?;
     let hls = match args.flow {
         Flow::Rtl => None,
-        Flow::Both | Flow::Hls => Some(firmware::hls(&compiled.design, tool)?),
+        Flow::Both | Flow::Hls => Some(firmware::hls(&compiled.design, compiled.device, tool)?),
     };
     let mut warnings = std::mem::take(&mut compiled.warnings);
     if let Some(rtl) = &rtl {
@@ -50,15 +47,15 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
         warnings.extend(unfolded.map(|it| Warning::at(it, Unfolded)));
     }
     let mut hls = hls;
-    for problem in hls.iter_mut().flat_map(|it| it.warnings.drain(..)) {
+    for problem in hls.iter_mut().flat_map(|it| it.project.warnings.drain(..)) {
         warnings.push(Warning { at: problem.at, what: problem.what });
     }
     if deny_warnings && !warnings.is_empty() {
         return Ok(Outcome { warnings, ..Outcome::default() });
     }
     let comparison = comparison::estimated(&compiled, rtl.as_ref(), hls.as_ref())?;
-    let (project, manifest) =
-        assemble(&compiled, &config, rtl.as_ref(), hls.as_ref().map(|it| (tool, it)), comparison)?;
+    let hls = hls.as_ref().map(|it| (tool, &it.project));
+    let (project, manifest) = assemble(&compiled, &config, rtl.as_ref(), hls, comparison)?;
     let dir = args.output.clone().unwrap_or_else(|| PathBuf::from(&compiled.design.plan.name));
     project.write(&dir, args.force)?;
     let mut text = listing::network(&manifest.comparison.layers);
@@ -95,11 +92,6 @@ struct NoPipeline;
 #[derive(Debug, thiserror::Error)]
 #[error("DSP blocks are chosen for the RTL path, which --flow hls leaves out")]
 struct NoBlocks;
-
-/// Streams in C++, which nothing is written for yet.
-#[derive(Debug, thiserror::Error)]
-#[error("io: stream has no HLS project yet (supported: --flow rtl)")]
-struct NoStreams;
 
 /// A reuse factor without effect on a stream.
 #[derive(Debug, thiserror::Error)]

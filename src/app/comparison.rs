@@ -7,11 +7,11 @@ use super::{Manifest, Outcome};
 use crate::cli::Compare;
 use crate::compile::Compiled;
 use crate::config::Io;
+use crate::design::Design;
 use crate::device::{Device, Resources};
 use crate::error::{Located, Result};
-use crate::estimate::hls::{self as estimate, HlsClock, HlsKernel};
-use crate::firmware::{self, Pipeline, Rtl};
-use crate::hls::HlsProject;
+use crate::estimate::hls::{self as estimate, HlsEstimate, HlsKernel};
+use crate::firmware::{self, Hls, Pipeline, Rtl};
 use crate::layers::Layer;
 use crate::lower::NO_HARDWARE;
 use crate::nn;
@@ -23,6 +23,7 @@ use crate::report::compare::{
 use crate::report::{html, listing, svg, vendor};
 use crate::rtl::datapath::Op;
 use crate::rtl::dsp::{Blocks, DspPlan, Moved};
+use crate::stream::{self, Kind};
 use crate::units::{self, Kernel};
 
 /// Error of the estimate of the direct path's lookup tables, stated wherever it is shown.
@@ -32,6 +33,12 @@ const RTL_BASIS: &str = "RTL latency and II follow from the pipeline; LUT and FF
 /// What the figures of a stream leave out.
 const STREAM_BASIS: &str = "latency and II of the stream are those of its processes run cycle by cycle; LUT and \
                             FF are those of the kernels: lines, FIFOs and forks are not counted";
+
+/// What the figures of a stream in C++ are, and what they leave out.
+const HLS_STREAM_BASIS: &str = "latency of the HLS stream is that of its processes run cycle by cycle, kernels as \
+                                estimated; II is the tokens of its slowest task times the II of the task, \
+                                without what a task needs to begin anew; LUT and FF are those of the \
+                                kernels: lines, FIFOs and copies are not counted";
 
 /// The command.
 pub(super) fn run(args: &Compare) -> Result<Outcome> {
@@ -114,7 +121,7 @@ pub(super) fn layers(graph: &nn::Graph, formats: Option<&Formats>) -> Vec<LayerR
 pub(super) fn estimated(
     compiled: &Compiled,
     rtl: Option<&Rtl>,
-    hls: Option<&HlsProject>,
+    hls: Option<&Hls>,
 ) -> Result<Comparison> {
     let plan = &compiled.design.plan;
     let device = compiled.device;
@@ -143,12 +150,8 @@ pub(super) fn estimated(
     if let Some(rtl) = rtl {
         add_rtl(&mut comparison, rtl, device, &plan.dsp);
     }
-    if hls.is_some() {
-        let clock = HlsClock {
-            period_ns: plan.clock_ns,
-            uncertainty: plan.clock_uncertainty.unwrap_or(HlsClock::vitis(1.0).uncertainty),
-        };
-        add_hls(&mut comparison, firmware::kernels(&compiled.design), device, clock);
+    if let Some(hls) = hls {
+        add_hls(&mut comparison, &compiled.design, hls, device);
     }
     comparison.settle();
     Ok(comparison)
@@ -298,13 +301,9 @@ fn stages_by_scope(pipeline: &Pipeline) -> Vec<Option<Stages>> {
     stages
 }
 
-fn add_hls(
-    comparison: &mut Comparison,
-    kernels: Vec<(String, HlsKernel)>,
-    device: &Device,
-    clock: HlsClock,
-) {
-    let figures = |it: &estimate::HlsEstimate| {
+fn add_hls(comparison: &mut Comparison, design: &Design, hls: &Hls, device: &Device) {
+    let clock = firmware::hls_clock(design);
+    let figures = |it: &HlsEstimate| {
         let Resources { lut, ff, dsp, bram_kbit, .. } = it.resources;
         Figures::of(
             Source::Estimated,
@@ -318,16 +317,43 @@ fn add_hls(
             ],
         )
     };
-    let all: Vec<HlsKernel> = kernels.iter().map(|it| it.1).collect();
-    let mut by_layer: BTreeMap<&str, Vec<HlsKernel>> = BTreeMap::new();
-    for (layer, kernel) in &kernels {
-        by_layer.entry(layer).or_default().push(*kernel);
+    let parts = parts(design, hls);
+    let mut by_layer: BTreeMap<&str, (Vec<HlsKernel>, u64)> = BTreeMap::new();
+    for (tokens, kernels) in &parts {
+        for (layer, kernel) in kernels {
+            let own = by_layer.entry(layer).or_default();
+            own.0.push(*kernel);
+            let interval = estimate::kernel(kernel, device, clock).interval;
+            own.1 = interval.saturating_mul(*tokens).max(own.1);
+        }
     }
-    for (layer, kernels) in by_layer {
+    for (layer, (kernels, interval)) in by_layer {
         let total = estimate::network(&kernels, device, clock);
-        comparison.layer(layer, Side::Hls, &figures(&total));
+        comparison.layer(layer, Side::Hls, &figures(&HlsEstimate { interval, ..total }));
     }
-    let total = estimate::network(&all, device, clock);
+    let all: Vec<HlsKernel> = parts.iter().flat_map(|it| &it.1).map(|it| it.1).collect();
+    let mut total = estimate::network(&all, device, clock);
+    if let Some(stream) = &hls.stream {
+        total.latency_cycles = stream.schedule.plan.latency;
+        total.interval = hls.project.interval;
+    }
     comparison.total.hls.merge(&figures(&total));
     comparison.notes.push(format!("HLS path: {}", total.basis));
+    if hls.stream.is_some() {
+        comparison.notes.push(HLS_STREAM_BASIS.to_owned());
+    }
+}
+
+/// The kernels by layer, all of a sample at once or those of each task; how often a sample they run.
+fn parts(design: &Design, hls: &Hls) -> Vec<(u64, Vec<(String, HlsKernel)>)> {
+    let Some(stream) = &hls.stream else {
+        return vec![(1, firmware::kernels(design, &design.graph))];
+    };
+    let part = |process: &stream::Process| {
+        let Kind::Kernel(graph) = &process.kind else { return None };
+        let any = process.outputs.first().or(process.inputs.first())?;
+        let tokens = stream.flow.stream(*any).tokens as u64;
+        Some((tokens, firmware::kernels(design, graph)))
+    };
+    stream.flow.processes.iter().filter_map(part).collect()
 }

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::manifest::{HlsInfo, Manifest, PortInfo, RtlInfo};
+use crate::config::Io;
 use crate::cosim::{self, Dut, Port, Protocol, Report, Slot, Stimulus};
 use crate::design::Design;
 use crate::error::{Located, Result};
+use crate::firmware;
 use crate::fixed::Graph;
 use crate::graph::NodeId;
 use crate::hls::host::{Csim, FLAGS};
@@ -131,7 +133,13 @@ pub(super) fn hls_traced(
         libs: Vec::new(),
     };
     let executable: PathBuf = build.executable(&tools).anywhere()?;
-    let csim = Csim::new(executable, String::new(), &design.graph);
+    let csim = match design.plan.io {
+        Io::Parallel => Csim::new(executable, String::new(), &design.graph),
+        Io::Stream => {
+            let flow = firmware::tasks(&design.graph);
+            Csim::streamed(executable, String::new(), &design.graph, &flow)
+        }
+    };
     let scratch = tools.cache().scratch().anywhere()?;
     let inputs = by_tensor(&design.graph, &design.graph.inputs, rows);
     let done = csim.run(&inputs, rows.len(), trace, scratch.path()).anywhere()?;

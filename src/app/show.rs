@@ -31,7 +31,7 @@ pub(super) fn estimate(args: &Estimate) -> Result<Outcome> {
                 Ok(rtl) => rtl,
                 Err(missed) => return Ok(Outcome::missed(&missed, warnings)),
             };
-            let hls = firmware::hls(&compiled.design, crate::hls::Tool::Vitis)?;
+            let hls = firmware::hls(&compiled.design, compiled.device, crate::hls::Tool::Vitis)?;
             (comparison::estimated(&compiled, Some(&rtl), Some(&hls))?, warnings)
         }
     };

@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+pub use self::stream::tasks;
+
 use crate::config::{self, Io};
 use crate::design::{Design, LatencyTarget};
 use crate::device::{Device, Resources, Tool};
 use crate::error::{Located, Origin, Result};
+use crate::estimate::hls::{HlsClock, HlsKernel};
 use crate::fixed::{self, Type};
 use crate::hls::{self, Folding, HlsOptions, HlsProject};
 use crate::rtl::cmvm::Budget;
@@ -31,6 +34,24 @@ pub struct Rtl {
     pub stream: Option<Streamed>,
     /// Its files.
     pub project: RtlProject,
+}
+
+/// The HLS path of a design.
+#[derive(Debug)]
+pub struct Hls {
+    /// Its files.
+    pub project: HlsProject,
+    /// How its tasks are connected, if the design streams.
+    pub stream: Option<HlsStreamed>,
+}
+
+/// A dataflow in C++ and when its tokens move, by the estimate of its kernels.
+#[derive(Debug)]
+pub struct HlsStreamed {
+    /// The processes.
+    pub flow: Dataflow,
+    /// Their timing.
+    pub schedule: hls::Schedule,
 }
 
 /// A scalar program in stages.
@@ -221,11 +242,12 @@ pub fn foldings(design: &Design) -> BTreeMap<String, Folding> {
     design.plan.layers.iter().map(folding).collect()
 }
 
-/// Writes a design as HLS C++.
+/// Writes a design as HLS C++: one function of arrays, or tasks with streams between them.
 ///
 /// # Errors
-/// Tensors whose elements have no common type, matrices that are no plain sums but shall become additions.
-pub fn hls(design: &Design, tool: hls::Tool) -> Result<HlsProject> {
+/// Tensors whose elements have no common type, matrices that are no plain sums but shall become
+/// additions; what streams cannot do.
+pub fn hls(design: &Design, device: &Device, tool: hls::Tool) -> Result<Hls> {
     let plan = &design.plan;
     let options = HlsOptions {
         part: plan.part.clone(),
@@ -235,7 +257,17 @@ pub fn hls(design: &Design, tool: hls::Tool) -> Result<HlsProject> {
         description: format!("{} for {}", plan.name, plan.part),
         ..HlsOptions::new(tool, plan.name.clone())
     };
-    hls::project(&design.graph, &options)
+    if plan.io == Io::Stream {
+        return stream::hls(design, device, &options);
+    }
+    Ok(Hls { project: hls::project(&design.graph, &options)?, stream: None })
+}
+
+/// The clock as the HLS compiler sees it.
+pub fn hls_clock(design: &Design) -> HlsClock {
+    let period_ns = design.plan.clock_ns;
+    let uncertainty = design.plan.clock_uncertainty.unwrap_or(HlsClock::vitis(1.0).uncertainty);
+    HlsClock { period_ns, uncertainty }
 }
 
 /// Lookup tables and DSP blocks that the direct path is estimated to take, layer by layer of the
@@ -246,11 +278,11 @@ pub fn resources(pipeline: &Pipeline, device: &Device) -> Vec<Resources> {
     luts.into_iter().zip(blocks).map(|(it, dsp)| Resources { dsp, ..it }).collect()
 }
 
-/// The kernels of the HLS path by layer, for its estimate.
-pub fn kernels(design: &Design) -> Vec<(String, crate::estimate::hls::HlsKernel)> {
+/// The kernels of the HLS path by layer, for its estimate; `graph` is the design's or a part of it.
+pub fn kernels(design: &Design, graph: &fixed::Graph) -> Vec<(String, HlsKernel)> {
     let foldings = foldings(design);
     let mut kernels = Vec::new();
-    add_kernels(&design.graph, &foldings, &mut kernels);
+    add_kernels(graph, &foldings, &mut kernels);
     kernels
 }
 
@@ -258,7 +290,7 @@ pub fn kernels(design: &Design) -> Vec<(String, crate::estimate::hls::HlsKernel)
 fn add_kernels(
     graph: &fixed::Graph,
     foldings: &BTreeMap<String, Folding>,
-    made: &mut Vec<(String, crate::estimate::hls::HlsKernel)>,
+    made: &mut Vec<(String, HlsKernel)>,
 ) {
     for id in graph.topo() {
         let node = graph.node(id);

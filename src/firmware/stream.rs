@@ -1,12 +1,18 @@
-//! The direct path of a design that streams: its graph as a dataflow, every kernel of it pipelined.
+//! A design that streams: its graph as a dataflow, every kernel of it pipelined.
+//!
+//! The direct path folds matrices into arrays of multipliers, processes of their own; in C++ the
+//! strategies fold them inside of kernels, so that its dataflow is that of a reuse factor of 1.
 
-use super::{Pipeline, Rtl, Streamed};
+use super::{Hls, HlsStreamed, Pipeline, Rtl, Streamed};
 use crate::design::{Design, Plan};
 use crate::device::Device;
 use crate::error::{Located, Problems, Result};
+use crate::estimate::hls as estimate;
 use crate::fixed::Graph;
+use crate::hls::{self, HlsOptions};
 use crate::rtl::stream::{self as emit, Built};
-use crate::stream::{self, Kind, ProcessId, plan};
+use crate::stream::plan::Timing;
+use crate::stream::{self, Dataflow, Kind, Loops, ProcessId, plan};
 
 /// What a design that streams cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +32,7 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     }
     let layers = &design.plan.layers;
     let reuse = |layer: &str| layers.get(layer).map_or(1, |it| it.reuse_factor as usize);
-    let (flow, unfolded) = stream::cut(&design.graph, reuse);
+    let (flow, unfolded) = stream::cut(&design.graph, Loops::Around, reuse);
     let mut problems = Problems::default();
     let mut kernels: Vec<(ProcessId, Pipeline)> = Vec::new();
     for (at, process) in flow.processes.iter().enumerate() {
@@ -55,6 +61,36 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     let built: Vec<Built> = built.collect();
     let project = emit::project(&flow, &plan, &built, &options);
     Ok(Rtl { pipelines, stream: Some(Streamed { flow, plan, unfolded }), project })
+}
+
+/// Cycles in which a task takes a token and gives one, besides those of its kernels.
+const ENDS: u64 = 2;
+
+/// Divides and writes a design as C++.
+pub(super) fn hls(design: &Design, device: &Device, options: &HlsOptions) -> Result<Hls> {
+    let flow = tasks(&design.graph);
+    for process in &flow.processes {
+        if matches!(process.kind, Kind::Kernel(_)) && process.inputs.is_empty() {
+            return Err(Unsupported::Constant).anywhere();
+        }
+    }
+    let clock = super::hls_clock(design);
+    let timing = |process: &stream::Process| {
+        let Kind::Kernel(graph) = &process.kind else { return Timing { latency: 0, interval: 1 } };
+        let kernels: Vec<_> = super::kernels(design, graph).into_iter().map(|it| it.1).collect();
+        let it = estimate::network(&kernels, device, clock);
+        let cycles = |it: u64| u32::try_from(it).unwrap_or(u32::MAX);
+        Timing { latency: cycles(it.latency_cycles + ENDS), interval: cycles(it.interval) }
+    };
+    let timings: Vec<Timing> = flow.processes.iter().map(timing).collect();
+    let schedule = hls::schedule(&flow, |it| timings[it.0]);
+    let project = hls::streamed(&design.graph, &flow, &schedule.depths, options)?;
+    Ok(Hls { project, stream: Some(HlsStreamed { flow, schedule }) })
+}
+
+/// The processes of a graph in C++, where matrices are folded inside of kernels.
+pub fn tasks(graph: &Graph) -> Dataflow {
+    stream::cut(graph, Loops::Whole, |_| 1).0
 }
 
 /// A kernel as a design of its own.

@@ -94,20 +94,25 @@ impl Builder<'_> {
             }
             HlsNumbers::Scalar { ty, value } => {
                 let (ty, format) = find(ty);
-                let rows = vec![expression(*value, format.frac(), &ty)];
-                let note = note.to_owned();
-                let form = "scalar";
-                let view = ConstantView { name: name.clone(), ty, note, form, n: 1, rows };
-                self.view.constants.push(view);
+                self.scalar(&name, &ty, note, *value, format.frac());
             }
-            HlsNumbers::Indices(values) => {
-                let (n, rows) = (values.len(), rows(values.iter().map(u32::to_string)));
-                let (ty, note) = ("unsigned".to_owned(), note.to_owned());
-                let view = ConstantView { name: name.clone(), ty, note, form: "items", n, rows };
-                self.view.constants.push(view);
-            }
+            HlsNumbers::Indices(values) => self.indices(&name, note, values),
         }
         name
+    }
+
+    /// An array of `unsigned`.
+    pub(super) fn indices(&mut self, name: &str, note: &str, values: &[u32]) {
+        let (n, rows) = (values.len(), rows(values.iter().map(u32::to_string)));
+        let [name, ty, note] = [name, "unsigned", note].map(str::to_owned);
+        self.view.constants.push(ConstantView { name, ty, note, form: "items", n, rows });
+    }
+
+    /// One number, in whatever form holds it.
+    pub(super) fn scalar(&mut self, name: &str, ty: &str, note: &str, value: i128, frac: i32) {
+        let rows = vec![expression(value, frac, ty)];
+        let [name, ty, note] = [name, ty, note].map(str::to_owned);
+        self.view.constants.push(ConstantView { name, ty, note, form: "scalar", n: 1, rows });
     }
 
     /// An array of mantissas: doubles if they hold all of them, else bits.

@@ -65,7 +65,10 @@ fn print(tera: &Tera, template: &str, context: &Context) -> String {
 
 fn templates() -> Tera {
     let mut tera = Tera::default();
-    let names = FILES.iter().map(|it| it.0).chain(["weights.h.tera", "csim_main.cpp.tera"]);
+    let others = ["weights.h.tera", "csim_main.cpp.tera"];
+    // What is imported comes first.
+    let macros = ["body.tera", "ports.tera"].into_iter();
+    let names = macros.chain(FILES.iter().map(|it| it.0)).chain(others);
     for name in names {
         tera.add_raw_template(name, source(&format!("vitis/{name}")))
             .expect("templates are part of the program and are tested");

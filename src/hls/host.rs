@@ -8,8 +8,10 @@ use std::process::Command;
 use std::{fs, io};
 
 use super::HlsProject;
+use super::trace::{Part, Trace};
 use crate::fixed::{Graph, Type};
 use crate::graph::NodeId;
+use crate::stream::Dataflow;
 
 /// Flags that make the program. Warnings are on, except for the vendor's pragmas, which g++ does not
 /// know, and for the default constructor of ap_fixed, which masks bits that it never set. `-O1`
@@ -97,17 +99,31 @@ impl Compiler {
         flags.chain(include).chain(rest).collect()
     }
 
-    /// Writes the project and its program to `dir`, and compiles them there.
+    /// Writes the project of a graph and its program to `dir`, and compiles them there.
     ///
     /// # Errors
-    /// [`HostError::Io`] if a file cannot be written or the compiler not be started,
-    /// [`HostError::Compile`] if it fails.
+    /// As [`Compiler::program`].
     pub fn compile(
         &self,
         project: &HlsProject,
         graph: &Graph,
         dir: &Path,
     ) -> Result<Csim, HostError> {
+        let (executable, warnings) = self.program(project, dir)?;
+        Ok(Csim::new(executable, warnings, graph))
+    }
+
+    /// Writes a project and its program to `dir`, and compiles them there: the program, and what the
+    /// compiler had to say.
+    ///
+    /// # Errors
+    /// [`HostError::Io`] if a file cannot be written or the compiler not be started,
+    /// [`HostError::Compile`] if it fails.
+    pub fn program(
+        &self,
+        project: &HlsProject,
+        dir: &Path,
+    ) -> Result<(PathBuf, String), HostError> {
         for (file, text) in sources(project) {
             let path = dir.join(file);
             let parent = path.parent().unwrap_or(dir);
@@ -121,7 +137,7 @@ impl Compiler {
         if !run.status.success() {
             return Err(HostError::Compile { compiler: self.path.clone(), message });
         }
-        Ok(Csim::new(executable, message, graph))
+        Ok((executable, message))
     }
 }
 
@@ -139,16 +155,16 @@ pub struct Csim {
     /// What the compiler had to say, though it succeeded.
     pub warnings: String,
     inputs: Vec<Layout>,
-    outputs: Vec<Layout>,
-    values: Vec<(NodeId, Layout)>,
+    outputs: Part,
+    trace: Trace,
 }
 
 /// Where the mantissas of a tensor lie in those of its C++ type: as high as many bits, by element.
 #[derive(Clone, Debug)]
-struct Layout(Vec<u32>);
+pub(super) struct Layout(Vec<u32>);
 
 impl Layout {
-    fn of(ty: &Type) -> Layout {
+    pub(super) fn of(ty: &Type) -> Layout {
         let frac = ty.union().frac();
         Layout((0..ty.elements()).map(|it| (frac - ty.format(it).frac()) as u32).collect())
     }
@@ -166,14 +182,19 @@ pub struct Mantissas {
 impl Csim {
     /// A program made of a graph's project.
     pub fn new(executable: PathBuf, warnings: String, graph: &Graph) -> Csim {
+        Csim::tracing(executable, warnings, graph, Trace::parallel(graph))
+    }
+
+    /// A program made of the project of a graph that was divided into a dataflow.
+    pub fn streamed(executable: PathBuf, warnings: String, graph: &Graph, flow: &Dataflow) -> Csim {
+        Csim::tracing(executable, warnings, graph, Trace::streamed(graph, flow))
+    }
+
+    fn tracing(executable: PathBuf, warnings: String, graph: &Graph, trace: Trace) -> Csim {
         let layout = |id: &NodeId| Layout::of(&graph.node(*id).ty);
-        Csim {
-            executable,
-            warnings,
-            inputs: graph.inputs.iter().map(layout).collect(),
-            outputs: graph.outputs.iter().map(layout).collect(),
-            values: graph.topo().into_iter().map(|id| (id, layout(&id))).collect(),
-        }
+        let outputs = Part { tokens: 1, values: graph.outputs.iter().map(layout).collect() };
+        let inputs = graph.inputs.iter().map(layout).collect();
+        Csim { executable, warnings, inputs, outputs, trace }
     }
 
     /// Runs samples. `inputs` holds, for every input of the model, sample after sample; files are
@@ -202,17 +223,13 @@ impl Csim {
             let message = format!("{}{said}", run.status);
             return Err(HostError::Failed { message });
         }
-        let read = |file: &Path, layouts: &[&Layout]| {
-            let bytes = fs::read(file).map_err(at(file))?;
-            unpack(&bytes, layouts, samples)
-        };
-        let outputs = read(&output, &self.outputs.iter().collect::<Vec<_>>())?;
+        let read = |file: &Path| fs::read(file).map_err(at(file));
+        let outputs = unpack(&read(&output)?, std::slice::from_ref(&self.outputs), samples)?;
         let trace = match trace {
-            false => Vec::new(),
-            true => read(&traced, &self.values.iter().map(|it| &it.1).collect::<Vec<_>>())?,
+            false => BTreeMap::new(),
+            true => self.trace.read(&read(&traced)?, inputs, samples)?,
         };
-        let trace = self.values.iter().map(|it| it.0).zip(trace).collect();
-        Ok(Mantissas { outputs, trace })
+        Ok(Mantissas { outputs: outputs.into_iter().flatten().collect(), trace })
     }
 
     /// The input file.
@@ -237,21 +254,31 @@ impl Csim {
     }
 }
 
-/// The tensors in a file of mantissas.
-fn unpack(bytes: &[u8], layouts: &[&Layout], samples: usize) -> Result<Vec<Vec<i128>>, HostError> {
+/// The tensors in a file of mantissas, by part.
+pub(super) fn unpack(
+    bytes: &[u8],
+    parts: &[Part],
+    samples: usize,
+) -> Result<Vec<Vec<Vec<i128>>>, HostError> {
     let (words, rest) = bytes.as_chunks::<16>();
-    let row: usize = layouts.iter().map(|it| it.0.len()).sum();
+    let size = |it: &Part| it.tokens * it.values.iter().map(|it| it.0.len()).sum::<usize>();
+    let row: usize = parts.iter().map(size).sum();
     if words.len() != row * samples || !rest.is_empty() {
         let message = format!("{} bytes of results instead of {}", bytes.len(), row * samples * 16);
         return Err(HostError::Failed { message });
     }
-    let mut tensors: Vec<Vec<i128>> =
-        layouts.iter().map(|it| Vec::with_capacity(it.0.len() * samples)).collect();
+    let tensor = |part: &Part, it: &Layout| Vec::with_capacity(it.0.len() * part.tokens * samples);
+    let tensors = parts.iter().map(|part| part.values.iter().map(|it| tensor(part, it)).collect());
+    let mut tensors: Vec<Vec<Vec<i128>>> = tensors.collect();
     let mut words = words.iter();
     for _ in 0..samples {
-        for (tensor, Layout(shifts)) in tensors.iter_mut().zip(layouts) {
-            let row = words.by_ref().take(shifts.len()).zip(shifts);
-            tensor.extend(row.map(|(word, shift)| i128::from_le_bytes(*word) >> shift));
+        for (tensors, part) in tensors.iter_mut().zip(parts) {
+            for _ in 0..part.tokens {
+                for (tensor, Layout(shifts)) in tensors.iter_mut().zip(&part.values) {
+                    let row = words.by_ref().take(shifts.len()).zip(shifts);
+                    tensor.extend(row.map(|(word, shift)| i128::from_le_bytes(*word) >> shift));
+                }
+            }
         }
     }
     Ok(tensors)

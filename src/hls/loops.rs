@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::scope::Body;
 use super::view::{ArrayView, Builder, CallView, StepView, value_format};
 use crate::graph::NodeId;
 use crate::units::hls::HlsLoop;
@@ -20,6 +21,8 @@ pub(super) struct LoopView {
     count: usize,
     backwards: bool,
     every: bool,
+    /// A loop in a task; else it is unrolled.
+    rolled: bool,
     /// Whole sequences, and what a step reads of them.
     sequences: Vec<SequenceView>,
     states: Vec<StateView>,
@@ -57,32 +60,7 @@ struct StateView {
     first_ty: String,
 }
 
-/// What of a builder belongs to the function that is being made.
-type Scope<'a> = (
-    &'a crate::fixed::Graph,
-    BTreeMap<NodeId, super::view::Value>,
-    BTreeMap<(NodeId, usize), String>,
-    [Vec<ArrayView>; 2],
-    Vec<StepView>,
-    bool,
-    u64,
-);
-
-impl<'a> Builder<'a> {
-    /// Changes places with the function being made.
-    fn swap(&mut self, scope: &mut Scope<'a>) {
-        use std::mem::swap;
-        let view = &mut self.view;
-        swap(&mut self.graph, &mut scope.0);
-        swap(&mut self.values, &mut scope.1);
-        swap(&mut self.sources, &mut scope.2);
-        swap(&mut view.inputs, &mut scope.3[0]);
-        swap(&mut view.outputs, &mut scope.3[1]);
-        swap(&mut view.steps, &mut scope.4);
-        swap(&mut view.dataflow, &mut scope.5);
-        swap(&mut view.interval, &mut scope.6);
-    }
-
+impl Builder<'_> {
     /// The functions of a loop; returns the call.
     pub(super) fn repeat(
         &mut self,
@@ -95,16 +73,8 @@ impl<'a> Builder<'a> {
         let graph = self.graph;
         let (body, _) = graph.node(id).op.body().expect("a loop has a body");
         let types = self.given(body, about, operands, &result.name);
-        // Tasks of a dataflow region are calls of the top function only.
-        let mut scope: Scope<'a> =
-            (body, BTreeMap::new(), BTreeMap::new(), Default::default(), Vec::new(), false, 1);
-        self.swap(&mut scope);
-        let order = body.topo();
-        self.values(&order, &types);
-        self.ports();
-        order.iter().for_each(|id| self.step(*id));
-        self.swap(&mut scope);
-        let (.., [inputs, outputs], steps, _, interval) = scope;
+        // Tasks of a dataflow region are calls of the function around it only.
+        let Body { inputs, outputs, steps, interval } = self.body(body, &types, false);
         let interval = if self.view.dataflow { interval * about.steps as u64 } else { interval };
         self.view.interval = self.view.interval.max(interval);
         let parameter =
@@ -140,6 +110,7 @@ impl<'a> Builder<'a> {
             count: about.steps,
             backwards: about.backwards,
             every: about.every,
+            rolled: self.rolled,
             sequences,
             states,
             row,

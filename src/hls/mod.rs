@@ -1,7 +1,8 @@
 //! The HLS path: an integer graph as a project for the vendor's HLS compiler, and as a program that
 //! g++ makes of the same sources.
 //!
-//! Units say which kernel of `hls-templates/common` they are; `view` gives everything a name and
+//! A graph is one function of arrays ([`project()`]), or divided into processes a dataflow region of tasks
+//! with streams between them ([`streamed`]). Units say which kernel of `hls-templates/common` they are; `view` gives everything a name and
 //! arranges the calls; the templates of `hls-templates/vitis` print. What the C++ computes is
 //! [`Emulate`](crate::units::Emulate) bit for bit, which the tests of [`host`] show.
 
@@ -14,9 +15,12 @@ mod names;
 mod numbers;
 mod options;
 mod reuse;
+mod scope;
+mod stream;
 pub mod tabulate;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trace;
 mod view;
 
 use std::path::PathBuf;
@@ -24,9 +28,11 @@ use std::path::PathBuf;
 pub use fold::LossyAccumulator;
 pub use options::{Folding, HlsOptions, Strategy, Tool};
 pub use reuse::{ParallelChanged, ReuseChanged, Unfit, is_legal, nearest};
+pub use stream::{Depths, Schedule, schedule};
 
 use crate::error::{Problem, Result};
 use crate::fixed::{Graph, MAX_WIDTH};
+use crate::stream::Dataflow;
 
 /// A project in memory.
 #[derive(Debug)]
@@ -61,14 +67,31 @@ pub struct NoCommonType {
 /// [`NoCommonType`] for every tensor whose elements' formats lie too far apart for one C++ type;
 /// [`LossyAccumulator`] for matrices that are no plain sums but shall become additions.
 pub fn project(graph: &Graph, options: &HlsOptions) -> Result<HlsProject> {
-    let (view, warnings) = view::View::new(graph, options)?;
-    Ok(HlsProject {
+    Ok(printed(view::View::new(graph, options)?))
+}
+
+/// Makes the project of a graph as a dataflow: what [`cut`](crate::stream::cut()) makes of it if nothing
+/// is folded, with FIFOs of the depths of [`schedule`].
+///
+/// # Errors
+/// As [`project`].
+pub fn streamed(
+    graph: &Graph,
+    flow: &Dataflow,
+    depths: &Depths,
+    options: &HlsOptions,
+) -> Result<HlsProject> {
+    Ok(printed(view::View::stream(graph, flow, depths, options)?))
+}
+
+fn printed((view, warnings): (view::View, Vec<Problem>)) -> HlsProject {
+    HlsProject {
         files: emit::files(&view),
         warnings,
         top: view.top.clone(),
         interval: view.interval,
         host: emit::host(&view),
-    })
+    }
 }
 
 /// The data files that the project's test bench reads: rows of numbers, a sample each.

@@ -88,7 +88,7 @@ impl Default for Folding {
     }
 }
 
-/// Everything about the project that is not in the graph. Data goes in and out in parallel.
+/// Everything about the project that is not in the graph.
 #[derive(Clone, Debug)]
 pub struct HlsOptions {
     /// For which compiler.

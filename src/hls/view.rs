@@ -8,6 +8,7 @@ use super::fold::{AddersView, LossyAccumulator};
 use super::loops::LoopView;
 use super::names::{Names, comment, tcl};
 use super::numbers::type_text;
+use super::stream::{StreamView, TokenView};
 use super::{HlsOptions, NoCommonType, Strategy};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::{Format, Graph, MAX_WIDTH, Type};
@@ -43,6 +44,8 @@ pub(super) struct View {
     /// Functions of loops, each behind those it calls.
     pub(super) loops: Vec<LoopView>,
     pub(super) steps: Vec<StepView>,
+    /// Tasks with streams between them, in place of steps.
+    pub(super) stream: Option<StreamView>,
 }
 
 /// A `typedef`.
@@ -62,13 +65,15 @@ pub(super) struct ArrayView {
     pub(super) first: usize,
     /// Nothing reads it.
     pub(super) unused: bool,
+    /// How it goes through a port that is a stream.
+    pub(super) token: Option<TokenView>,
 }
 
 impl ArrayView {
     /// An array for a tensor.
     pub(super) fn of(name: &str, ty: &str, tensor: &Type) -> ArrayView {
         let (name, ty) = (name.to_owned(), ty.to_owned());
-        ArrayView { name, ty, n: tensor.elements(), first: 0, unused: false }
+        ArrayView { name, ty, n: tensor.elements(), first: 0, unused: false, token: None }
     }
 }
 
@@ -163,24 +168,38 @@ pub(super) struct Builder<'a> {
     pub(super) values: BTreeMap<NodeId, Value>,
     /// The array that an operand is read from, where it is not the value's own.
     pub(super) sources: BTreeMap<(NodeId, usize), String>,
+    /// Loops are those of a task.
+    pub(super) rolled: bool,
 }
 
 impl View {
-    /// Arranges a graph.
+    /// Arranges a graph whose data goes in and out in parallel.
     pub(super) fn new(graph: &Graph, options: &HlsOptions) -> Result<(View, Vec<Problem>)> {
         let order = graph.topo();
         check(graph, options, &order)?;
+        let mut builder = Builder::new(graph, options);
+        builder.view.dataflow = has_resource(graph, options);
+        builder.rolled = builder.view.dataflow;
+        builder.values(&order, &BTreeMap::new());
+        builder.ports();
+        order.iter().for_each(|id| builder.step(*id));
+        Ok((builder.view, builder.warnings))
+    }
+}
+
+impl<'a> Builder<'a> {
+    /// A project without a line.
+    pub(super) fn new(graph: &'a Graph, options: &'a HlsOptions) -> Builder<'a> {
         let mut names = Names::new();
-        let top = names.claim(&options.name);
         let view = View {
-            top,
+            top: names.claim(&options.name),
             description: description(options),
             tool: options.tool.name(),
             part: tcl(&options.part),
             clock_ns: format!("{:?}", options.clock_ns),
             clock_uncertainty: format!("{:?}%", options.clock_uncertainty),
             interval: 1,
-            dataflow: order.iter().any(|id| is_resource(graph, options, *id)),
+            dataflow: false,
             headers: BTreeSet::from(["nn_types.h", "nn_trace.h", "nn_reorder.h"]),
             own: BTreeMap::new(),
             inputs: Vec::new(),
@@ -190,14 +209,10 @@ impl View {
             constants: Vec::new(),
             loops: Vec::new(),
             steps: Vec::new(),
+            stream: None,
         };
-        let (values, sources) = (BTreeMap::new(), BTreeMap::new());
-        let warnings = Vec::new();
-        let mut builder = Builder { graph, options, names, view, warnings, values, sources };
-        builder.values(&order, &BTreeMap::new());
-        builder.ports();
-        order.iter().for_each(|id| builder.step(*id));
-        Ok((builder.view, builder.warnings))
+        let (values, sources, warnings) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Builder { graph, options, names, view, warnings, values, sources, rolled: false }
     }
 }
 
@@ -208,17 +223,19 @@ fn description(options: &HlsOptions) -> String {
     }
 }
 
-/// Whether a unit is a matrix in the resource strategy, or a loop around one.
-fn is_resource(graph: &Graph, options: &HlsOptions, id: NodeId) -> bool {
-    let node = graph.node(id);
-    if let Some((body, _)) = node.op.body() {
-        return body.topo().into_iter().any(|id| is_resource(body, options, id));
-    }
-    let Unit::Mac(mac) = &node.op else { return false };
-    let folding = options.folding(&node.origin.node);
-    let positions = (node.ty.elements() / mac.n_out.max(1)) as u64;
-    matches!(folding.strategy, Strategy::Resource | Strategy::Unrolled)
-        || folding.parallel(positions) < positions
+/// Whether a graph has a matrix in a strategy with a loop, be it in a loop's body.
+pub(super) fn has_resource(graph: &Graph, options: &HlsOptions) -> bool {
+    graph.topo().into_iter().any(|id| {
+        let node = graph.node(id);
+        if let Some((body, _)) = node.op.body() {
+            return has_resource(body, options);
+        }
+        let Unit::Mac(mac) = &node.op else { return false };
+        let folding = options.folding(&node.origin.node);
+        let positions = (node.ty.elements() / mac.n_out.max(1)) as u64;
+        matches!(folding.strategy, Strategy::Resource | Strategy::Unrolled)
+            || folding.parallel(positions) < positions
+    })
 }
 
 /// The one C++ type of a tensor's elements. Modes are kept where a kernel casts to the type and
@@ -231,7 +248,8 @@ pub(super) fn value_format(unit: &Unit, ty: &Type) -> Format {
     }
 }
 
-fn check(graph: &Graph, options: &HlsOptions, order: &[NodeId]) -> Result<()> {
+/// Finds what cannot be written.
+pub(super) fn check(graph: &Graph, options: &HlsOptions, order: &[NodeId]) -> Result<()> {
     let mut problems = Problems::default();
     // A layer may have several matrices: one for each group of channels.
     let mut lossy = BTreeSet::new();
@@ -295,8 +313,8 @@ impl Builder<'_> {
             let Value { name, ty, readers } = &self.values[id];
             let n = self.graph.node(*id).ty.elements();
             let unused = readers.is_empty();
-            let port = ArrayView { name: name.clone(), ty: ty.clone(), n, first, unused };
-            self.view.inputs.push(port);
+            let (name, ty) = (name.clone(), ty.clone());
+            self.view.inputs.push(ArrayView { name, ty, n, first, unused, token: None });
             first += n;
         }
         let mut first = 0;
@@ -308,7 +326,7 @@ impl Builder<'_> {
                 false => self.names.part(&value.name, "out"),
             };
             let ty = value.ty.clone();
-            self.view.outputs.push(ArrayView { name, ty, n, first, unused: false });
+            self.view.outputs.push(ArrayView { name, ty, n, first, unused: false, token: None });
             first += n;
         }
     }

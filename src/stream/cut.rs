@@ -44,12 +44,26 @@ pub(super) enum At {
     Order(NodeId),
 }
 
+/// What becomes of units that go from step to step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loops {
+    /// The steps take the tokens as they come, what they leave goes around.
+    Around,
+    /// One kernel takes all tokens at once: where streams cannot go around.
+    Whole,
+}
+
 /// Divides a graph; `reuse` says how many products of a layer share a multiplier.
 ///
 /// Returns the layers besides whose sums of products cannot be folded, although they should.
-pub fn cut(graph: &Graph, reuse: impl Fn(&str) -> usize) -> (Dataflow, BTreeSet<Origin>) {
+pub fn cut(
+    graph: &Graph,
+    loops: Loops,
+    reuse: impl Fn(&str) -> usize,
+) -> (Dataflow, BTreeSet<Origin>) {
     let mut cutter = Cutter {
         graph,
+        loops,
         reuse: &reuse,
         unfolded: BTreeSet::new(),
         flow: Dataflow::default(),
@@ -74,6 +88,7 @@ pub fn cut(graph: &Graph, reuse: impl Fn(&str) -> usize) -> (Dataflow, BTreeSet<
 
 pub(super) struct Cutter<'g> {
     pub(super) graph: &'g Graph,
+    loops: Loops,
     /// By layer.
     pub(super) reuse: &'g dyn Fn(&str) -> usize,
     pub(super) unfolded: BTreeSet<Origin>,
@@ -124,7 +139,9 @@ impl<'g> Cutter<'g> {
         {
             return place;
         }
+        let around = self.loops == Loops::Around;
         if let Unit::Reduce(reduce) = &node.op
+            && around
             && let Some(place) = self.reduced(id, reduce)
         {
             return place;
@@ -140,7 +157,7 @@ impl<'g> Cutter<'g> {
                 .or_else(|| self.divided(id))
                 .or_else(|| self.window(id, reorder))
                 .unwrap_or(Place { tokens: 1, at: At::Order(id) }),
-            Unit::Scan(scan) => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
+            Unit::Scan(scan) if around => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
             Unit::Mac(mac) if (self.reuse)(&node.origin.node) > 1 => {
                 self.folded(id, mac).unwrap_or_else(|| self.unfolded(id))
             }
@@ -410,10 +427,16 @@ impl<'g> Cutter<'g> {
 
     /// Puts the kernels in, and processes behind those that they read.
     fn finish(mut self) -> Dataflow {
-        for kernel in self.kernels {
-            self.flow.processes[kernel.process.0].kind = Kind::Kernel(kernel.graph);
+        for kernel in &mut self.kernels {
+            let graph = std::mem::take(&mut kernel.graph);
+            self.flow.processes[kernel.process.0].kind = Kind::Kernel(graph);
         }
         let mut flow = self.flow;
+        for id in self.graph.topo() {
+            if let Some(Place { at: At::Kernel(kernel, local), .. }) = &self.places[id.index()] {
+                flow.computed.insert(id, (self.kernels[kernel.0].process, *local));
+            }
+        }
         let count = flow.processes.len();
         let mut order: Vec<usize> = Vec::with_capacity(count);
         let mut placed = vec![false; count];
@@ -433,7 +456,9 @@ impl<'g> Cutter<'g> {
         let mut old: Vec<Option<super::Process>> =
             std::mem::take(&mut flow.processes).into_iter().map(Some).collect();
         flow.processes = order.iter().filter_map(|it| old[*it].take()).collect();
-        flow.streams.iter_mut().for_each(|it| it.from = ProcessId(position[it.from.0]));
+        let moved = |it: &mut ProcessId| *it = ProcessId(position[it.0]);
+        flow.streams.iter_mut().for_each(|it| moved(&mut it.from));
+        flow.computed.values_mut().for_each(|it| moved(&mut it.0));
         flow
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::cut::{At, Cutter, Place, alike, cut};
+use super::cut::{At, Cutter, Loops, Place, alike, cut};
 use super::{Dataflow, Kind, State, StreamId};
 use crate::error::Origin;
 use crate::fixed::{Format, Graph, Overflow, Type};
@@ -118,7 +118,7 @@ impl Cutter<'_> {
         firsts: Vec<First>,
     ) -> StreamId {
         let Loop { body, count, steps, every } = *own;
-        let (inner, unfolded) = cut(body, self.reuse);
+        let (inner, unfolded) = cut(body, Loops::Around, self.reuse);
         self.unfolded.extend(unfolded);
         let mut inputs = sequences.to_vec();
         let mut states = Vec::with_capacity(firsts.len());

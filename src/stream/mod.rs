@@ -32,14 +32,16 @@ mod window;
 mod wire;
 
 pub use array::Array;
-pub use cut::cut;
+pub use cut::{Loops, cut};
 pub use permute::Permutation;
 pub use run::run;
 pub use window::{Span, Tap, Window};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::fixed::{Graph, Type};
+use crate::graph::NodeId;
 
 /// A stream, as an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,6 +141,9 @@ pub struct Dataflow {
     pub processes: Vec<Process>,
     /// The streams.
     pub streams: Vec<Stream>,
+    /// For the nodes of the divided graph that are computed in a kernel: which, and as which of its
+    /// nodes. Missing are ports, constants and wirings that no kernel does.
+    pub computed: BTreeMap<NodeId, (ProcessId, NodeId)>,
 }
 
 impl Dataflow {

@@ -40,9 +40,23 @@ const STEADY: usize = 4;
 /// FIFOs by who reads them.
 type Fifos = BTreeMap<(ProcessId, usize), usize>;
 
-/// Plans a dataflow, from the latency of each kernel.
+/// What is known of a kernel, in cycles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// From a token in to a token out.
+    pub latency: u32,
+    /// From one token in to the next.
+    pub interval: u32,
+}
+
+/// Plans a dataflow, from the latency of each kernel, which takes a token a cycle.
 pub fn plan(flow: &Dataflow, latency: impl Fn(ProcessId) -> u32) -> Plan {
-    let run = |open: &Fifos| Simulation::new(flow, &latency, open).run();
+    paced(flow, |it| Timing { latency: latency(it), interval: 1 })
+}
+
+/// Plans a dataflow whose kernels take tokens at a pace of their own.
+pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
+    let run = |open: &Fifos| Simulation::new(flow, &timing, open).run();
     let mut open = Fifos::new();
     let mut timed = loop {
         match run(&open) {
@@ -76,7 +90,9 @@ pub fn plan(flow: &Dataflow, latency: impl Fn(ProcessId) -> u32) -> Plan {
     let timed = run(&fifos).unwrap_or(timed);
     let Timed { starts, firsts, ends, .. } = &timed;
     let interval = timed.interval();
-    Plan { first: firsts[0] - starts[0], latency: ends[0] - starts[0], interval, fifos }
+    // Where a fork leads to a port, that may get the word before the source is rid of it.
+    let since = |it: u64| it.saturating_sub(starts[0]);
+    Plan { first: since(firsts[0]), latency: since(ends[0]), interval, fifos }
 }
 
 /// What a run at full rate gave, in cycles.
@@ -101,7 +117,7 @@ impl Timed {
 
     /// What counts: interval, then latency.
     fn figures(&self) -> (u64, u64) {
-        (self.interval(), self.ends[0] - self.starts[0])
+        (self.interval(), self.ends[0].saturating_sub(self.starts[0]))
     }
 }
 
@@ -134,12 +150,15 @@ struct Simulation<'f> {
     ends: Vec<Vec<End>>,
     /// By process: who reads any of its outputs.
     readers: Vec<Vec<(usize, usize)>>,
+    /// By process: tokens that a source gives at most. Without an end, what hangs on no other part of the
+    /// design would hide that the rest has come to a halt.
+    most: Vec<usize>,
 }
 
 impl<'f> Simulation<'f> {
     fn new(
         flow: &'f Dataflow,
-        latency: impl Fn(ProcessId) -> u32,
+        timing: impl Fn(ProcessId) -> Timing,
         fifos: &BTreeMap<(ProcessId, usize), usize>,
     ) -> Simulation<'f> {
         let end = |process, port| End {
@@ -153,8 +172,13 @@ impl<'f> Simulation<'f> {
             readers.map(|(process, port)| (process.0, port)).collect()
         });
         let models = (0..flow.processes.len()).map(ProcessId);
-        let models = models.map(|it| Model::new(flow, it, latency(it))).collect();
-        Simulation { flow, models, ends: ends.collect(), readers: readers.collect() }
+        let models = models.map(|it| Model::new(flow, it, timing(it))).collect();
+        let most = flow.processes.iter().map(|it| match it.kind {
+            Kind::Source(_) => 2 * SAMPLES * flow.stream(it.outputs[0]).tokens,
+            _ => usize::MAX,
+        });
+        let (most, readers) = (most.collect(), readers.collect());
+        Simulation { flow, models, ends: ends.collect(), readers, most }
     }
 
     /// All samples; or, if nothing moves any more, the readers that hold up others.
@@ -216,7 +240,7 @@ impl<'f> Simulation<'f> {
 
     /// A clock cycle; counts the tokens that sources gave and sinks took. Whether any token moved.
     fn cycle(&mut self, moved: &mut [usize]) -> bool {
-        let valid = self.offer();
+        let valid = self.offer(moved);
         let ready = self.take();
         self.edge(&valid, &ready, moved)
     }
@@ -227,10 +251,10 @@ impl<'f> Simulation<'f> {
     }
 
     /// What every process offers, from the first to the last.
-    fn offer(&mut self) -> Vec<bool> {
+    fn offer(&mut self, moved: &[usize]) -> Vec<bool> {
         let mut valid = Vec::with_capacity(self.models.len());
         for (at, model) in self.models.iter().enumerate() {
-            let offers = model.valid(&self.there(at));
+            let offers = moved[at] < self.most[at] && model.valid(&self.there(at));
             for (reader, port) in &self.readers[at] {
                 let end = &mut self.ends[*reader][*port];
                 end.offered = offers && !end.done;

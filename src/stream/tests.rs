@@ -50,13 +50,17 @@ fn dataflows_compute_what_graphs_do() {
         .collect();
     files.sort();
     let (mut compared, mut windows, mut arrays) = (0, 0, 0);
+    let (mut states, mut orders) = (0, 0);
     for file in &files {
         let Some(graph) = graph(file) else { continue };
         let samples = samples(&graph, 3);
         let want = Emulator::new(&graph).run(&samples);
-        for reuse in [1, 3, 100] {
-            let (flow, _) = cut(&graph, |_| reuse);
-            assert_eq!(run(&flow, &samples), want, "{file}, reuse {reuse}");
+        let around = [1, 3, 100].map(|reuse| (Loops::Around, reuse));
+        for (loops, reuse) in around.into_iter().chain([(Loops::Whole, 1)]) {
+            let (flow, _) = cut(&graph, loops, |_| reuse);
+            assert_eq!(run(&flow, &samples), want, "{file}, {loops:?}, reuse {reuse}");
+            states += count(&flow, |it| matches!(it, Kind::State(_)));
+            orders += count(&flow, |it| matches!(it, Kind::Permute(_)));
             windows += count(&flow, |it| matches!(it, Kind::Window(_)));
             arrays += count(&flow, |it| matches!(it, Kind::Array(_)));
         }
@@ -64,4 +68,17 @@ fn dataflows_compute_what_graphs_do() {
     }
     assert!(compared >= 40, "only {compared} models were compared");
     assert!(windows >= 200 && arrays >= 100, "{windows} windows, {arrays} arrays");
+    assert!(states >= 100 && orders >= 30, "{states} states, {orders} orders");
+}
+
+/// Inputs that nobody reads and parts of their own go on where others halt; outputs that are inputs may
+/// have their word before the source is rid of it.
+#[test]
+fn every_dataflow_has_a_plan() {
+    for file in ["qk3_rest.keras", "onnx_sums.onnx", "layers_norm.keras", "layers_shape.keras"] {
+        let graph = graph(file).unwrap();
+        let (flow, _) = cut(&graph, Loops::Around, |_| 1);
+        let plan = plan::plan(&flow, |_| 3);
+        assert!(plan.interval >= 1 && plan.latency >= plan.first, "{file}: {plan:?}");
+    }
 }

@@ -268,7 +268,7 @@ fn options() {
     names(&dir, "build m.keras -o p --precision fixed<129,3>", &legal);
     names(&dir, "build m.keras -o p --precision fixed<8", &["fixed<8", "no closing >"]);
     names(&dir, "build m.keras -o p --precision garbage", &["garbage", "supported: auto, fixed"]);
-    names(&dir, "build m.keras -o p --io stream", &["io: stream", "--flow rtl"]);
+    names(&dir, "build m.keras -o p --io stream --latency 9", &["io: parallel", "streams"]);
     names(&dir, "build m.keras -o p --io serial", &["\"serial\"", "supported: parallel"]);
     names(&dir, "build m.keras -o p --strategy fast", &["\"fast\"", "supported: latency"]);
     let blocks = ["xcvu9p has 6840 DSP blocks", "6841 are asked for"];

@@ -1,19 +1,20 @@
 //! `io: stream`: the RTL in Verilator gives the emulator's bits at full rate and with stalls at every
-//! port, in the cycles that were planned.
+//! port, in the cycles that were planned; so do the HLS C++ and its trace, however it is folded.
 
 use serde_json::json;
 
 use crate::cosim::{K3, Project, config, tools};
-use crate::support::{json, own, run, shared, stderr, text};
+use crate::support::{files, json, own, run, shared, stderr, text};
 
 /// A project of streams.
 fn build(model: &std::path::Path, options: &[&str]) -> Project {
-    Project::build(model, &[&["--io", "stream", "--flow", "rtl"], options].concat())
+    Project::build(model, &[&["--io", "stream"], options].concat())
 }
 
 /// Undisturbed the figures are the plan's; disturbed the bits are the same.
 fn check(project: &Project, samples: &str) {
-    let told = project.cosim(&["--engines", "rtl", "--samples", samples]);
+    let told = project.cosim(&["--samples", samples]);
+    assert_eq!(told["cosim"]["engines"].as_array().unwrap().len(), 2, "{told}");
     let rtl = &project.json("nn2rtl.json")["rtl"];
     let timing = &told["timing"];
     assert_eq!(timing["first"], rtl["first"], "{told}");
@@ -54,11 +55,36 @@ fn folded_layers_stream() {
     for reuse in ["1", "2", "4", "100000"] {
         let project = build(&model, &["--reuse", reuse]);
         check(&project, "12");
+        let hls = project.json("nn2rtl.json")["hls"]["interval"].clone();
+        assert_eq!(hls.to_string(), reuse);
         intervals.push(project.json("nn2rtl.json")["rtl"]["interval"].as_u64().unwrap());
     }
     // All at once a sample takes a cycle; with one multiplier as many as its widest layer has weights.
     assert_eq!(intervals[..3], [1, 2, 4], "{}", model.display());
     assert!(intervals[3] >= 128, "{intervals:?}");
+}
+
+/// The strategies of the C++, factors of a token's positions; the trace has every layer's tensor, put
+/// together from tokens.
+#[test]
+fn folded_convolutions_stream_in_cpp() {
+    let Some(_) = tools() else { return };
+    let (model, input) = (own("tests/models/qk2_cnn.h5"), own("tests/models/qk2_cnn.npz"));
+    for (strategy, reuse) in
+        [("resource", "4"), ("resource_unrolled", "3"), ("distributed_arithmetic", "1")]
+    {
+        let options = ["--flow", "hls", "--strategy", strategy, "--reuse", reuse];
+        let project = build(&model, &options);
+        project.cosim(&["--engines", "hls", "--samples", "20"]);
+        let traced = |engine: &str| {
+            let folder = project.scratch.path().join(engine);
+            let options = ["--engine", engine, "--input", text(&input), "--trace", text(&folder)];
+            run(0, &[&["predict", text(&project.dir)], &options[..]].concat());
+            files(&folder)
+        };
+        let (emulator, hls) = (traced("emulator"), traced("hls"));
+        assert!(emulator.len() > 8 && emulator == hls, "{strategy}");
+    }
 }
 
 #[test]
@@ -73,7 +99,8 @@ fn convolutions_of_others_stream() {
 #[test]
 fn axi_streams() {
     let Some(_) = tools() else { return };
-    let project = build(&own("tests/models/hgq2_conv.keras"), &["--precision", "fixed<8,3>"]);
+    let options = ["--precision", "fixed<8,3>", "--flow", "rtl"];
+    let project = build(&own("tests/models/hgq2_conv.keras"), &options);
     for stall in ["0", "0.3"] {
         let options = ["--engines", "rtl", "--samples", "20", "--axi", "--stall", stall];
         project.cosim(&options);
@@ -88,7 +115,7 @@ fn streams_lint_clean() {
     for (model, reuse) in
         [("hls4ml_conv.keras", "1"), ("hls4ml_conv.keras", "3"), ("graph.onnx", "2")]
     {
-        let project = build(&own("tests/models").join(model), &["--reuse", reuse]);
+        let project = build(&own("tests/models").join(model), &["--reuse", reuse, "--flow", "rtl"]);
         let top = project.json("nn2rtl.json")["rtl"]["axis"].as_str().unwrap().to_owned();
         let mut command = verilator.command();
         command.current_dir(&project.dir).args(["--lint-only", "-Wall", "--no-timing"]);
@@ -107,10 +134,22 @@ fn limits_of_streams_are_told() {
     let model = own(K3);
     let base = ["build", text(&model), "-o", text(&dir), "--io", "stream"];
     let told = |options: &[&str]| stderr(&run(2, &[&base, options].concat()));
-    assert!(told(&[]).contains("--flow rtl"), "{}", told(&[]));
-    let latency = ["--flow", "rtl", "--latency", "9"];
-    assert!(told(&latency).contains("io: parallel"), "{}", told(&latency));
+    for flow in ["both", "rtl"] {
+        let latency = ["--flow", flow, "--latency", "9"];
+        assert!(told(&latency).contains("io: parallel"), "{}", told(&latency));
+    }
+    // Constants are outputs of this one.
+    let wires = own("tests/models/layers_wires.keras");
+    for flow in ["both", "hls"] {
+        let build = ["build", text(&wires), "-o", text(&dir), "--io", "stream", "--flow", flow];
+        let told = stderr(&run(2, &build));
+        assert!(told.contains("depends on no input cannot be streamed"), "{told}");
+    }
     assert!(!dir.exists());
+    // Additions are not shared, be it by tokens.
+    let options = ["--flow", "hls", "--strategy", "distributed_arithmetic", "--reuse", "4"];
+    let warned = json(0, &[&base[..], &options].concat())["warnings"].to_string();
+    assert!(warned.contains("has no effect on additions"), "{warned}");
     // Rounding accumulators depend on the order of their sums.
     let all = json!({ "Model": { "ReuseFactor": 4, "Precision": { "default": "fixed<8,3>" } } });
     let file = config(folder.path(), &all);

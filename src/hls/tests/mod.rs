@@ -2,6 +2,8 @@
 
 mod projects;
 mod random;
+mod stalls;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -129,6 +131,11 @@ fn build(compiler: &Compiler, graph: &Graph, options: &HlsOptions, dir: &Path) -
     crate::fixed::verify(graph).unwrap_or_else(|it| panic!("{it}"));
     let project = project(graph, options).unwrap_or_else(|it| panic!("{it}"));
     let csim = compiler.compile(&project, graph, dir).unwrap_or_else(|it| panic!("{it}"));
+    silent(csim)
+}
+
+/// A program of which the compiler had nothing to say.
+fn silent(csim: Csim) -> Csim {
     let warnings: String = csim.warnings.chars().take(2000).collect();
     assert_eq!(warnings, "", "the generated C++ compiles without a warning");
     csim
@@ -141,14 +148,19 @@ pub(crate) fn agree(
     options: &HlsOptions,
     seed: u64,
 ) -> Mantissas {
-    const SAMPLES: usize = 96;
     let dir = tempfile::tempdir().unwrap();
     let csim = build(compiler, graph, options, dir.path());
+    same(&csim, graph, seed, dir.path())
+}
+
+/// Runs a program with a trace; every value must be what its unit means.
+fn same(csim: &Csim, graph: &Graph, seed: u64, dir: &Path) -> Mantissas {
+    const SAMPLES: usize = 96;
     let mut random = Random(seed);
     let inputs: Vec<Vec<i128>> =
         graph.inputs.iter().map(|id| stimuli(&mut random, &graph.node(*id).ty, SAMPLES)).collect();
     let expected = emulate(graph, &inputs, SAMPLES);
-    let found = csim.run(&inputs, SAMPLES, true, dir.path()).unwrap_or_else(|it| panic!("{it}"));
+    let found = csim.run(&inputs, SAMPLES, true, dir).unwrap_or_else(|it| panic!("{it}"));
     let mut wrong = Vec::new();
     for id in graph.topo() {
         let (found, expected) = (&found.trace[&id], &expected[&id]);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::Timing;
 use crate::stream::{Dataflow, Kind, Permutation, ProcessId, Window};
 
 /// A process between two clock edges.
@@ -99,13 +100,15 @@ struct Move {
 }
 
 impl Model {
-    pub(super) fn new(flow: &Dataflow, id: ProcessId, latency: u32) -> Model {
+    pub(super) fn new(flow: &Dataflow, id: ProcessId, timing: Timing) -> Model {
         let process = &flow.processes[id.0];
         match &process.kind {
             Kind::Source(_) => Model::Source,
             Kind::Sink(_) => Model::Sink,
             Kind::Kernel(_) => {
-                Model::Kernel(Kernel::new(latency as usize, latency as usize + 2, 1))
+                let Timing { latency, interval } = timing;
+                let steps = interval.max(1) as usize;
+                Model::Kernel(Kernel::new(latency as usize, latency as usize + 2, steps))
             }
             Kind::Array(it) => Model::Kernel(Kernel::new(it.latency(), it.credits(), it.steps())),
             Kind::Window(window) => Model::Window(Line {
