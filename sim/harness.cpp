@@ -2,7 +2,7 @@
 //
 // Drives a Verilated design with vectors from a file, checks its handshakes, and reports timing.
 //
-//   sim IN OUT seed=S bubble=B stall=L watchdog=W [wave=FILE]
+//   sim IN OUT seed=S bubble=B stall=L reset=R watchdog=W [wave=FILE]
 //
 // A *channel* is a valid/ready handshake with its data pins: one for all inputs and one for all
 // outputs, or one for each. A *sample* is as many *beats* (handshakes) as each channel has for it.
@@ -21,6 +21,9 @@
 // With probability B/2^32 an idle input stays idle for a cycle, and with L/2^32 an output is not
 // taken, each channel for itself. While no input is offered the data pins show noise. As AXI demands, an input
 // once offered stays until it is taken; the design must do the same at its output.
+//
+// With probability R/2^32 a cycle is the first of a reset, whatever is going on, but not before a sample has
+// come out since the last one, so that all end. What has not come out whole is lost and given again.
 //
 // The last line of stdout is a JSON object: the figures, and the first fault if there was one.
 
@@ -76,6 +79,7 @@ struct Options {
   uint64_t watchdog = 100000;
   uint32_t bubble = 0;
   uint32_t stall = 0;
+  uint32_t reset = 0;
 };
 
 // The vectors of a channel.
@@ -111,6 +115,7 @@ Options parse(int argc, char** argv) {
     else if (name == "watchdog") options.watchdog = number;
     else if (name == "bubble") options.bubble = uint32_t(number);
     else if (name == "stall") options.stall = uint32_t(number);
+    else if (name == "reset") options.reset = uint32_t(number);
     else die("unknown option " + name);
   }
   return options;
@@ -228,11 +233,13 @@ class Bench {
   int run() {
     open_wave();
     reset();
+    cycle_ = 0;
     while (fault_.empty() && quiet_ < std::max(kQuietCycles, 2 * latency_.max)) {
       drive();
       settle();
       observe();
       edge();
+      if (finished_ > kept_ && finished_ < vectors_.samples && prng_.chance(options_.reset)) restart();
     }
     dut_.final();
     close_wave();
@@ -261,7 +268,27 @@ class Bench {
       edge();
     }
     Pins::reset(dut_) = 1;
-    cycle_ = 0;
+  }
+
+  // A reset in the middle of samples: those that have not come out whole begin again.
+  void restart() {
+    ++resets_;
+    kept_ = finished_;
+    starts_.resize(finished_);
+    ends_.resize(finished_);
+    for (uint32_t c = 0; c < sources_.size(); ++c) {
+      sources_[c].accepted = finished_ * vectors_.in[c].beats;
+      sources_[c].offering = false;
+    }
+    for (uint32_t c = 0; c < sinks_.size(); ++c) {
+      Sink& sink = sinks_[c];
+      sink.delivered = finished_ * vectors_.out[c].beats;
+      sink.held = false;
+      sink.rows.resize(sink.delivered * vectors_.out[c].words);
+    }
+    disturbed_ = true;
+    waited_ = 0;
+    reset();
   }
 
   void idle(uint32_t c) {
@@ -424,6 +451,7 @@ class Bench {
 
   void report() const {
     std::printf("{\"samples\":%u,\"cycles\":%" PRIu64, vectors_.samples, cycle_ - quiet_);
+    std::printf(",\"resets\":%" PRIu64, resets_);
     if (any_) std::printf(",\"first\":%" PRIu64, first_);
     latency_.print("latency");
     tail_.print("tail");
@@ -481,6 +509,7 @@ class Bench {
 
   std::vector<uint64_t> starts_, ends_;  // edges that took each sample's first and last beat
   uint64_t finished_ = 0;                // samples of which everything came out
+  uint64_t resets_ = 0, kept_ = 0;       // resets in between, and samples that had come out by the last
   uint64_t first_ = 0;
   Span latency_, tail_, interval_;
   std::string fault_;

@@ -199,6 +199,9 @@ pub struct Cosim {
     /// Chance of a stall on every cycle of the output, and of a bubble at the input.
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     pub stall: f64,
+    /// Chance of a reset in every cycle in which a sample is under way; what is lost is given again.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub resets: f64,
     /// Drive the AXI4-Stream wrapper instead of the plain top module.
     #[arg(long)]
     pub axi: bool,

@@ -13,7 +13,7 @@ use crate::cosim::{Report, Stimulus};
 use crate::data;
 use crate::design::Design;
 use crate::emulate::Emulator;
-use crate::error::{Located, Result};
+use crate::error::{Located, Problems, Result};
 use crate::fixed::Format;
 use crate::project::{self, MANIFEST};
 use crate::report::compare::{self, Comparison, Figures, Metric, Source};
@@ -24,8 +24,9 @@ pub(super) const RESULT: &str = "cosim.json";
 
 /// A value of an option outside its range.
 #[derive(Debug, thiserror::Error)]
-#[error("--stall {found} is not a probability below 1")]
-struct BadStall {
+#[error("--{option} {found} is not a probability below 1")]
+struct NoProbability {
+    option: &'static str,
     found: f64,
 }
 
@@ -52,9 +53,13 @@ impl Stored {
 
 /// The command.
 pub(super) fn run(args: &Cosim) -> Result<Outcome> {
-    if !(0.0..1.0).contains(&args.stall) {
-        return Err(BadStall { found: args.stall }).anywhere();
+    let mut problems = Problems::default();
+    for (option, found) in [("stall", args.stall), ("resets", args.resets)] {
+        if !(0.0..1.0).contains(&found) {
+            problems.note(Err::<(), _>(NoProbability { option, found }).anywhere());
+        }
     }
+    problems.into_result(())?;
     let manifest: Manifest = project::read_json(&args.dir, MANIFEST)?;
     let design = Design::of_project(&args.dir)?;
     let rows = samples(args, &design)?;
@@ -69,6 +74,7 @@ pub(super) fn run(args: &Cosim) -> Result<Outcome> {
                     seed: args.seed,
                     bubble: args.stall,
                     stall: args.stall,
+                    reset: args.resets,
                     wave,
                     ..Stimulus::default()
                 };
@@ -91,7 +97,8 @@ pub(super) fn run(args: &Cosim) -> Result<Outcome> {
         note_differences(&mut cosim, name, args, &manifest, &design, &rows, &want, &got);
     }
     let failed = cosim.mismatches > 0;
-    let undisturbed = timing.clone().filter(|_| args.stall == 0.0 && !args.axi);
+    let undisturbed =
+        timing.clone().filter(|_| args.stall == 0.0 && args.resets == 0.0 && !args.axi);
     let stored = Stored { cosim: cosim.clone(), timing: undisturbed };
     let bytes = serde_json::to_vec_pretty(&stored).anywhere()?;
     project::update(&args.dir, &[(PathBuf::from(RESULT), bytes)])?;
@@ -115,6 +122,9 @@ fn text(cosim: &compare::Cosim, timing: Option<&Report>) -> String {
             false => format!("{} to {}", latency.min, latency.max),
         };
         text.push_str(&format!("RTL simulated: latency {latency} cycles, II {interval}\n"));
+        if timing.resets > 0 {
+            text.push_str(&format!("{} resets in the middle of samples\n", timing.resets));
+        }
     }
     text
 }

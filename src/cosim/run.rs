@@ -25,6 +25,9 @@ pub struct Stimulus {
     pub bubble: f64,
     /// Probability that the output is not taken in a cycle, below 1.
     pub stall: f64,
+    /// Probability that a reset begins in a cycle in which a sample is under way, below 1. Samples that have
+    /// not come out whole are given again, and there is no reset before one has come out since the last.
+    pub reset: f64,
     /// Cycles without any handshake after which the design counts as hung.
     pub watchdog: u64,
     /// Where to write waves (FST); one unit of time is half a clock cycle.
@@ -34,7 +37,15 @@ pub struct Stimulus {
 impl Default for Stimulus {
     /// Inputs at full rate, outputs always taken.
     fn default() -> Stimulus {
-        Stimulus { seed: 1, bubble: 0.0, stall: 0.0, watchdog: 100_000, wave: None }
+        let never = 0.0;
+        Stimulus {
+            seed: 1,
+            bubble: never,
+            stall: never,
+            reset: never,
+            watchdog: 100_000,
+            wave: None,
+        }
     }
 }
 
@@ -56,6 +67,8 @@ pub struct Report {
     pub samples: u64,
     /// Cycles from the end of the reset to the last output.
     pub cycles: u64,
+    /// Resets in the middle of samples.
+    pub resets: u64,
     /// Latency of the very first output beat, from the first input beat.
     pub first: u64,
     /// Of each sample: from its first input beat to its last output beat.
@@ -144,6 +157,7 @@ impl Model {
     pub fn run(&self, tools: &Tools, inputs: &[Vec<i128>], stimulus: &Stimulus) -> Result<Run> {
         let bubble = threshold("bubble", stimulus.bubble)?;
         let stall = threshold("stall", stimulus.stall)?;
+        let reset = threshold("reset", stimulus.reset)?;
         if stimulus.wave.is_some() && !self.wave {
             return Err(CosimError::NoWave);
         }
@@ -156,9 +170,14 @@ impl Model {
         // Memory contents that the design reads are named from the folder of its sources.
         command.current_dir(&self.folder).arg(&source).arg(&sink);
         let Stimulus { seed, watchdog, .. } = stimulus;
-        for (name, value) in
-            [("seed", *seed), ("bubble", bubble), ("stall", stall), ("watchdog", *watchdog)]
-        {
+        let numbers = [
+            ("seed", *seed),
+            ("bubble", bubble),
+            ("stall", stall),
+            ("reset", reset),
+            ("watchdog", *watchdog),
+        ];
+        for (name, value) in numbers {
             command.arg(format!("{name}={value}"));
         }
         if let Some(wave) = &stimulus.wave {

@@ -373,7 +373,7 @@ fn engines_and_projects() {
     names(&dir, "predict p --input x.npy --engine float", &["float", "model file"]);
     names(&dir, "predict p --input x.npy --engine datapath --trace t", &["--trace", "emulator"]);
     names(&dir, "cosim p --stall 1.5", &["--stall 1.5"]);
-    names(&dir, "cosim p --stall NaN", &["--stall NaN"]);
+    names(&dir, "cosim p --stall NaN --resets 1", &["--stall NaN", "--resets 1"]);
     for (option, value) in [("--precision", "fixed<8,4>"), ("--clock", "5"), ("--io", "parallel")] {
         let line = format!("predict p --input x.npy {option} {value}");
         names(&dir, &line, &["p: ", option, "made already"]);
