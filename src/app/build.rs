@@ -9,7 +9,7 @@ use super::manifest::{HlsInfo, Manifest, ModelInfo, PortInfo, RtlInfo, SlotInfo,
 use super::{Outcome, comparison, model, target};
 use crate::cli::{Build, Flow};
 use crate::compile::Compiled;
-use crate::config::{self, Config, Warning};
+use crate::config::{self, Config, Io, Warning};
 use crate::design;
 use crate::error::{Located, Result};
 use crate::firmware::{self, Rtl};
@@ -17,6 +17,7 @@ use crate::hls::{HlsProject, Tool};
 use crate::precision;
 use crate::project::{MANIFEST, Project};
 use crate::report::{compare::Comparison, listing};
+use crate::stream::pixels;
 
 /// The command; with `deny_warnings` nothing is written if there are any.
 pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
@@ -145,7 +146,7 @@ fn assemble(
         },
         config: config.clone(),
         formats: comparison::formats(&compiled.graph, &compiled.formats),
-        rtl: rtl.map(rtl_info),
+        rtl: rtl.map(|it| told(rtl_info(it), &compiled.design)),
         hls: hls.map(|(tool, hls)| HlsInfo {
             tool: tool.name().to_owned(),
             top: hls.top.clone(),
@@ -158,6 +159,15 @@ fn assemble(
     };
     project.text(MANIFEST, pretty(&manifest)?);
     Ok((project, manifest))
+}
+
+/// With the order in which elements go through the ports of a stream.
+fn told(mut info: RtlInfo, design: &design::Design) -> RtlInfo {
+    let inputs = info.ports.iter_mut().filter(|it| it.input);
+    for (port, id) in inputs.zip(&design.graph.inputs) {
+        port.pixels = design.plan.io == Io::Stream && pixels(&design.graph, *id).is_some();
+    }
+    info
 }
 
 fn slashes(path: &Path) -> String {
@@ -179,6 +189,7 @@ pub(super) fn rtl_info(rtl: &Rtl) -> RtlInfo {
         name: it.name.clone(),
         tensor: it.tensor.clone(),
         input: it.input,
+        pixels: false,
         slots: it
             .slots
             .iter()

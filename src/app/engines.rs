@@ -11,6 +11,7 @@ use crate::firmware;
 use crate::fixed::Graph;
 use crate::graph::NodeId;
 use crate::hls::host::{Csim, FLAGS};
+use crate::stream;
 use crate::tools::{Build, Tools};
 
 /// A path that the project was made without.
@@ -34,6 +35,15 @@ pub(super) fn by_tensor(graph: &Graph, ids: &[NodeId], rows: &[Vec<i128>]) -> Ve
             rows.iter().flat_map(|row| row[range.clone()].iter().copied()).collect()
         })
         .collect()
+}
+
+/// What goes through the ports of the inputs.
+fn by_port(design: &Design, rows: &[Vec<i128>]) -> Vec<Vec<i128>> {
+    let (graph, io) = (&design.graph, design.plan.io);
+    match io {
+        Io::Parallel => by_tensor(graph, &graph.inputs, rows),
+        Io::Stream => by_tensor(graph, &graph.inputs, &stream::ordered(graph, rows)),
+    }
 }
 
 /// The opposite of [`by_tensor`].
@@ -62,7 +72,7 @@ pub(super) fn rtl(
     let dut = dut(dir, info, run.axi);
     let options = cosim::Options { wave: run.stimulus.wave.is_some(), ..cosim::Options::default() };
     let model = cosim::verilate(&tools, &dut, options).anywhere()?;
-    let inputs = by_tensor(&design.graph, &design.graph.inputs, rows);
+    let inputs = by_port(design, rows);
     let done = model.run(&tools, &inputs, &run.stimulus).anywhere()?;
     let graph = &design.graph;
     Ok((by_sample(graph, &graph.outputs, &done.outputs, rows.len()), done.report))
@@ -141,7 +151,7 @@ pub(super) fn hls_traced(
         }
     };
     let scratch = tools.cache().scratch().anywhere()?;
-    let inputs = by_tensor(&design.graph, &design.graph.inputs, rows);
+    let inputs = by_port(design, rows);
     let done = csim.run(&inputs, rows.len(), trace, scratch.path()).anywhere()?;
     let graph = &design.graph;
     Ok((by_sample(graph, &graph.outputs, &done.outputs, rows.len()), done.trace))

@@ -90,6 +90,9 @@ pub struct PortInfo {
     pub tensor: String,
     /// An input.
     pub input: bool,
+    /// A stream of pixels with all channels, of a tensor that has its channels first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pixels: bool,
     /// Its elements.
     pub slots: Vec<SlotInfo>,
 }

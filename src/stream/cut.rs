@@ -7,15 +7,17 @@
 //! reductions over tokens, are divided on their own and put in. What is left takes whole tensors as one token.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::kernels::{Kernel, KernelId};
-use super::window::{self, Pick, Window};
-use super::{Dataflow, Kind, ProcessId, StreamId};
+use super::permute::{WIDE, bits};
+use super::window::{Pick, Window};
+use super::{Dataflow, Kind, ProcessId, StreamId, ports};
 use crate::error::Origin;
 use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
 use crate::nn::Shape;
-use crate::units::{Cut, Reorder, Token, Unit};
+use crate::units::{Cut, Token, Unit};
 
 /// Where the elements of a node are.
 #[derive(Clone, Debug)]
@@ -40,8 +42,12 @@ pub(super) enum At {
     Constant(NodeId),
     /// Products of one group of channels, which may become part of an array with the others.
     Group(NodeId),
-    /// Another order of elements, which a reduction may take as it comes.
-    Order(NodeId),
+    /// Elements of another node in another order, which a reduction may take as they come, and the next
+    /// order before it is made.
+    Order {
+        source: NodeId,
+        map: Arc<[u32]>,
+    },
 }
 
 /// What becomes of units that go from step to step.
@@ -61,10 +67,21 @@ pub fn cut(
     loops: Loops,
     reuse: impl Fn(&str) -> usize,
 ) -> (Dataflow, BTreeSet<Origin>) {
+    divide(graph, loops, &reuse, true)
+}
+
+/// As [`cut`]; the inputs of an inner graph are no ports.
+pub(super) fn divide(
+    graph: &Graph,
+    loops: Loops,
+    reuse: &dyn Fn(&str) -> usize,
+    ports: bool,
+) -> (Dataflow, BTreeSet<Origin>) {
     let mut cutter = Cutter {
         graph,
         loops,
-        reuse: &reuse,
+        ports,
+        reuse,
         unfolded: BTreeSet::new(),
         flow: Dataflow::default(),
         places: vec![None; graph.bound()],
@@ -89,6 +106,8 @@ pub fn cut(
 pub(super) struct Cutter<'g> {
     pub(super) graph: &'g Graph,
     loops: Loops,
+    /// Inputs are ports of the design.
+    pub(super) ports: bool,
     /// By layer.
     pub(super) reuse: &'g dyn Fn(&str) -> usize,
     pub(super) unfolded: BTreeSet<Origin>,
@@ -97,7 +116,7 @@ pub(super) struct Cutter<'g> {
     pub(super) places: Vec<Option<Place>>,
     pub(super) kernels: Vec<Kernel>,
     /// All windows, with the streams that they read and make.
-    windows: Vec<(StreamId, Window, StreamId)>,
+    pub(super) windows: Vec<(StreamId, Window, StreamId)>,
     /// Repacked and repeated streams: by what they are made of, and how many tokens they have.
     pub(super) made: BTreeMap<(StreamId, usize, bool), StreamId>,
 }
@@ -134,10 +153,8 @@ impl<'g> Cutter<'g> {
 
     fn place(&mut self, id: NodeId) -> Place {
         let node = self.node(id);
-        if let Unit::Reorder(reorder) = &node.op
-            && let Some(place) = self.joined(id, reorder)
-        {
-            return place;
+        if let Unit::Reorder(reorder) = &node.op {
+            return self.joined(id, reorder).unwrap_or_else(|| self.reordered(id, reorder));
         }
         let around = self.loops == Loops::Around;
         if let Unit::Reduce(reduce) = &node.op
@@ -152,46 +169,40 @@ impl<'g> Cutter<'g> {
         match &node.op {
             Unit::Input(_) => self.source(id),
             Unit::Constant(_) => Place { tokens: 1, at: At::Constant(id) },
-            Unit::Reorder(reorder) => self
-                .renamed(id, reorder)
-                .or_else(|| self.divided(id))
-                .or_else(|| self.window(id, reorder))
-                .unwrap_or(Place { tokens: 1, at: At::Order(id) }),
             Unit::Scan(scan) if around => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
             Unit::Mac(mac) if (self.reuse)(&node.origin.node) > 1 => {
                 self.folded(id, mac).unwrap_or_else(|| self.unfolded(id))
             }
-            _ => self.divided(id).unwrap_or_else(|| self.whole(id)),
+            unit => {
+                self.divided(id, unit, &self.graph.operands(id)).unwrap_or_else(|| self.whole(id))
+            }
         }
     }
 
     /// An input: a token a pixel.
     fn source(&mut self, id: NodeId) -> Place {
         let node = self.node(id);
+        let own = if self.ports { ports::turned(self.graph, id) } else { None };
+        let own = own.unwrap_or(&node.ty);
         let position = self.graph.inputs.iter().position(|it| *it == id).expect("inputs are ports");
-        let pixels = node.ty.elements() / node.ty.shape.last().max(1);
-        let (tokens, ty) = match alike(&node.ty, pixels.max(1)) {
+        let pixels = own.elements() / own.shape.last().max(1);
+        let (tokens, ty) = match alike(own, pixels.max(1)) {
             Some(ty) => (pixels.max(1), ty),
-            None => (1, node.ty.clone()),
+            None => (1, own.clone()),
         };
         let process = self.flow.add(&node.name, Kind::Source(position), Vec::new());
         let stream = self.flow.output(process, &node.name, tokens, ty);
         Place { tokens, at: At::Stream(stream) }
     }
 
-    /// A wiring that leaves every element where it is.
-    fn renamed(&self, id: NodeId, reorder: &Reorder) -> Option<Place> {
-        let operands = self.graph.operands(id);
-        let [operand] = operands[..] else { return None };
-        let same = self.node(operand).ty.elements() == reorder.map.len();
-        let in_order = || reorder.map.iter().enumerate().all(|(at, it)| it.1 as usize == at);
-        (same && in_order()).then(|| self.at(operand).clone())
-    }
-
     /// A unit that treats tokens alike, in a kernel.
-    pub(super) fn divided(&mut self, id: NodeId) -> Option<Place> {
+    pub(super) fn divided(
+        &mut self,
+        id: NodeId,
+        unit: &Unit,
+        operands: &[NodeId],
+    ) -> Option<Place> {
         let node = self.node(id);
-        let operands = self.graph.operands(id);
         let is_moving = |it: &&NodeId| !matches!(self.at(**it).at, At::Constant(_));
         let moving = operands.iter().filter(is_moving);
         let mut choices: Vec<usize> = moving.map(|it| self.at(*it).tokens).collect();
@@ -203,15 +214,19 @@ impl<'g> Cutter<'g> {
             before *= extent;
         }
         choices.extend(prefixes.into_iter().rev());
+        let is_wiring = matches!(unit, Unit::Reorder(_));
         // A wiring of several tokens may still be a window.
-        if matches!(node.op, Unit::Reorder(_)) && choices.first() != Some(&1) {
+        if is_wiring && choices.first() != Some(&1) {
             choices.retain(|it| *it > 1);
         }
         let mut tried = Vec::new();
         for tokens in choices {
+            // Wires are free, but not as many as a whole image has.
+            let wide = || bits(&node.ty) > WIDE * tokens as u64;
             if !tried.contains(&tokens)
-                && let Some(token) = self.token(node, &operands, tokens)
-                && let Some(place) = self.compute(node, &operands, tokens, &token)
+                && !(is_wiring && tokens > 1 && wide())
+                && let Some(token) = self.token(node, unit, operands, tokens)
+                && let Some(place) = self.compute(node, operands, tokens, &token)
             {
                 return Some(place);
             }
@@ -221,7 +236,13 @@ impl<'g> Cutter<'g> {
     }
 
     /// The unit on one of so many tokens, if its operands can be had so.
-    fn token(&self, node: &Node<Unit, Type>, operands: &[NodeId], tokens: usize) -> Option<Token> {
+    fn token(
+        &self,
+        node: &Node<Unit, Type>,
+        unit: &Unit,
+        operands: &[NodeId],
+        tokens: usize,
+    ) -> Option<Token> {
         let counts = operands.iter().map(|it| self.node(*it).ty.elements());
         let divides = |count: usize| count > 0 && count.is_multiple_of(tokens);
         if !divides(node.ty.elements()) {
@@ -229,7 +250,7 @@ impl<'g> Cutter<'g> {
         }
         let types: Vec<&Type> = operands.iter().map(|it| &self.node(*it).ty).collect();
         if tokens == 1 {
-            return Some(Token { unit: node.op.clone(), whole: vec![false; types.len()] });
+            return Some(Token { unit: unit.clone(), whole: vec![false; types.len()] });
         }
         let parts = types.iter().zip(counts).map(|(ty, count)| match divides(count) {
             true => part(&ty.shape, tokens),
@@ -237,7 +258,7 @@ impl<'g> Cutter<'g> {
         });
         let parts: Vec<Shape> = parts.collect();
         let shape = part(&node.ty.shape, tokens);
-        let token = node.op.token(&Cut { tokens, shape: &shape, types: &types, parts: &parts })?;
+        let token = unit.token(&Cut { tokens, shape: &shape, types: &types, parts: &parts })?;
         let fits = operands.iter().zip(&token.whole).all(|(it, whole)| {
             *whole || divides(self.node(*it).ty.elements()) && self.has_parts(*it, tokens)
         });
@@ -263,7 +284,7 @@ impl<'g> Cutter<'g> {
     }
 
     /// Adds a unit on tokens to a kernel; `None` if that gives other types than the graph has.
-    fn compute(
+    pub(super) fn compute(
         &mut self,
         node: &Node<Unit, Type>,
         operands: &[NodeId],
@@ -324,7 +345,7 @@ impl<'g> Cutter<'g> {
         match &self.at(id).at {
             At::Stream(stream) | At::Window { stream, .. } => Some(self.flow.stream(*stream).from),
             At::Kernel(kernel, _) => Some(self.kernels[kernel.0].process),
-            At::Constant(_) | At::Group(_) | At::Order(_) => None,
+            At::Constant(_) | At::Group(_) | At::Order { .. } => None,
         }
     }
 
@@ -335,67 +356,6 @@ impl<'g> Cutter<'g> {
                 .ahead()
                 .iter()
                 .any(|it| self.depends(self.flow.stream(*it).from, on))
-    }
-
-    /// A wiring that is a window over its first operand.
-    fn window(&mut self, id: NodeId, reorder: &Reorder) -> Option<Place> {
-        let node = self.node(id);
-        let operands = self.graph.operands(id);
-        let (source, constant) = match operands[..] {
-            [source] => (source, None),
-            [source, constant] if matches!(self.at(constant).at, At::Constant(_)) => {
-                (source, Some(constant))
-            }
-            _ => return None,
-        };
-        let place = self.at(source).clone();
-        if matches!(place.at, At::Constant(_)) {
-            return None;
-        }
-        let elements = self.node(source).ty.elements() / place.tokens;
-        // The most places first: the smallest tokens.
-        let found = (1..node.ty.shape.0.len()).rev().find_map(|axes| {
-            let extents = &node.ty.shape.0[..axes];
-            window::find(reorder, extents, place.tokens, elements)
-        })?;
-        let stream = self.stream(source, &place);
-        let mut window = found.window;
-        if let Some(at) = found.padding {
-            let constant = self.node(constant?);
-            let Unit::Constant(values) = &constant.op else { return None };
-            window.padding = values.values[at];
-            let ty = &self.flow.stream(stream).ty;
-            let same = (0..ty.elements()).all(|it| ty.format(it) == values.format);
-            if window.padding != 0 && !same {
-                return None;
-            }
-        }
-        let tokens = window.places();
-        let known = self.windows.iter().find(|it| it.0 == stream && it.1 == window);
-        let made = match known {
-            Some((_, _, made)) => *made,
-            None => self.new_window(node, stream, window),
-        };
-        let at = At::Window { stream: made, pixel: elements, picks: found.picks, constant };
-        Some(Place { tokens, at })
-    }
-
-    fn new_window(
-        &mut self,
-        node: &Node<Unit, Type>,
-        stream: StreamId,
-        window: Window,
-    ) -> StreamId {
-        let ty = self.flow.stream(stream).ty.clone();
-        let count = ty.elements() * window.taps.len();
-        let formats = (0..count).map(|it| ty.format(it % ty.elements())).collect();
-        let ty = Type::each(Shape(vec![count]), formats);
-        let name = self.unique(&format!("{}_window", node.origin.node));
-        let tokens = window.places();
-        let process = self.flow.add(&name, Kind::Window(window.clone()), vec![stream]);
-        let made = self.flow.output(process, &name, tokens, ty);
-        self.windows.push((stream, window, made));
-        made
     }
 
     /// A unit on whole tensors.

@@ -24,7 +24,7 @@ impl Cutter<'_> {
         }
         alike(&node.ty, tokens)?;
         let (stream, reads) = match &place.at {
-            At::Constant(_) | At::Group(_) | At::Order(_) => return None,
+            At::Constant(_) | At::Group(_) | At::Order { .. } => return None,
             At::Window { stream, .. } if place.tokens == tokens => {
                 let reads = elements(&place)?;
                 if reads.len() < self.flow.stream(*stream).ty.elements() {
@@ -44,17 +44,18 @@ impl Cutter<'_> {
     /// A matrix that multiplies everything at once.
     pub(super) fn unfolded(&mut self, id: NodeId) -> Place {
         self.unfolded.insert(self.node(id).origin.clone());
-        self.divided(id).unwrap_or_else(|| self.whole(id))
+        let (node, operands) = (self.node(id), self.graph.operands(id));
+        self.divided(id, &node.op, &operands).unwrap_or_else(|| self.whole(id))
     }
 
     /// Ends the wait of a group that has not become part of an array, or of an order of elements.
     pub(super) fn parted(&mut self, id: NodeId) {
         let place = match self.at(id).at {
             At::Group(_) => self.unfolded(id),
-            At::Order(own) => match self.permuted(own) {
-                Some(place) => place,
-                None => self.whole(own),
-            },
+            At::Order { source, ref map } => {
+                let map = map.clone();
+                self.permuted(id, source, &map).unwrap_or_else(|| self.wired(id, source, &map))
+            }
             _ => return,
         };
         self.places[id.index()] = Some(place);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::cut::{At, Cutter, Loops, Place, alike, cut};
+use super::cut::{At, Cutter, Loops, Place, alike, divide};
 use super::{Dataflow, Kind, State, StreamId};
 use crate::error::Origin;
 use crate::fixed::{Format, Graph, Overflow, Type};
@@ -72,20 +72,19 @@ impl Cutter<'_> {
     pub(super) fn reduced(&mut self, id: NodeId, reduce: &Reduce) -> Option<Place> {
         let node = self.node(id);
         let operand = self.graph.operands(id)[0];
-        let (source, order) = match self.at(operand).at {
-            At::Order(own) => match (&self.node(own).op, &self.graph.operands(own)[..]) {
-                (Unit::Reorder(reorder), [source]) => (*source, Some(reorder.map.clone())),
-                _ => return None,
-            },
+        let (source, order) = match &self.at(operand).at {
+            At::Order { source, map } => (*source, Some(map.clone())),
             _ => (operand, None),
         };
         let place = self.at(source).clone();
-        if matches!(place.at, At::Constant(_) | At::Group(_) | At::Order(_)) || place.tokens == 1 {
+        if matches!(place.at, At::Constant(_) | At::Group(_) | At::Order { .. })
+            || place.tokens == 1
+        {
             return None;
         }
         let (outputs, steps) = (node.ty.elements(), reduce.group);
         let size = self.node(source).ty.elements() / place.tokens;
-        let reads = |at: usize| order.as_ref().map_or(at, |it| it[at].1 as usize);
+        let reads = |at: usize| order.as_ref().map_or(at, |it| it[at] as usize);
         let in_order = |output: usize| {
             let (count, element) = (output / size, output % size);
             (0..steps).all(|it| reads(output * steps + it) == (count * steps + it) * size + element)
@@ -118,7 +117,7 @@ impl Cutter<'_> {
         firsts: Vec<First>,
     ) -> StreamId {
         let Loop { body, count, steps, every } = *own;
-        let (inner, unfolded) = cut(body, Loops::Around, self.reuse);
+        let (inner, unfolded) = divide(body, Loops::Around, self.reuse, false);
         self.unfolded.extend(unfolded);
         let mut inputs = sequences.to_vec();
         let mut states = Vec::with_capacity(firsts.len());

@@ -25,6 +25,8 @@ mod kernels;
 mod loops;
 mod permute;
 pub mod plan;
+mod ports;
+mod reorder;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,7 @@ mod wire;
 pub use array::Array;
 pub use cut::{Loops, cut};
 pub use permute::Permutation;
+pub use ports::{ordered, pixels};
 pub use run::run;
 pub use window::{Span, Tap, Window};
 

@@ -7,11 +7,19 @@
 
 use super::cut::{At, Cutter, Place, alike, gcd};
 use super::{Kind, StreamId};
+use crate::fixed::Type;
 use crate::graph::NodeId;
-use crate::units::{Reorder, Unit};
 
 /// Tensors of more bits are moved in the longest pieces that move as a whole, however many there are.
-const WIDE: u64 = 4096;
+pub(super) const WIDE: u64 = 4096;
+
+/// Bits of a tensor.
+pub(super) fn bits(ty: &Type) -> u64 {
+    match ty.common() {
+        Some(format) => ty.elements() as u64 * u64::from(format.width),
+        None => (0..ty.elements()).map(|it| u64::from(ty.format(it).width)).sum(),
+    }
+}
 
 /// Another order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,38 +75,32 @@ impl Permutation {
 }
 
 /// Elements that move together: runs of so many are aligned in both orders.
-fn piece(map: &[(u32, u32)], from: usize) -> usize {
+fn piece(map: &[u32], from: usize) -> usize {
     let mut piece = gcd(map.len(), from);
     for at in 0..map.len() {
-        if at == 0 || map[at].1 != map[at - 1].1 + 1 {
-            piece = gcd(gcd(piece, at), map[at].1 as usize);
+        if at == 0 || map[at] != map[at - 1] + 1 {
+            piece = gcd(gcd(piece, at), map[at] as usize);
         }
     }
     piece
 }
 
 impl Cutter<'_> {
-    /// A wiring that moves pieces of its operand, if that takes no longer than the tokens take anyway, or
-    /// there is too much to move at once.
-    pub(super) fn permuted(&mut self, id: NodeId) -> Option<Place> {
+    /// A wiring that moves pieces of a node, if that takes no longer than the tokens take anyway, or there is
+    /// too much to move at once.
+    pub(super) fn permuted(&mut self, id: NodeId, source: NodeId, map: &[u32]) -> Option<Place> {
         let node = self.node(id);
-        let Unit::Reorder(Reorder { map, .. }) = &node.op else { return None };
-        let [source] = self.graph.operands(id)[..] else { return None };
         let place = self.at(source).clone();
-        if matches!(place.at, At::Constant(_)) {
-            return None;
-        }
         let from = &self.node(source).ty;
         let size = piece(map, from.elements());
         let (tokens, reads) = (from.elements() / size, map.len() / size);
-        let piece = alike(from, tokens)?;
+        alike(from, tokens)?;
         let pixels = node.ty.elements() / node.ty.shape.last().max(1);
-        let bits = (0..piece.elements()).map(|it| u64::from(piece.format(it).width)).sum::<u64>();
         let fast = tokens.max(reads) <= place.tokens.max(pixels);
-        if tokens == 1 || !fast && bits * (tokens as u64) <= WIDE {
+        if tokens == 1 || !fast && bits(from) <= WIDE {
             return None;
         }
-        let order = (0..reads).map(|it| map[it * size].1 as usize / size).collect();
+        let order = (0..reads).map(|it| map[it * size] as usize / size).collect();
         let stream = self.stream(source, &place);
         let made = self.ordered(&node.origin.node, stream, Permutation::new(tokens, order));
         Some(Place { tokens: reads, at: At::Stream(made) })
@@ -141,9 +143,8 @@ mod tests {
 
     #[test]
     fn pieces_are_aligned_in_both_orders() {
-        let map = |it: &[u32]| it.iter().map(|it| (0, *it)).collect::<Vec<_>>();
-        assert_eq!(piece(&map(&[4, 5, 6, 7, 0, 1, 2, 3]), 8), 4);
-        assert_eq!(piece(&map(&[2, 3, 4, 5, 0, 1]), 6), 2);
-        assert_eq!(piece(&map(&[1, 2, 3, 0]), 4), 1);
+        assert_eq!(piece(&[4, 5, 6, 7, 0, 1, 2, 3], 8), 4);
+        assert_eq!(piece(&[2, 3, 4, 5, 0, 1], 6), 2);
+        assert_eq!(piece(&[1, 2, 3, 0], 4), 1);
     }
 }

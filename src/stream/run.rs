@@ -10,7 +10,8 @@ use super::window::Window;
 use super::{Dataflow, Kind, Permutation, Process, State, StreamId};
 use crate::emulate::Emulator;
 
-/// The outputs of samples, as [`Emulator::run`] gives them for the whole graph.
+/// The outputs of samples, as [`Emulator::run`] gives them for the whole graph. Inputs come in the order of
+/// their ports.
 pub fn run(flow: &Dataflow, samples: &[Vec<i128>]) -> Vec<Vec<i128>> {
     let actors = || flow.processes.iter().map(|it| Actor::new(flow, it)).collect::<Vec<_>>();
     samples.iter().map(|it| sample(flow, actors(), it)).collect()

@@ -115,7 +115,7 @@ impl Cutter<'_> {
                 own.exports.insert(*local, stream);
                 stream
             }
-            At::Window { .. } | At::Constant(_) | At::Group(_) | At::Order(_) => {
+            At::Window { .. } | At::Constant(_) | At::Group(_) | At::Order { .. } => {
                 // A kernel that does nothing but take the elements.
                 let shape = part(&node.ty.shape, place.tokens);
                 let kernel = self.new_kernel(node, place.tokens);

@@ -13,9 +13,10 @@ fn build(model: &std::path::Path, options: &[&str]) -> Project {
 
 /// Undisturbed the figures are the plan's; disturbed the bits are the same.
 fn check(project: &Project, samples: &str) {
-    let told = project.cosim(&["--samples", samples]);
-    assert_eq!(told["cosim"]["engines"].as_array().unwrap().len(), 2, "{told}");
-    let rtl = &project.json("nn2rtl.json")["rtl"];
+    let manifest = project.json("nn2rtl.json");
+    let (rtl, engines) = (&manifest["rtl"], if manifest["hls"].is_null() { 1 } else { 2 });
+    let told = project.cosim(&["--samples", samples, "--engines", ["rtl", "rtl,hls"][engines - 1]]);
+    assert_eq!(told["cosim"]["engines"].as_array().unwrap().len(), engines, "{told}");
     let timing = &told["timing"];
     assert_eq!(timing["first"], rtl["first"], "{told}");
     assert_eq!(timing["latency"]["min"], rtl["latency"], "{told}");
@@ -26,7 +27,13 @@ fn check(project: &Project, samples: &str) {
     };
     let (taken, planned) = (cycles("60") - cycles("40"), rtl["interval"].as_u64().unwrap());
     assert!((20 * (planned - 1) + 1..=20 * planned).contains(&taken), "{taken}, {planned} each");
-    project.cosim(&["--engines", "rtl", "--samples", samples, "--stall", "0.4", "--seed", "5"]);
+    let disturbed = ["--engines", "rtl", "--stall", "0.4", "--seed", "5"];
+    project.cosim(&[&disturbed[..], &["--samples", samples]].concat());
+    // A reset anywhere, and everything is as if it were the first one.
+    let resets = 2.0 / (rtl["latency"].as_f64().unwrap() + 20.0 * planned as f64);
+    let resets = resets.to_string();
+    let told = project.cosim(&[&disturbed[..], &["--samples", "60", "--resets", &resets]].concat());
+    assert!(told["timing"]["resets"].as_u64().unwrap() > 0, "{told}");
 }
 
 /// Convolutions with all paddings, pools, branches, several inputs and outputs, attention.
@@ -42,6 +49,25 @@ fn layers_stream() {
     ] {
         let project = build(&own("tests/models").join(model), &["--precision", "fixed<8,3>"]);
         check(&project, "12");
+    }
+}
+
+/// Recurrences in both directions, reductions over all pixels, other orders of tokens.
+#[test]
+fn loops_and_orders_stream() {
+    let Some(_) = tools() else { return };
+    for (model, reuse) in [
+        ("layers_rnn.keras", "3"),
+        ("layers_norm.keras", "1"),
+        ("hls4ml_pool.keras", "1"),
+        ("hls4ml_wires.keras", "1"),
+    ] {
+        let options = ["--precision", "fixed<8,3>", "--flow", "rtl", "--reuse", reuse];
+        check(&build(&own("tests/models").join(model), &options), "12");
+    }
+    for model in ["k3_rnn.keras", "t_rnn.pt2"] {
+        let Some(model) = shared(&format!("samples/{model}")) else { return };
+        check(&build(&model, &["--flow", "rtl", "--reuse", "4"]), "6");
     }
 }
 
@@ -93,6 +119,8 @@ fn convolutions_of_others_stream() {
     let Some(folder) = shared("models") else { return };
     let p01 = folder.join("p01_mnist_cnn_keras3/keras_model.keras");
     check(&build(&p01, &["--reuse", "9"]), "4");
+    let p06 = folder.join("p06_rn06_qkeras_conv/model_best.h5");
+    check(&build(&p06, &["--reuse", "64", "--flow", "rtl"]), "4");
 }
 
 /// The wrapper that goes into block designs, where `last` must be where samples end.
@@ -112,9 +140,12 @@ fn axi_streams() {
 fn streams_lint_clean() {
     let Some(tools) = tools() else { return };
     let verilator = tools.verilator().unwrap();
-    for (model, reuse) in
-        [("hls4ml_conv.keras", "1"), ("hls4ml_conv.keras", "3"), ("graph.onnx", "2")]
-    {
+    for (model, reuse) in [
+        ("hls4ml_conv.keras", "1"),
+        ("hls4ml_conv.keras", "3"),
+        ("graph.onnx", "2"),
+        ("layers_rnn.keras", "2"),
+    ] {
         let project = build(&own("tests/models").join(model), &["--reuse", reuse, "--flow", "rtl"]);
         let top = project.json("nn2rtl.json")["rtl"]["axis"].as_str().unwrap().to_owned();
         let mut command = verilator.command();
