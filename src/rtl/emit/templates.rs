@@ -45,7 +45,9 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("stream_axis.sv", text!("rtl-templates/stream_axis.sv.tera")),
     ("filelist.f", text!("rtl-templates/filelist.f.tera")),
     ("vivado.tcl", text!("constraints/vivado.tcl.tera")),
+    ("vivado_ip.tcl", text!("constraints/vivado_ip.tcl.tera")),
     ("quartus.tcl", text!("constraints/quartus.tcl.tera")),
+    ("quartus_hw.tcl", text!("constraints/quartus_hw.tcl.tera")),
     ("clock.xdc", text!("constraints/clock.xdc.tera")),
     ("clock.sdc", text!("constraints/clock.sdc.tera")),
 ];
@@ -183,12 +185,47 @@ fn port<'a>(shape: &'a PortShape, single: bool, beats: u32, low: &mut u32) -> Te
     }
 }
 
+/// An AXI4-Stream of the wrapper.
+#[derive(Serialize)]
+struct Bus {
+    /// What its pins begin with.
+    stem: String,
+    input: bool,
+    /// Of its data.
+    bits: u32,
+}
+
+/// The streams of the wrapper: one for each port, or one for all on a side.
+fn buses(interface: &Interface) -> Vec<Bus> {
+    let side = |input: bool| {
+        let ports: Vec<_> = interface.ports.iter().filter(|it| it.input == input).collect();
+        let (stem, bits) = match input {
+            true => ("s_axis", interface.axis_in_bits),
+            false => ("m_axis", interface.axis_out_bits),
+        };
+        if interface.beats.is_none() {
+            return vec![Bus { stem: stem.to_owned(), input, bits }];
+        }
+        let bus = |it: &&PortShape| {
+            let own = port(it, ports.len() == 1, 1, &mut 0);
+            Bus { stem: own.axis_stem, input, bits: own.axis_msb + 1 }
+        };
+        ports.iter().map(bus).collect()
+    };
+    [true, false].into_iter().flat_map(side).collect()
+}
+
 /// File list, constraints, scripts.
 pub(super) fn tools(sources: &[File], interface: &Interface, options: &RtlOptions) -> Vec<File> {
     let mut context = Context::new();
     let compiled: Vec<&str> =
         sources.iter().map(|it| it.0.as_str()).filter(|it| it.ends_with(".sv")).collect();
     context.insert("sources", &compiled);
+    let headers: Vec<&str> =
+        sources.iter().map(|it| it.0.as_str()).filter(|it| it.ends_with(".svh")).collect();
+    context.insert("headers", &headers);
+    context.insert("buses", &buses(interface));
+    context.insert("hertz", &format!("{:.0}", 1e9 / options.clock_ns));
     context.insert("interface", interface);
     // A name in a script is one word, whatever the user typed.
     let word = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -205,10 +242,12 @@ pub(super) fn tools(sources: &[File], interface: &Interface, options: &RtlOption
         Family::Vivado => {
             add(format!("constraints/{}.xdc", interface.top), "clock.xdc");
             add("scripts/vivado.tcl".to_owned(), "vivado.tcl");
+            add("scripts/vivado_ip.tcl".to_owned(), "vivado_ip.tcl");
         }
         Family::Quartus => {
             add(format!("constraints/{}.sdc", interface.top), "clock.sdc");
             add("scripts/quartus.tcl".to_owned(), "quartus.tcl");
+            add(format!("scripts/{}_hw.tcl", interface.axis), "quartus_hw.tcl");
         }
         Family::Other => add(format!("constraints/{}.sdc", interface.top), "clock.sdc"),
     }
