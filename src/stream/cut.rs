@@ -49,8 +49,8 @@ pub(super) enum At {
 pub enum Loops {
     /// The steps take the tokens as they come, what they leave goes around.
     Around,
-    /// One kernel takes all tokens at once: where streams cannot go around.
-    Whole,
+    /// A process of its own takes all steps, with the state inside: where streams cannot go around.
+    Inside,
 }
 
 /// Divides a graph; `reuse` says how many products of a layer share a multiplier.
@@ -88,7 +88,7 @@ pub fn cut(
 
 pub(super) struct Cutter<'g> {
     pub(super) graph: &'g Graph,
-    loops: Loops,
+    pub(super) loops: Loops,
     /// By layer.
     pub(super) reuse: &'g dyn Fn(&str) -> usize,
     pub(super) unfolded: BTreeSet<Origin>,
@@ -139,9 +139,7 @@ impl<'g> Cutter<'g> {
         {
             return place;
         }
-        let around = self.loops == Loops::Around;
         if let Unit::Reduce(reduce) = &node.op
-            && around
             && let Some(place) = self.reduced(id, reduce)
         {
             return place;
@@ -157,7 +155,7 @@ impl<'g> Cutter<'g> {
                 .or_else(|| self.divided(id))
                 .or_else(|| self.window(id, reorder))
                 .unwrap_or(Place { tokens: 1, at: At::Order(id) }),
-            Unit::Scan(scan) if around => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
+            Unit::Scan(scan) => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
             Unit::Mac(mac) if (self.reuse)(&node.origin.node) > 1 => {
                 self.folded(id, mac).unwrap_or_else(|| self.unfolded(id))
             }
