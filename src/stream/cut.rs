@@ -153,6 +153,7 @@ impl<'g> Cutter<'g> {
             Unit::Reorder(reorder) => self
                 .renamed(id, reorder)
                 .or_else(|| self.divided(id))
+                .or_else(|| self.pooled(id, reorder))
                 .or_else(|| self.window(id, reorder))
                 .unwrap_or(Place { tokens: 1, at: At::Order(id) }),
             Unit::Scan(scan) => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
@@ -179,11 +180,16 @@ impl<'g> Cutter<'g> {
 
     /// A wiring that leaves every element where it is.
     fn renamed(&self, id: NodeId, reorder: &Reorder) -> Option<Place> {
+        let keeps = self.keeps(id, reorder);
+        keeps.then(|| self.at(self.graph.operands(id)[0]).clone())
+    }
+
+    /// Whether a wiring leaves every element where it is.
+    pub(super) fn keeps(&self, id: NodeId, reorder: &Reorder) -> bool {
         let operands = self.graph.operands(id);
-        let [operand] = operands[..] else { return None };
+        let [operand] = operands[..] else { return false };
         let same = self.node(operand).ty.elements() == reorder.map.len();
-        let in_order = || reorder.map.iter().enumerate().all(|(at, it)| it.1 as usize == at);
-        (same && in_order()).then(|| self.at(operand).clone())
+        same && reorder.map.iter().enumerate().all(|(at, it)| it.1 as usize == at)
     }
 
     /// A unit that treats tokens alike, in a kernel.

@@ -1,20 +1,17 @@
 //! Loops: graphs that are repeated token by token, with a state between the steps.
 //!
 //! The body is divided like any other graph, once for all steps, so that its matrices fold and its
-//! windows are windows; its inputs are tokens of the sequences and of the states. A reduction over tokens
-//! is a loop too, whose state is what has been reduced so far. Where streams cannot go around
-//! ([`Loops::Inside`]) a loop with a state is one process instead, a [`Loop`].
+//! windows are windows; its inputs are tokens of the sequences and of the states. Where streams cannot go
+//! around ([`Loops::Inside`]) a loop with a state is one process instead, a [`Loop`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::cut::{At, Cutter, Loops, Place, alike, cut};
+use super::cut::{At, Cutter, Loops, Place, cut};
 use super::{Dataflow, Kind, ProcessId, State, StreamId};
-use crate::error::Origin;
-use crate::fixed::{Format, Graph, Overflow, Type};
+use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
-use crate::nn::Shape;
-use crate::units::{Binary, Eltwise, Input, Read, Reduce, Reduction, Requantize, Scan, Unit};
+use crate::units::{Binary, Scan, Unit};
 
 /// A graph that is repeated, with what a step leaves for the next one.
 #[derive(Clone, Debug)]
@@ -75,8 +72,8 @@ impl Loop {
 }
 
 /// What became of a loop.
-struct Looped {
-    stream: StreamId,
+pub(super) struct Looped {
+    pub(super) stream: StreamId,
     /// Where its result is computed, if that is one place.
     row: Option<(ProcessId, NodeId)>,
 }
@@ -121,50 +118,13 @@ impl Cutter<'_> {
         Some(Place { tokens: self.flow.stream(stream).tokens, at: At::Stream(stream) })
     }
 
-    /// A reduction over consecutive tokens, as their elements come.
-    pub(super) fn reduced(&mut self, id: NodeId, reduce: &Reduce) -> Option<Place> {
-        let node = self.node(id);
-        let operand = self.graph.operands(id)[0];
-        let (source, order) = match self.at(operand).at {
-            At::Order(own) => match (&self.node(own).op, &self.graph.operands(own)[..]) {
-                (Unit::Reorder(reorder), [source]) => (*source, Some(reorder.map.clone())),
-                _ => return None,
-            },
-            _ => (operand, None),
-        };
-        let place = self.at(source).clone();
-        if matches!(place.at, At::Constant(_) | At::Group(_) | At::Order(_)) || place.tokens == 1 {
-            return None;
-        }
-        let (outputs, steps) = (node.ty.elements(), reduce.group);
-        let size = self.node(source).ty.elements() / place.tokens;
-        let reads = |at: usize| order.as_ref().map_or(at, |it| it[at].1 as usize);
-        let in_order = |output: usize| {
-            let (count, element) = (output / size, output % size);
-            (0..steps).all(|it| reads(output * steps + it) == (count * steps + it) * size + element)
-        };
-        let count = outputs / size;
-        if !outputs.is_multiple_of(size)
-            || place.tokens != count * steps
-            || !(0..outputs).all(in_order)
-        {
-            return None;
-        }
-        let token = alike(&self.node(source).ty, place.tokens)?;
-        let (body, first) = step(reduce, &token, &node.origin)?;
-        let stream = self.stream(source, &place);
-        let (body, firsts) = (Arc::new(body), vec![Some(first)]);
-        let own = Loop { body, count, steps, every: false, firsts };
-        let made = self.looped(node, own, &[stream]).stream;
-        let kernel = self.new_kernel(node, count);
-        let read = self.read(kernel, node, made);
-        let cast = Requantize::uniform(reduce.result).into();
-        let cast = self.kernels[kernel.0].add(node, node.name.clone(), cast, &[read]);
-        Some(Place { tokens: count, at: At::Kernel(kernel, cast) })
-    }
-
     /// Puts a loop in, whose inputs are the sequences and the first values that are not known.
-    fn looped(&mut self, node: &Node<Unit, Type>, own: Loop, streams: &[StreamId]) -> Looped {
+    pub(super) fn looped(
+        &mut self,
+        node: &Node<Unit, Type>,
+        own: Loop,
+        streams: &[StreamId],
+    ) -> Looped {
         let inside = self.loops == Loops::Inside;
         if inside && !own.is_map() {
             return self.inside(node, own, streams);
@@ -285,55 +245,4 @@ fn repeats(inner: &Dataflow) -> bool {
         let counts = matches!(it.kind, Kind::Window(_) | Kind::Permute(_) | Kind::Loop(_));
         !counts && (!it.inputs.is_empty() || matches!(it.kind, Kind::Source(_)))
     })
-}
-
-/// A step of a reduction on a token, and what it begins with; `None` if the order of the sum matters.
-fn step(reduce: &Reduce, token: &Type, origin: &Origin) -> Option<(Graph, Arc<[i128]>)> {
-    let union = token.union();
-    let (op, state, first) = match reduce.reduction {
-        Reduction::Max => (Binary::Max, union, union.min()),
-        Reduction::Min => (Binary::Min, union, union.max()),
-        Reduction::SumTree if !reduce.commutes(token) => return None,
-        Reduction::SumInOrder | Reduction::SumTree => (Binary::Add, reduce.accum, 0),
-    };
-    // One token, whatever its shape was.
-    let elements = token.elements();
-    let shape = Shape(vec![elements]);
-    let token = &Type { shape: shape.clone(), ..token.clone() };
-    let mut graph = Graph::default();
-    let mut add = |name: &str, op: Unit, operands: &[NodeId]| {
-        let types: Vec<&Type> = operands.iter().map(|it| &graph.node(*it).ty).collect();
-        let ty = op.spec().output(&types);
-        graph.add(Node { name: name.to_owned(), op, ty, origin: origin.clone() }, operands)
-    };
-    let x = add("x", Input { ty: token.clone() }.into(), &[]);
-    let so_far = add("so_far", Input { ty: Type::uniform(shape.clone(), state) }.into(), &[]);
-    // Each element is cast before it is added.
-    let leaf = match op {
-        Binary::Add => add("leaf", Requantize::uniform(state).into(), &[x]),
-        _ => x,
-    };
-    let read = [Read::Same, Read::Same];
-    let next = add("next", Eltwise { op, read, shape, result: state }.into(), &[so_far, leaf]);
-    graph.inputs = vec![x, so_far];
-    graph.outputs = vec![next, next];
-    Some((graph, vec![first; elements].into()))
-}
-
-impl Reduce {
-    /// Whether a sum of so many elements of a type is the same in any order: nothing is rounded, and it
-    /// wraps or cannot overflow.
-    fn commutes(&self, token: &Type) -> bool {
-        let formats = (0..token.elements()).map(|it| token.format(it));
-        let fits = |it: Format| {
-            let shift = (self.accum.frac() - it.frac()).min(100) as u32;
-            let largest = it.min().unsigned_abs().max(it.max().unsigned_abs());
-            let reach = largest.saturating_mul(self.group as u128).saturating_mul(1 << shift);
-            (self.accum.signed || !it.signed) && reach <= self.accum.max().unsigned_abs()
-        };
-        formats.into_iter().all(|it| {
-            let wraps = self.accum.overflow == Overflow::Wrap;
-            it.frac() <= self.accum.frac() && (wraps || fits(it))
-        })
-    }
 }

@@ -26,6 +26,7 @@ mod kernels;
 mod loops;
 mod permute;
 pub mod plan;
+mod reduce;
 mod run;
 #[cfg(test)]
 mod tests;

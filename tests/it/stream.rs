@@ -29,7 +29,8 @@ fn check(project: &Project, samples: &str) {
     project.cosim(&["--engines", "rtl", "--samples", samples, "--stall", "0.4", "--seed", "5"]);
 }
 
-/// Convolutions with all paddings, pools, branches, several inputs and outputs, attention.
+/// Convolutions with all paddings, pools, branches, several inputs and outputs, attention; outputs that are
+/// inputs, of which a word may be there before the source is rid of it.
 #[test]
 fn layers_stream() {
     let Some(_) = tools() else { return };
@@ -39,10 +40,24 @@ fn layers_stream() {
         "graph.onnx",
         "layers_pool.keras",
         "hls4ml_conv.keras",
+        "onnx_arrangements.onnx",
     ] {
         let project = build(&own("tests/models").join(model), &["--precision", "fixed<8,3>"]);
         check(&project, "12");
     }
+}
+
+/// Tasks that keep a state: cells of all kinds, both directions, every row and the last one.
+#[test]
+fn recurrent_layers_stream_in_cpp() {
+    let Some(_) = tools() else { return };
+    let model = own("tests/models/hgq2_recurrent.keras");
+    let project = build(&model, &["--precision", "fixed<8,3>", "--flow", "hls"]);
+    project.cosim(&["--engines", "hls", "--samples", "20"]);
+    // A recurrence reads a row at a time, not all of them.
+    let source = std::fs::read_to_string(project.dir.join("hls/vitis/firmware/hgq2_recurrent.cpp"));
+    let source = source.unwrap();
+    assert!(source.contains("_loop(") && !source.contains("collect<"), "{source}");
 }
 
 /// Multipliers used once, several times, and one for everything.

@@ -47,18 +47,22 @@ fn recurrence(
     builder.add("", scan, &[rows, first])
 }
 
-/// The maximum or sum of every channel of an image.
-fn over_pixels(builder: &mut Builder, name: &str, reduction: Reduction, image: NodeId) -> NodeId {
+/// The maximum or sum of every channel of an image, over some of its pixels.
+fn over_pixels(
+    builder: &mut Builder,
+    (name, reduction): (&str, Reduction),
+    image: NodeId,
+    pixels: &[usize],
+) -> NodeId {
     builder.enter(Origin::new("net.keras", name));
-    let ty = builder.graph.node(image).ty.clone();
-    let channels = ty.shape.last();
-    let pixels = ty.elements() / channels;
-    let place = |it: usize| (0, (it % pixels * channels + it / pixels) as u32);
-    let map = (0..pixels * channels).map(place).collect();
-    let shape = Shape(vec![channels, pixels]);
+    let channels = builder.graph.node(image).ty.shape.last();
+    let element =
+        |channel: usize| pixels.iter().map(move |it| (0, (it * channels + channel) as u32));
+    let map = (0..channels).flat_map(element).collect();
+    let (shape, group) = (Shape(vec![channels, pixels.len()]), pixels.len());
     let turned = builder.add("turned", Reorder { map, shape }, &[image]);
     let (accum, result) = (Format::signed(20, 13), Format::signed(12, 9).rounded());
-    builder.add("", Reduce { reduction, group: pixels, accum, result }, &[turned])
+    builder.add("", Reduce { reduction, group, accum, result }, &[turned])
 }
 
 /// Loops over an image, and over rows with a state; the results.
@@ -70,15 +74,19 @@ pub(super) fn added(
     builder.enter(Origin::new("net.keras", "known"));
     let known = builder.constant("first", Shape(vec![3]), [-77, 5, 300].to_vec().into(), STATE);
     let given = builder.cast("given", first, STATE);
+    let all: Vec<usize> = (0..20).collect();
+    let turned: Vec<usize> = all.iter().rev().copied().collect();
     vec![
         recurrence(builder, ("every", true, false), rows, known),
         recurrence(builder, ("last", false, true), rows, given),
         // A matrix in blocks.
         recurrence(builder, ("blocks", true, true), rows, given),
-        over_pixels(builder, "most", Reduction::Max, image),
-        over_pixels(builder, "least", Reduction::Min, image),
-        over_pixels(builder, "total", Reduction::SumTree, image),
-        over_pixels(builder, "chain", Reduction::SumInOrder, image),
+        over_pixels(builder, ("most", Reduction::Max), image, &all),
+        over_pixels(builder, ("least", Reduction::Min), image, &all),
+        over_pixels(builder, ("total", Reduction::SumTree), image, &all),
+        // Some pixels, and the last one first.
+        over_pixels(builder, ("part", Reduction::SumTree), image, &[2, 3, 7, 8]),
+        over_pixels(builder, ("chain", Reduction::SumInOrder), image, &turned),
     ]
 }
 
@@ -89,9 +97,10 @@ pub(super) fn are_printed(flow: &Dataflow, source: &str) {
         _ => None,
     });
     let all: Vec<(&str, &crate::stream::Loop)> = all.collect();
-    assert_eq!(all.len(), 7, "{:?}", all.iter().map(|it| it.0).collect::<Vec<_>>());
+    assert_eq!(all.len(), 8, "{:?}", all.iter().map(|it| it.0).collect::<Vec<_>>());
     for (name, own) in all {
-        let reduces = ["most_loop", "least_loop", "total_loop", "chain_loop"].contains(&name);
+        let reductions = ["most_loop", "least_loop", "total_loop", "part_loop", "chain_loop"];
+        let reduces = reductions.contains(&name);
         assert_eq!(own.collects(), reduces, "{name}");
         let at = source.find(&format!("static void {name}(")).unwrap_or_else(|| panic!("{source}"));
         let function = &source[at..][..source[at..].find("\n}\n").unwrap()];

@@ -116,6 +116,9 @@ fn iterations(flow: &Dataflow, id: usize) -> Vec<Iteration> {
             .map(|at| at % it.steps)
             .map(|step| (if step == 0 { all } else { it.sequences() }, it.gives(step)))
             .collect(),
+        Kind::Permute(it) if it.is_selection() => {
+            (0..it.tokens).map(|at| (all, it.order.contains(&at))).collect()
+        }
         Kind::Permute(it) => {
             let read = std::iter::repeat_n((all, false), it.tokens);
             read.chain(std::iter::repeat_n((0, true), it.order.len())).collect()

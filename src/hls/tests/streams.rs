@@ -140,7 +140,7 @@ fn every_process_computes_what_units_mean() {
     let (flow, _, project) = project(&graph, &folded());
     let source = file(&project, "firmware/net.cpp");
     let moves = ["clone", "discard", "collect", "spread", "repeat", "window", "permute"];
-    for function in moves.into_iter().chain(["mac_resource"]) {
+    for function in moves.into_iter().chain(["select_tokens", "mac_resource"]) {
         assert!(source.contains(&format!("nn::{function}<")), "no {function} in\n{source}");
     }
     assert_eq!(project.warnings.len(), 0, "{:?}", project.warnings);
