@@ -36,7 +36,8 @@ const STREAM_BASIS: &str = "latency and II of the stream are those of its proces
 
 /// What the figures of a stream in C++ are, and what they leave out.
 const HLS_STREAM_BASIS: &str = "latency of the HLS stream is that of its processes run cycle by cycle, kernels as \
-                                estimated; II is the tokens of its slowest task times the II of the task, \
+                                estimated; II is the tokens of its slowest task times the II of the task \
+                                (of a recurrence the estimated latency of a step), \
                                 without what a task needs to begin anew; LUT and FF are those of the \
                                 kernels: lines, FIFOs and copies are not counted";
 
@@ -319,13 +320,11 @@ fn add_hls(comparison: &mut Comparison, design: &Design, hls: &Hls, device: &Dev
     };
     let parts = parts(design, hls);
     let mut by_layer: BTreeMap<&str, (Vec<HlsKernel>, u64)> = BTreeMap::new();
-    let mut slowest = 0;
     for part in &parts {
         let all: Vec<HlsKernel> = part.kernels.iter().map(|it| it.1).collect();
         // A step of a recurrence waits for what the one before leaves.
         let step = part.recurs.then(|| estimate::network(&all, device, clock).latency_cycles);
         let step = step.unwrap_or(0);
-        slowest = step.saturating_mul(part.tokens).max(slowest);
         for (layer, kernel) in &part.kernels {
             let own = by_layer.entry(layer).or_default();
             own.0.push(*kernel);
@@ -341,7 +340,7 @@ fn add_hls(comparison: &mut Comparison, design: &Design, hls: &Hls, device: &Dev
     let mut total = estimate::network(&all, device, clock);
     if let Some(stream) = &hls.stream {
         total.latency_cycles = stream.schedule.plan.latency;
-        total.interval = hls.project.interval.max(slowest);
+        total.interval = hls.project.interval;
     }
     comparison.total.hls.merge(&figures(&total));
     comparison.notes.push(format!("HLS path: {}", total.basis));

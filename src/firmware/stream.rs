@@ -90,7 +90,14 @@ pub(super) fn hls(design: &Design, device: &Device, options: &HlsOptions) -> Res
     };
     let timings: Vec<Timing> = flow.processes.iter().map(timing).collect();
     let schedule = hls::schedule(&flow, |it| timings[it.0]);
-    let project = hls::streamed(&design.graph, &flow, &schedule.depths, options)?;
+    let mut project = hls::streamed(&design.graph, &flow, &schedule.depths, options)?;
+    // Pragmas ask recurrences for no interval.
+    let cycles = |(process, timing): (&stream::Process, &Timing)| match &process.kind {
+        Kind::Loop(it) => (it.count * it.steps) as u64 * u64::from(timing.interval),
+        _ => 0,
+    };
+    let loops = flow.processes.iter().zip(&timings).map(cycles);
+    project.interval = loops.fold(project.interval, u64::max);
     Ok(Hls { project, stream: Some(HlsStreamed { flow, schedule }) })
 }
 
