@@ -16,7 +16,8 @@
 // Time is counted in clock edges. Before each edge the pins are driven and the design settles;
 // what a pin shows then is what the edge takes. Latency is the number of cycles between the edge
 // that accepts an input and the edge that hands over an output: 0 for wires, 1 for one register. With
-// several channels a sample begins with its first beat anywhere and ends with its last one anywhere.
+// several channels a sample begins with its first beat anywhere and ends with its last one anywhere. A
+// fork may hand an input over to an output while others make the input wait: that takes 0 cycles too.
 //
 // With probability B/2^32 an idle input stays idle for a cycle, and with L/2^32 an output is not
 // taken, each channel for itself. While no input is offered the data pins show noise. As AXI demands, an input
@@ -411,14 +412,30 @@ class Bench {
     sink.last_held = last;
   }
 
+  // Samples of which any beat was accepted or is offered.
+  uint64_t begun() const {
+    uint64_t samples = starts_.size();
+    for (uint32_t c = 0; c < sources_.size(); ++c) {
+      const Source& source = sources_[c];
+      const uint32_t beats = vectors_.in[c].beats;
+      samples = std::max(samples, (source.accepted + source.offering + beats - 1) / beats);
+    }
+    return samples;
+  }
+
+  // Cycles since a sample began; none if its first beat still waits.
+  uint64_t since(uint64_t sample) const {
+    return sample < starts_.size() ? cycle_ - starts_[sample] : 0;
+  }
+
   void deliver(uint32_t c) {
     Sink& sink = sinks_[c];
     const uint32_t beats = vectors_.out[c].beats;
     if (sink.delivered == vectors_.out[c].total) return fail(c, "extra");
-    if (sink.delivered / beats >= starts_.size()) return fail(c, "early");
+    if (sink.delivered / beats >= begun()) return fail(c, "early");
     const bool ends = (sink.delivered + 1) % beats == 0;
     if (Pins::kHasLast && sink.last_held != ends) return fail(c, "last");
-    if (!any_) first_ = cycle_ - starts_[0];
+    if (!any_) first_ = since(0);
     any_ = true;
     sink.rows.insert(sink.rows.end(), sink.now.begin(), sink.now.end());
     ++sink.delivered;
@@ -427,7 +444,7 @@ class Bench {
       whole = std::min(whole, sinks_[i].delivered / vectors_.out[i].beats);
     }
     if (whole <= finished_) return;
-    latency_.add(cycle_ - starts_[finished_]);
+    latency_.add(since(finished_));
     // A network may know its answer before the sample has ended; then there is no tail.
     tail_.add(finished_ < ends_.size() ? cycle_ - ends_[finished_] : 0);
     ++finished_;

@@ -152,6 +152,24 @@ void permute(hls::stream<token_T> &in, hls::stream<token_T> &out, const unsigned
   }
 }
 
+// Some of TOKENS tokens: those of the list, which are READS and in order.
+template <class token_T, unsigned TOKENS, unsigned READS>
+void select_tokens(hls::stream<token_T> &in, hls::stream<token_T> &out,
+                   const unsigned (&list)[READS]) {
+  unsigned next = 0;
+  for (unsigned t = 0; t < TOKENS; t++) {
+#pragma HLS PIPELINE II=1
+    const token_T token = in.read();
+#ifndef __VITIS_HLS__
+#pragma HLS DATA_PACK variable=token
+#endif
+    if (next < READS && list[next] == t) {
+      out.write(token);
+      next++;
+    }
+  }
+}
+
 // All elements of a tensor as tokens: what a test bench gives.
 template <class T, unsigned N>
 void feed(const T *values, unsigned tokens, hls::stream<array<T, N> > &out) {

@@ -36,7 +36,8 @@ const STREAM_BASIS: &str = "latency and II of the stream are those of its proces
 
 /// What the figures of a stream in C++ are, and what they leave out.
 const HLS_STREAM_BASIS: &str = "latency of the HLS stream is that of its processes run cycle by cycle, kernels as \
-                                estimated; II is the tokens of its slowest task times the II of the task, \
+                                estimated; II is the tokens of its slowest task times the II of the task \
+                                (of a recurrence the estimated latency of a step), \
                                 without what a task needs to begin anew; LUT and FF are those of the \
                                 kernels: lines, FIFOs and copies are not counted";
 
@@ -319,19 +320,23 @@ fn add_hls(comparison: &mut Comparison, design: &Design, hls: &Hls, device: &Dev
     };
     let parts = parts(design, hls);
     let mut by_layer: BTreeMap<&str, (Vec<HlsKernel>, u64)> = BTreeMap::new();
-    for (tokens, kernels) in &parts {
-        for (layer, kernel) in kernels {
+    for part in &parts {
+        let all: Vec<HlsKernel> = part.kernels.iter().map(|it| it.1).collect();
+        // A step of a recurrence waits for what the one before leaves.
+        let step = part.recurs.then(|| estimate::network(&all, device, clock).latency_cycles);
+        let step = step.unwrap_or(0);
+        for (layer, kernel) in &part.kernels {
             let own = by_layer.entry(layer).or_default();
             own.0.push(*kernel);
-            let interval = estimate::kernel(kernel, device, clock).interval;
-            own.1 = interval.saturating_mul(*tokens).max(own.1);
+            let interval = estimate::kernel(kernel, device, clock).interval.max(step);
+            own.1 = interval.saturating_mul(part.tokens).max(own.1);
         }
     }
     for (layer, (kernels, interval)) in by_layer {
         let total = estimate::network(&kernels, device, clock);
         comparison.layer(layer, Side::Hls, &figures(&HlsEstimate { interval, ..total }));
     }
-    let all: Vec<HlsKernel> = parts.iter().flat_map(|it| &it.1).map(|it| it.1).collect();
+    let all: Vec<HlsKernel> = parts.iter().flat_map(|it| &it.kernels).map(|it| it.1).collect();
     let mut total = estimate::network(&all, device, clock);
     if let Some(stream) = &hls.stream {
         total.latency_cycles = stream.schedule.plan.latency;
@@ -344,16 +349,30 @@ fn add_hls(comparison: &mut Comparison, design: &Design, hls: &Hls, device: &Dev
     }
 }
 
-/// The kernels by layer, all of a sample at once or those of each task; how often a sample they run.
-fn parts(design: &Design, hls: &Hls) -> Vec<(u64, Vec<(String, HlsKernel)>)> {
+/// What runs together: all of a sample at once, or a task.
+struct Part {
+    /// How often a sample it runs.
+    tokens: u64,
+    /// By layer.
+    kernels: Vec<(String, HlsKernel)>,
+    /// What a run leaves goes into the next one.
+    recurs: bool,
+}
+
+fn parts(design: &Design, hls: &Hls) -> Vec<Part> {
     let Some(stream) = &hls.stream else {
-        return vec![(1, firmware::kernels(design, &design.graph))];
+        let kernels = firmware::kernels(design, &design.graph);
+        return vec![Part { tokens: 1, kernels, recurs: false }];
     };
     let part = |process: &stream::Process| {
-        let Kind::Kernel(graph) = &process.kind else { return None };
-        let any = process.outputs.first().or(process.inputs.first())?;
-        let tokens = stream.flow.stream(*any).tokens as u64;
-        Some((tokens, firmware::kernels(design, graph)))
+        let (graph, recurs) = match &process.kind {
+            Kind::Kernel(graph) => (graph, false),
+            Kind::Loop(it) => (&*it.body, !it.collects()),
+            _ => return None,
+        };
+        let ports = process.inputs.iter().chain(&process.outputs);
+        let tokens = ports.map(|it| stream.flow.stream(*it).tokens).max()? as u64;
+        Some(Part { tokens, kernels: firmware::kernels(design, graph), recurs })
     };
     stream.flow.processes.iter().filter_map(part).collect()
 }

@@ -151,7 +151,7 @@ pub(super) fn hls_traced(
         }
     };
     let scratch = tools.cache().scratch().anywhere()?;
-    let inputs = by_port(design, rows);
+    let inputs = by_tensor(&design.graph, &design.graph.inputs, rows);
     let done = csim.run(&inputs, rows.len(), trace, scratch.path()).anywhere()?;
     let graph = &design.graph;
     Ok((by_sample(graph, &graph.outputs, &done.outputs, rows.len()), done.trace))

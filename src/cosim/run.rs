@@ -94,7 +94,7 @@ pub enum FaultKind {
     Retracted,
     /// More outputs than there should be.
     Extra,
-    /// An output before any input of its sample.
+    /// An output before any input of its sample was offered.
     Early,
     /// `last` is not where the sample ends.
     Last,

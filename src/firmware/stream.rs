@@ -76,21 +76,34 @@ pub(super) fn hls(design: &Design, device: &Device, options: &HlsOptions) -> Res
     }
     let clock = super::hls_clock(design);
     let timing = |process: &stream::Process| {
-        let Kind::Kernel(graph) = &process.kind else { return Timing { latency: 0, interval: 1 } };
+        let (graph, waits) = match &process.kind {
+            Kind::Kernel(graph) => (graph, false),
+            Kind::Loop(it) => (&*it.body, !it.collects()),
+            _ => return Timing { latency: 0, interval: 1 },
+        };
         let kernels: Vec<_> = super::kernels(design, graph).into_iter().map(|it| it.1).collect();
         let it = estimate::network(&kernels, device, clock);
         let cycles = |it: u64| u32::try_from(it).unwrap_or(u32::MAX);
-        Timing { latency: cycles(it.latency_cycles + ENDS), interval: cycles(it.interval) }
+        // A step of a recurrence waits for what the one before leaves.
+        let interval = if waits { it.latency_cycles.max(it.interval) } else { it.interval };
+        Timing { latency: cycles(it.latency_cycles + ENDS), interval: cycles(interval) }
     };
     let timings: Vec<Timing> = flow.processes.iter().map(timing).collect();
     let schedule = hls::schedule(&flow, |it| timings[it.0]);
-    let project = hls::streamed(&design.graph, &flow, &schedule.depths, options)?;
+    let mut project = hls::streamed(&design.graph, &flow, &schedule.depths, options)?;
+    // Pragmas ask recurrences for no interval.
+    let cycles = |(process, timing): (&stream::Process, &Timing)| match &process.kind {
+        Kind::Loop(it) => (it.count * it.steps) as u64 * u64::from(timing.interval),
+        _ => 0,
+    };
+    let loops = flow.processes.iter().zip(&timings).map(cycles);
+    project.interval = loops.fold(project.interval, u64::max);
     Ok(Hls { project, stream: Some(HlsStreamed { flow, schedule }) })
 }
 
 /// The processes of a graph in C++, where matrices are folded inside of kernels.
 pub fn tasks(graph: &Graph) -> Dataflow {
-    stream::cut(graph, Loops::Whole, |_| 1).0
+    stream::cut(graph, Loops::Inside, |_| 1).0
 }
 
 /// A kernel as a design of its own.

@@ -11,7 +11,7 @@ use super::HlsProject;
 use super::trace::{Part, Trace};
 use crate::fixed::{Graph, Type};
 use crate::graph::NodeId;
-use crate::stream::Dataflow;
+use crate::stream::{Dataflow, pixels};
 
 /// Flags that make the program. Warnings are on, except for the vendor's pragmas, which g++ does not
 /// know, and for the default constructor of ap_fixed, which masks bits that it never set. `-O1`
@@ -155,6 +155,8 @@ pub struct Csim {
     /// What the compiler had to say, though it succeeded.
     pub warnings: String,
     inputs: Vec<Layout>,
+    /// In which order the elements of an input go through its port, if in another.
+    orders: Vec<Option<Vec<u32>>>,
     outputs: Part,
     trace: Trace,
 }
@@ -187,14 +189,17 @@ impl Csim {
 
     /// A program made of the project of a graph that was divided into a dataflow.
     pub fn streamed(executable: PathBuf, warnings: String, graph: &Graph, flow: &Dataflow) -> Csim {
-        Csim::tracing(executable, warnings, graph, Trace::streamed(graph, flow))
+        let orders = graph.inputs.iter().map(|it| pixels(graph, *it)).collect();
+        let csim = Csim::tracing(executable, warnings, graph, Trace::streamed(graph, flow));
+        Csim { orders, ..csim }
     }
 
     fn tracing(executable: PathBuf, warnings: String, graph: &Graph, trace: Trace) -> Csim {
         let layout = |id: &NodeId| Layout::of(&graph.node(*id).ty);
         let outputs = Part { tokens: 1, values: graph.outputs.iter().map(layout).collect() };
-        let inputs = graph.inputs.iter().map(layout).collect();
-        Csim { executable, warnings, inputs, outputs, trace }
+        let inputs: Vec<Layout> = graph.inputs.iter().map(layout).collect();
+        let orders = vec![None; inputs.len()];
+        Csim { executable, warnings, inputs, orders, outputs, trace }
     }
 
     /// Runs samples. `inputs` holds, for every input of the model, sample after sample; files are
@@ -243,10 +248,12 @@ impl Csim {
         }
         let mut bytes = Vec::new();
         for sample in 0..samples {
-            for (values, Layout(shifts)) in inputs.iter().zip(&self.inputs) {
+            let layouts = self.inputs.iter().zip(&self.orders);
+            for (values, (Layout(shifts), order)) in inputs.iter().zip(layouts) {
                 let row = &values[sample * shifts.len()..][..shifts.len()];
-                for (mantissa, shift) in row.iter().zip(shifts) {
-                    bytes.extend((mantissa << shift).to_le_bytes());
+                for at in 0..row.len() {
+                    let element = order.as_ref().map_or(at, |it| it[at] as usize);
+                    bytes.extend((row[element] << shifts[element]).to_le_bytes());
                 }
             }
         }

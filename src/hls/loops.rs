@@ -72,7 +72,8 @@ impl Builder<'_> {
     ) -> CallView {
         let graph = self.graph;
         let (body, _) = graph.node(id).op.body().expect("a loop has a body");
-        let types = self.given(body, about, operands, &result.name);
+        let sequences = operands[..about.sequences].iter().map(|it| it.1.clone());
+        let types = self.given(body, sequences.collect(), &result.name);
         // Tasks of a dataflow region are calls of the function around it only.
         let Body { inputs, outputs, steps, interval } = self.body(body, &types, false);
         let interval = if self.view.dataflow { interval * about.steps as u64 } else { interval };
@@ -124,26 +125,19 @@ impl Builder<'_> {
         CallView { function: name, template_args: Vec::new(), args }
     }
 
-    /// Types of the body's inputs and of what it leaves behind: operands and state have them already.
-    fn given(
+    /// Types of the body's inputs and of what it leaves behind: sequences have them already.
+    pub(super) fn given(
         &mut self,
         body: &crate::fixed::Graph,
-        about: HlsLoop,
-        operands: &[(String, String)],
+        sequences: Vec<String>,
         name: &str,
     ) -> BTreeMap<NodeId, String> {
-        let mut types = BTreeMap::new();
-        for (at, input) in body.inputs.iter().enumerate() {
-            let ty = match at.checked_sub(about.sequences) {
-                None => operands[at].1.clone(),
-                Some(state) => {
-                    let next = body.node(body.outputs[state]);
-                    let format = value_format(&next.op, &next.ty);
-                    let ty = self.define(name, "state_t", format);
-                    types.insert(body.outputs[state], ty.clone());
-                    ty
-                }
-            };
+        let (own, states) = body.inputs.split_at(sequences.len());
+        let mut types: BTreeMap<NodeId, String> = own.iter().copied().zip(sequences).collect();
+        for (input, output) in states.iter().zip(&body.outputs) {
+            let next = body.node(*output);
+            let ty = self.define(name, "state_t", value_format(&next.op, &next.ty));
+            types.insert(*output, ty.clone());
             types.insert(*input, ty);
         }
         types

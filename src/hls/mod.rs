@@ -43,7 +43,8 @@ pub struct HlsProject {
     pub warnings: Vec<Problem>,
     /// Name of the top function.
     pub top: String,
-    /// Cycles between two samples that the pragmas ask for.
+    /// Cycles between two samples that the pragmas ask for. They ask recurrences in streams for nothing: those
+    /// count with a cycle a step until there is an estimate.
     pub interval: u64,
     /// Source of the program that runs mantissas through the top function; see [`host`].
     pub host: String,

@@ -31,18 +31,23 @@ impl Trace {
     pub(super) fn parallel(graph: &Graph) -> Trace {
         let order = graph.topo();
         let places = order.iter().enumerate().map(|(at, id)| (*id, (0, at))).collect();
-        Trace { graph: graph.clone(), parts: vec![Part::of(graph, 1)], places }
+        Trace { graph: graph.clone(), parts: vec![Part::of(graph, &order, 1)], places }
     }
 
-    /// Of a dataflow: the nodes of all kernels.
+    /// Of a dataflow: the nodes of all kernels, and what loops make.
     pub(super) fn streamed(graph: &Graph, flow: &Dataflow) -> Trace {
         let (mut parts, mut known) = (Vec::new(), BTreeMap::new());
         for (at, process) in flow.processes.iter().enumerate() {
-            let Kind::Kernel(own) = &process.kind else { continue };
             let any = process.outputs.first().or(process.inputs.first());
-            let order = own.topo().into_iter().enumerate();
-            known.extend(order.map(|(value, id)| ((ProcessId(at), id), (parts.len(), value))));
-            parts.push(Part::of(own, any.map_or(1, |it| flow.stream(*it).tokens)));
+            let tokens = any.map_or(1, |it| flow.stream(*it).tokens);
+            let (own, shown) = match &process.kind {
+                Kind::Kernel(own) => (own, own.topo()),
+                Kind::Loop(it) => (&*it.body, vec![it.row()]),
+                _ => continue,
+            };
+            let order = shown.iter().enumerate();
+            known.extend(order.map(|(value, id)| ((ProcessId(at), *id), (parts.len(), value))));
+            parts.push(Part::of(own, &shown, tokens));
         }
         let place = |(id, of): (&NodeId, &(ProcessId, NodeId))| Some((*id, *known.get(of)?));
         let places = flow.computed.iter().filter_map(place).collect();
@@ -114,9 +119,9 @@ impl Trace {
 }
 
 impl Part {
-    /// All nodes of a graph.
-    fn of(graph: &Graph, tokens: usize) -> Part {
-        let values = graph.topo().into_iter().map(|it| Layout::of(&graph.node(it).ty)).collect();
+    /// Nodes of a graph.
+    fn of(graph: &Graph, nodes: &[NodeId], tokens: usize) -> Part {
+        let values = nodes.iter().map(|it| Layout::of(&graph.node(*it).ty)).collect();
         Part { tokens, values }
     }
 }

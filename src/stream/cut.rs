@@ -55,8 +55,8 @@ pub(super) enum At {
 pub enum Loops {
     /// The steps take the tokens as they come, what they leave goes around.
     Around,
-    /// One kernel takes all tokens at once: where streams cannot go around.
-    Whole,
+    /// A process of its own takes all steps, with the state inside: where streams cannot go around.
+    Inside,
 }
 
 /// Divides a graph; `reuse` says how many products of a layer share a multiplier.
@@ -105,7 +105,7 @@ pub(super) fn divide(
 
 pub(super) struct Cutter<'g> {
     pub(super) graph: &'g Graph,
-    loops: Loops,
+    pub(super) loops: Loops,
     /// Inputs are ports of the design.
     pub(super) ports: bool,
     /// By layer.
@@ -156,9 +156,7 @@ impl<'g> Cutter<'g> {
         if let Unit::Reorder(reorder) = &node.op {
             return self.joined(id, reorder).unwrap_or_else(|| self.reordered(id, reorder));
         }
-        let around = self.loops == Loops::Around;
         if let Unit::Reduce(reduce) = &node.op
-            && around
             && let Some(place) = self.reduced(id, reduce)
         {
             return place;
@@ -169,7 +167,7 @@ impl<'g> Cutter<'g> {
         match &node.op {
             Unit::Input(_) => self.source(id),
             Unit::Constant(_) => Place { tokens: 1, at: At::Constant(id) },
-            Unit::Scan(scan) if around => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
+            Unit::Scan(scan) => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
             Unit::Mac(mac) if (self.reuse)(&node.origin.node) > 1 => {
                 self.folded(id, mac).unwrap_or_else(|| self.unfolded(id))
             }

@@ -1,34 +1,81 @@
 //! Loops: graphs that are repeated token by token, with a state between the steps.
 //!
 //! The body is divided like any other graph, once for all steps, so that its matrices fold and its
-//! windows are windows; its inputs are tokens of the sequences and of the states. A reduction over tokens
-//! is a loop too, whose state is what has been reduced so far.
+//! windows are windows; its inputs are tokens of the sequences and of the states. Where streams cannot go
+//! around ([`Loops::Inside`]) a loop with a state is one process instead, a [`Loop`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::cut::{At, Cutter, Loops, Place, alike, divide};
-use super::{Dataflow, Kind, State, StreamId};
-use crate::error::Origin;
-use crate::fixed::{Format, Graph, Overflow, Type};
+use super::cut::{At, Cutter, Loops, Place, divide};
+use super::{Dataflow, Kind, ProcessId, State, StreamId};
+use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
-use crate::nn::Shape;
-use crate::units::{Binary, Eltwise, Input, Read, Reduce, Reduction, Requantize, Scan, Unit};
+use crate::units::{Binary, Scan, Unit};
 
-/// What a state is at first.
-enum First {
-    Known(Arc<[i128]>),
-    Stream(StreamId),
+/// A graph that is repeated, with what a step leaves for the next one.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    /// A step: of a token of every sequence and the state it makes the next state, part by part, and a
+    /// token of the result.
+    pub body: Arc<Graph>,
+    /// Loops of a sample.
+    pub count: usize,
+    /// Steps of a loop.
+    pub steps: usize,
+    /// Every step has a result, not only the last.
+    pub every: bool,
+    /// What each part of the state is at first, if that is known.
+    pub firsts: Vec<Option<Arc<[i128]>>>,
 }
 
-/// A graph and how often it is repeated.
-struct Loop<'b> {
-    body: &'b Graph,
-    /// Loops of a sample.
-    count: usize,
-    /// Steps of a loop.
-    steps: usize,
-    /// Every step has a result, not only the last.
-    every: bool,
+impl Loop {
+    /// Sequences: what every step reads a token of.
+    pub fn sequences(&self) -> usize {
+        self.body.inputs.len() - self.firsts.len()
+    }
+
+    /// Whether a step gives a token.
+    pub fn gives(&self, step: usize) -> bool {
+        self.every || step + 1 == self.steps
+    }
+
+    /// The node of the body that is the result.
+    pub fn row(&self) -> NodeId {
+        *self.body.outputs.last().expect("a body has a result")
+    }
+
+    /// Whether the state only collects: a step adds to it or compares with it, and does nothing more.
+    pub fn collects(&self) -> bool {
+        let states = &self.body.inputs[self.sequences()..];
+        let mut follow: BTreeSet<NodeId> = states.iter().copied().collect();
+        self.body.topo().into_iter().all(|id| {
+            let operands = self.body.operands(id);
+            let reads = operands.iter().filter(|it| follow.contains(it)).count();
+            if reads == 0 {
+                return true;
+            }
+            let only = operands.iter().all(|it| states.contains(it) || !follow.contains(it));
+            follow.insert(id);
+            let simple = match &self.body.node(id).op {
+                Unit::Eltwise(it) => it.op != Binary::Mul,
+                _ => false,
+            };
+            reads == 1 && only && simple
+        })
+    }
+
+    /// No step depends on another.
+    fn is_map(&self) -> bool {
+        self.firsts.is_empty() && (self.every || self.steps == 1)
+    }
+}
+
+/// What became of a loop.
+pub(super) struct Looped {
+    pub(super) stream: StreamId,
+    /// Where its result is computed, if that is one place.
+    row: Option<(ProcessId, NodeId)>,
 }
 
 impl Cutter<'_> {
@@ -49,111 +96,114 @@ impl Cutter<'_> {
             let stream = self.stream(*operand, &place);
             streams.push(if scan.backwards { self.reversed(stream, scan.steps) } else { stream });
         }
-        let mut states = Vec::with_capacity(firsts.len());
+        let mut known = Vec::with_capacity(firsts.len());
         for operand in firsts {
             let place = self.at(*operand).clone();
-            states.push(match place.at {
+            known.push(match place.at {
                 At::Constant(own) => {
                     let Unit::Constant(constant) = &self.node(own).op else { return None };
-                    First::Known(Arc::from(&constant.values[..]))
+                    Some(Arc::from(&constant.values[..]))
                 }
                 _ => {
                     let stream = self.stream(*operand, &place);
-                    First::Stream(self.repacked(stream, 1))
+                    streams.push(self.repacked(stream, 1));
+                    None
                 }
             });
         }
-        let own = Loop { body: &scan.body, count: 1, steps: scan.steps, every: scan.every };
-        let stream = self.looped(node, &own, &streams, states);
+        let Scan { steps, every, .. } = *scan;
+        let own = Loop { body: scan.body.clone(), count: 1, steps, every, firsts: known };
+        let Looped { stream, row } = self.looped(node, own, &streams);
+        self.flow.computed.extend(row.map(|it| (id, it)));
         Some(Place { tokens: self.flow.stream(stream).tokens, at: At::Stream(stream) })
     }
 
-    /// A reduction over consecutive tokens, as their elements come.
-    pub(super) fn reduced(&mut self, id: NodeId, reduce: &Reduce) -> Option<Place> {
-        let node = self.node(id);
-        let operand = self.graph.operands(id)[0];
-        let (source, order) = match &self.at(operand).at {
-            At::Order { source, map } => (*source, Some(map.clone())),
-            _ => (operand, None),
-        };
-        let place = self.at(source).clone();
-        if matches!(place.at, At::Constant(_) | At::Group(_) | At::Order { .. })
-            || place.tokens == 1
-        {
-            return None;
-        }
-        let (outputs, steps) = (node.ty.elements(), reduce.group);
-        let size = self.node(source).ty.elements() / place.tokens;
-        let reads = |at: usize| order.as_ref().map_or(at, |it| it[at] as usize);
-        let in_order = |output: usize| {
-            let (count, element) = (output / size, output % size);
-            (0..steps).all(|it| reads(output * steps + it) == (count * steps + it) * size + element)
-        };
-        let count = outputs / size;
-        if !outputs.is_multiple_of(size)
-            || place.tokens != count * steps
-            || !(0..outputs).all(in_order)
-        {
-            return None;
-        }
-        let token = alike(&self.node(source).ty, place.tokens)?;
-        let (body, first) = step(reduce, &token, &node.origin)?;
-        let stream = self.stream(source, &place);
-        let own = Loop { body: &body, count, steps, every: false };
-        let made = self.looped(node, &own, &[stream], vec![First::Known(first)]);
-        let kernel = self.new_kernel(node, count);
-        let read = self.read(kernel, node, made);
-        let cast = Requantize::uniform(reduce.result).into();
-        let cast = self.kernels[kernel.0].add(node, node.name.clone(), cast, &[read]);
-        Some(Place { tokens: count, at: At::Kernel(kernel, cast) })
-    }
-
-    /// Puts a loop in; returns the stream of its results.
-    fn looped(
+    /// Puts a loop in, whose inputs are the sequences and the first values that are not known.
+    pub(super) fn looped(
         &mut self,
         node: &Node<Unit, Type>,
-        own: &Loop<'_>,
-        sequences: &[StreamId],
-        firsts: Vec<First>,
-    ) -> StreamId {
-        let Loop { body, count, steps, every } = *own;
-        let (inner, unfolded) = divide(body, Loops::Around, self.reuse, false);
+        own: Loop,
+        streams: &[StreamId],
+    ) -> Looped {
+        let inside = self.loops == Loops::Inside;
+        if inside && !own.is_map() {
+            return self.inside(node, own, streams);
+        }
+        let (inner, unfolded) = divide(&own.body, self.loops, self.reuse, false);
+        let row = inner.computed.get(&own.row()).copied();
+        if inside && (row.is_none() || !repeats(&inner)) {
+            return self.inside(node, own, streams);
+        }
         self.unfolded.extend(unfolded);
-        let mut inputs = sequences.to_vec();
-        let mut states = Vec::with_capacity(firsts.len());
-        for first in firsts {
+        self.around(node, &own, &inner, streams)
+    }
+
+    /// A loop as one process.
+    fn inside(&mut self, node: &Node<Unit, Type>, own: Loop, streams: &[StreamId]) -> Looped {
+        let (sequences, row) = (own.sequences(), own.row());
+        let tokens = own.count * own.steps;
+        let mut inputs = streams.to_vec();
+        inputs[..sequences].iter_mut().for_each(|it| *it = self.repacked(*it, tokens));
+        let given = if own.every { tokens } else { own.count };
+        let ty = own.body.node(row).ty.clone();
+        let name = self.unique(&format!("{}_loop", node.origin.node));
+        let process = self.flow.add(&name, Kind::Loop(own), inputs);
+        let stream = self.flow.output(process, &node.name, given, ty);
+        Looped { stream, row: Some((process, row)) }
+    }
+
+    /// A loop as the processes of its body, with states that go around.
+    fn around(
+        &mut self,
+        node: &Node<Unit, Type>,
+        own: &Loop,
+        inner: &Dataflow,
+        streams: &[StreamId],
+    ) -> Looped {
+        let Loop { body, count, steps, .. } = own;
+        let (count, steps) = (*count, *steps);
+        let mut streams = streams.iter().copied();
+        let mut inputs: Vec<StreamId> = streams.by_ref().take(own.sequences()).collect();
+        let mut states = Vec::with_capacity(own.firsts.len());
+        for first in &own.firsts {
             let ty = body.node(body.inputs[inputs.len()]).ty.clone();
-            let (first, reads) = match first {
-                First::Known(first) => (Some(first), Vec::new()),
-                First::Stream(stream) => (None, vec![stream]),
-            };
+            let reads = if first.is_none() { streams.next() } else { None };
             let name = self.unique(&format!("{}_state", node.origin.node));
-            let process = self.flow.add(&name, Kind::State(State { steps, first }), reads);
+            let state = State { steps, first: first.clone() };
+            let process = self.flow.add(&name, Kind::State(state), reads.into_iter().collect());
             inputs.push(self.flow.output(process, &name, count * steps, ty));
             states.push(process);
         }
-        let results = self.spliced(inner, count * steps, &inputs);
+        let (results, row) = self.spliced(inner, count * steps, &inputs, own.row());
         for (process, left) in states.into_iter().zip(&results) {
             let left = self.repacked(*left, count * steps);
             self.flow.processes[process.0].inputs.push(left);
         }
-        let row = *results.last().expect("a body has a result");
-        if every || steps == 1 {
-            return row;
+        let stream = *results.last().expect("a body has a result");
+        if own.every || steps == 1 {
+            return Looped { stream, row };
         }
-        let from = self.flow.stream(row).clone();
+        let from = self.flow.stream(stream).clone();
         let (of, keep) = (from.tokens / count, from.tokens / count / steps);
         let name = self.unique(&format!("{}_last", node.origin.node));
-        let process = self.flow.add(&name, Kind::Last { of, keep }, vec![row]);
-        self.flow.output(process, &from.name, count * keep, from.ty)
+        let process = self.flow.add(&name, Kind::Last { of, keep }, vec![stream]);
+        let stream = self.flow.output(process, &from.name, count * keep, from.ty);
+        Looped { stream, row: None }
     }
 
-    /// Puts the processes of a body in, which is run so many times; returns the streams of its outputs.
-    fn spliced(&mut self, inner: Dataflow, times: usize, inputs: &[StreamId]) -> Vec<StreamId> {
+    /// Puts the processes of a body in, which is run so many times; returns the streams of its outputs, and
+    /// where a node of it is computed now.
+    fn spliced(
+        &mut self,
+        inner: &Dataflow,
+        times: usize,
+        inputs: &[StreamId],
+        node: NodeId,
+    ) -> (Vec<StreamId>, Option<(ProcessId, NodeId)>) {
         let mut streams: Vec<Option<StreamId>> = vec![None; inner.streams.len()];
         let mut results: Vec<(usize, StreamId)> = Vec::new();
-        let mut added = Vec::new();
-        for process in &inner.processes {
+        let (mut added, mut computed) = (Vec::new(), None);
+        for (at, process) in inner.processes.iter().enumerate() {
             match process.kind {
                 Kind::Source(at) => {
                     let own = process.outputs[0];
@@ -164,6 +214,11 @@ impl Cutter<'_> {
                 _ => {
                     let name = self.unique(&process.name);
                     let id = self.flow.add(&name, process.kind.clone(), Vec::new());
+                    if let Some((from, local)) = inner.computed.get(&node)
+                        && from.0 == at
+                    {
+                        computed = Some((id, *local));
+                    }
                     for own in &process.outputs {
                         let from = inner.stream(*own);
                         let tokens = times * from.tokens;
@@ -179,57 +234,15 @@ impl Cutter<'_> {
             self.flow.processes[id.0].inputs = process.inputs.iter().map(outer).collect();
         }
         results.sort_by_key(|it| it.0);
-        results.iter().map(|(_, it)| outer(it)).collect()
+        (results.iter().map(|(_, it)| outer(it)).collect(), computed)
     }
 }
 
-/// A step of a reduction on a token, and what it begins with; `None` if the order of the sum matters.
-fn step(reduce: &Reduce, token: &Type, origin: &Origin) -> Option<(Graph, Arc<[i128]>)> {
-    let union = token.union();
-    let (op, state, first) = match reduce.reduction {
-        Reduction::Max => (Binary::Max, union, union.min()),
-        Reduction::Min => (Binary::Min, union, union.max()),
-        Reduction::SumTree if !reduce.commutes(token) => return None,
-        Reduction::SumInOrder | Reduction::SumTree => (Binary::Add, reduce.accum, 0),
-    };
-    // One token, whatever its shape was.
-    let elements = token.elements();
-    let shape = Shape(vec![elements]);
-    let token = &Type { shape: shape.clone(), ..token.clone() };
-    let mut graph = Graph::default();
-    let mut add = |name: &str, op: Unit, operands: &[NodeId]| {
-        let types: Vec<&Type> = operands.iter().map(|it| &graph.node(*it).ty).collect();
-        let ty = op.spec().output(&types);
-        graph.add(Node { name: name.to_owned(), op, ty, origin: origin.clone() }, operands)
-    };
-    let x = add("x", Input { ty: token.clone() }.into(), &[]);
-    let so_far = add("so_far", Input { ty: Type::uniform(shape.clone(), state) }.into(), &[]);
-    // Each element is cast before it is added.
-    let leaf = match op {
-        Binary::Add => add("leaf", Requantize::uniform(state).into(), &[x]),
-        _ => x,
-    };
-    let read = [Read::Same, Read::Same];
-    let next = add("next", Eltwise { op, read, shape, result: state }.into(), &[so_far, leaf]);
-    graph.inputs = vec![x, so_far];
-    graph.outputs = vec![next, next];
-    Some((graph, vec![first; elements].into()))
-}
-
-impl Reduce {
-    /// Whether a sum of so many elements of a type is the same in any order: nothing is rounded, and it
-    /// wraps or cannot overflow.
-    fn commutes(&self, token: &Type) -> bool {
-        let formats = (0..token.elements()).map(|it| token.format(it));
-        let fits = |it: Format| {
-            let shift = (self.accum.frac() - it.frac()).min(100) as u32;
-            let largest = it.min().unsigned_abs().max(it.max().unsigned_abs());
-            let reach = largest.saturating_mul(self.group as u128).saturating_mul(1 << shift);
-            (self.accum.signed || !it.signed) && reach <= self.accum.max().unsigned_abs()
-        };
-        formats.into_iter().all(|it| {
-            let wraps = self.accum.overflow == Overflow::Wrap;
-            it.frac() <= self.accum.frac() && (wraps || fits(it))
-        })
-    }
+/// Whether all processes of a body, run as tasks of so many tokens, do the same for every run of it: none
+/// counts the tokens of one.
+fn repeats(inner: &Dataflow) -> bool {
+    inner.processes.iter().all(|it| {
+        let counts = matches!(it.kind, Kind::Window(_) | Kind::Permute(_) | Kind::Loop(_));
+        !counts && (!it.inputs.is_empty() || matches!(it.kind, Kind::Source(_)))
+    })
 }

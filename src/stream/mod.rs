@@ -11,7 +11,8 @@
 //! - a **permutation** keeps what it needs of a tensor and gives its tokens in another order;
 //! - a **repack** makes longer tokens of several, or several of one; a **repeat** gives one many times;
 //! - a **state** gives what a loop begins with, then what each of its steps leaves for the next one; of
-//!   the steps' results the **last** may be kept alone.
+//!   the steps' results the **last** may be kept alone. Where streams cannot go around, a **loop** is one
+//!   process that keeps its state inside.
 //!
 //! [`cut`] divides a graph: it finds the units that treat all tokens alike
 //! ([`Tokenized`](crate::units::Tokenized)), the wirings that are windows ([`Window`]) or other orders
@@ -26,6 +27,7 @@ mod loops;
 mod permute;
 pub mod plan;
 mod ports;
+mod reduce;
 mod reorder;
 mod run;
 #[cfg(test)]
@@ -35,6 +37,7 @@ mod wire;
 
 pub use array::Array;
 pub use cut::{Loops, cut};
+pub use loops::Loop;
 pub use permute::Permutation;
 pub use ports::{ordered, pixels};
 pub use run::run;
@@ -93,6 +96,9 @@ pub enum Kind {
     Repeat(usize),
     /// The tokens of the input in another order.
     Permute(Permutation),
+    /// Steps that leave a state for each other. The inputs are the sequences, then the first values that
+    /// are not known, a token of each for every loop.
+    Loop(Loop),
     /// The state of a loop. The last input is what a step has left, and comes from behind; the one in
     /// front of it, if there is one, is the first value.
     State(State),
@@ -144,8 +150,9 @@ pub struct Dataflow {
     pub processes: Vec<Process>,
     /// The streams.
     pub streams: Vec<Stream>,
-    /// For the nodes of the divided graph that are computed in a kernel: which, and as which of its
-    /// nodes. Missing are ports, constants and wirings that no kernel does.
+    /// For the nodes of the divided graph that are computed in a kernel, or are what a [`Loop`] makes: in
+    /// which process, and as which of its nodes. Missing are ports, constants and wirings that no kernel
+    /// does, and loops that go around.
     pub computed: BTreeMap<NodeId, (ProcessId, NodeId)>,
 }
 

@@ -40,6 +40,11 @@ impl Permutation {
         made
     }
 
+    /// Whether it only leaves tokens out.
+    pub fn is_selection(&self) -> bool {
+        self.order.windows(2).all(|it| it[0] < it[1])
+    }
+
     /// For every token of the output the oldest that it and all later ones of the sample read.
     pub fn oldest(&self) -> Vec<usize> {
         let mut oldest = self.order.clone();
@@ -115,7 +120,13 @@ impl Cutter<'_> {
         self.ordered(&name, stream, Permutation::new(tokens, (0..tokens).rev().collect()))
     }
 
-    fn ordered(&mut self, layer: &str, stream: StreamId, order: Permutation) -> StreamId {
+    /// The tokens of a stream in another order.
+    pub(super) fn ordered(
+        &mut self,
+        layer: &str,
+        stream: StreamId,
+        order: Permutation,
+    ) -> StreamId {
         let stream = self.repacked(stream, order.tokens);
         let from = self.flow.stream(stream).clone();
         let name = self.unique(&format!("{layer}_order"));

@@ -37,6 +37,7 @@ impl Cutter<'_> {
     fn known(&mut self, id: NodeId, reorder: &Reorder, operands: &[NodeId]) -> Option<Place> {
         self.renamed(reorder, operands)
             .or_else(|| self.divided(id, &reorder.clone().into(), operands))
+            .or_else(|| self.pooled(id, reorder, operands))
             .or_else(|| self.window(id, reorder, operands))
     }
 
@@ -72,10 +73,14 @@ impl Cutter<'_> {
 
     /// A wiring that leaves every element where it is.
     fn renamed(&self, reorder: &Reorder, operands: &[NodeId]) -> Option<Place> {
-        let [operand] = operands[..] else { return None };
+        self.keeps(reorder, operands).then(|| self.at(operands[0]).clone())
+    }
+
+    /// Whether a wiring leaves every element where it is.
+    pub(super) fn keeps(&self, reorder: &Reorder, operands: &[NodeId]) -> bool {
+        let [operand] = operands[..] else { return false };
         let same = self.node(operand).ty.elements() == reorder.map.len();
-        let in_order = || reorder.map.iter().enumerate().all(|(at, it)| it.1 as usize == at);
-        (same && in_order()).then(|| self.at(operand).clone())
+        same && reorder.map.iter().enumerate().all(|(at, it)| it.1 as usize == at)
     }
 
     /// A wiring that is a window over its first operand.

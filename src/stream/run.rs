@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::window::Window;
-use super::{Dataflow, Kind, Permutation, Process, State, StreamId};
+use super::{Dataflow, Kind, Loop, Permutation, Process, State, StreamId};
 use crate::emulate::Emulator;
 
 /// The outputs of samples, as [`Emulator::run`] gives them for the whole graph. Inputs come in the order of
@@ -24,9 +24,11 @@ struct Actor<'f> {
     process: &'f Process,
     queues: Vec<VecDeque<Token>>,
     emulator: Option<Emulator<'f>>,
-    /// Tokens that a state or the last of several have seen.
+    /// Tokens that a state or the last of several have seen, steps that a loop has done.
     seen: usize,
     given: usize,
+    /// What a loop keeps.
+    kept: Vec<Token>,
 }
 
 fn sample(flow: &Dataflow, mut actors: Vec<Actor<'_>>, sample: &[i128]) -> Vec<i128> {
@@ -73,10 +75,11 @@ impl<'f> Actor<'f> {
     fn new(flow: &Dataflow, process: &'f Process) -> Actor<'f> {
         let emulator = match &process.kind {
             Kind::Kernel(graph) => Some(Emulator::new(graph)),
+            Kind::Loop(it) => Some(Emulator::new(&it.body)),
             _ => None,
         };
         let queues = vec![VecDeque::new(); process.inputs.len()];
-        let mut actor = Actor { process, queues, emulator, seen: 0, given: 0 };
+        let mut actor = Actor { process, queues, emulator, seen: 0, given: 0, kept: Vec::new() };
         if let Kind::Repack = process.kind {
             // So many tokens in for so many out.
             let tokens = |it: StreamId| flow.stream(it).tokens;
@@ -110,6 +113,7 @@ impl<'f> Actor<'f> {
                 vec![(output, samples.iter().flat_map::<Vec<Token>, _>(read).collect())]
             }
             Kind::Repack => vec![(output, self.repack())],
+            Kind::Loop(it) => vec![(output, self.steps(it))],
             Kind::State(state) => vec![(output, self.state(state))],
             Kind::Last { of, keep } => {
                 let samples = self.samples(*of);
@@ -154,6 +158,39 @@ impl<'f> Actor<'f> {
         words
             .flat_map(|it| it.chunks(it.len() / to).map(<[i128]>::to_vec).collect::<Vec<_>>())
             .collect()
+    }
+
+    /// As many steps of a loop as there are tokens for.
+    fn steps(&mut self, own: &Loop) -> Vec<Token> {
+        let (sequences, mut made) = (own.sequences(), Vec::new());
+        let Some(emulator) = &self.emulator else { return made };
+        loop {
+            let step = self.seen % own.steps;
+            let reads = if step == 0 { self.queues.len() } else { sequences };
+            if self.queues[..reads].iter().any(VecDeque::is_empty) {
+                return made;
+            }
+            let tokens = self.queues[..reads].iter_mut().filter_map(VecDeque::pop_front);
+            let mut tokens: Vec<Token> = tokens.collect();
+            let mut firsts = tokens.split_off(sequences).into_iter();
+            if step == 0 {
+                let first = |it: &Option<std::sync::Arc<[i128]>>| match it {
+                    Some(known) => known.to_vec(),
+                    None => firsts.next().expect("a token for every first value"),
+                };
+                self.kept = own.firsts.iter().map(first).collect();
+            }
+            tokens.append(&mut self.kept);
+            let mut left = emulator.run(&[tokens.concat()]).remove(0);
+            for output in &own.body.outputs[..own.firsts.len()] {
+                let rest = left.split_off(own.body.node(*output).ty.elements());
+                self.kept.push(std::mem::replace(&mut left, rest));
+            }
+            if own.gives(step) {
+                made.push(left);
+            }
+            self.seen += 1;
+        }
     }
 
     fn state(&mut self, state: &State) -> Vec<Token> {

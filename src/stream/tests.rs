@@ -50,13 +50,13 @@ fn dataflows_compute_what_graphs_do() {
         .collect();
     files.sort();
     let (mut compared, mut windows, mut arrays) = (0, 0, 0);
-    let (mut states, mut orders) = (0, 0);
+    let (mut states, mut orders, mut inside) = (0, 0, 0);
     for file in &files {
         let Some(graph) = graph(file) else { continue };
         let samples = samples(&graph, 3);
         let want = Emulator::new(&graph).run(&samples);
         let around = [1, 3, 100].map(|reuse| (Loops::Around, reuse));
-        for (loops, reuse) in around.into_iter().chain([(Loops::Whole, 1)]) {
+        for (loops, reuse) in around.into_iter().chain([(Loops::Inside, 1)]) {
             let (flow, _) = cut(&graph, loops, |_| reuse);
             assert_eq!(
                 run(&flow, &ordered(&graph, &samples)),
@@ -64,6 +64,7 @@ fn dataflows_compute_what_graphs_do() {
                 "{file}, {loops:?}, reuse {reuse}"
             );
             states += count(&flow, |it| matches!(it, Kind::State(_)));
+            inside += count(&flow, |it| matches!(it, Kind::Loop(_)));
             orders += count(&flow, |it| matches!(it, Kind::Permute(_)));
             windows += count(&flow, |it| matches!(it, Kind::Window(_)));
             arrays += count(&flow, |it| matches!(it, Kind::Array(_)));
@@ -73,6 +74,7 @@ fn dataflows_compute_what_graphs_do() {
     assert!(compared >= 40, "only {compared} models were compared");
     assert!(windows >= 200 && arrays >= 100, "{windows} windows, {arrays} arrays");
     assert!(states >= 100 && orders >= 30, "{states} states, {orders} orders");
+    assert!(inside >= 30, "{inside} loops");
 }
 
 /// Inputs that nobody reads and parts of their own go on where others halt; outputs that are inputs may

@@ -36,7 +36,8 @@ fn check(project: &Project, samples: &str) {
     assert!(told["timing"]["resets"].as_u64().unwrap() > 0, "{told}");
 }
 
-/// Convolutions with all paddings, pools, branches, several inputs and outputs, attention.
+/// Convolutions with all paddings, pools, branches, several inputs and outputs, attention; outputs that are
+/// inputs, of which a word may be there before the source is rid of it.
 #[test]
 fn layers_stream() {
     let Some(_) = tools() else { return };
@@ -46,6 +47,7 @@ fn layers_stream() {
         "graph.onnx",
         "layers_pool.keras",
         "hls4ml_conv.keras",
+        "onnx_arrangements.onnx",
     ] {
         let project = build(&own("tests/models").join(model), &["--precision", "fixed<8,3>"]);
         check(&project, "12");
@@ -69,6 +71,18 @@ fn loops_and_orders_stream() {
         let Some(model) = shared(&format!("samples/{model}")) else { return };
         check(&build(&model, &["--flow", "rtl", "--reuse", "4"]), "6");
     }
+}
+
+/// Tasks that keep a state: cells of all kinds, both directions, every row and the last one.
+#[test]
+fn recurrent_layers_stream_in_cpp() {
+    let Some(_) = tools() else { return };
+    let model = own("tests/models/onnx_recurrent.onnx");
+    let project = build(&model, &["--precision", "fixed<8,3>", "--flow", "hls"]);
+    project.cosim(&["--engines", "hls", "--samples", "20"]);
+    let folder = project.dir.join("hls/vitis/firmware");
+    let source = std::fs::read_to_string(folder.join("onnx_recurrent.cpp")).unwrap();
+    assert!(source.contains("#pragma HLS PIPELINE\n"), "{source}");
 }
 
 /// Multipliers used once, several times, and one for everything.

@@ -49,7 +49,9 @@ pub fn schedule(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Schedu
     let counted = plan::plan(flow, |_| 0);
     let plan = plan::paced(flow, &timing);
     let inside = |it: ProcessId| {
-        if let Kind::Permute(order) = &flow.processes[it.0].kind {
+        if let Kind::Permute(order) = &flow.processes[it.0].kind
+            && !order.is_selection()
+        {
             // All of a sample comes in before anything goes out.
             return order.tokens;
         }

@@ -25,11 +25,11 @@ pub(super) struct KernelView {
 
 /// A stream of a kernel.
 #[derive(Debug, Serialize)]
-struct PortView {
+pub(super) struct PortView {
     /// C++ type of a token.
-    token: String,
+    pub(super) token: String,
     /// The array that holds its elements.
-    array: ArrayView,
+    pub(super) array: ArrayView,
 }
 
 impl<'a> Writer<'a> {

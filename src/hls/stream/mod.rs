@@ -2,7 +2,8 @@
 //!
 //! The top function is a dataflow region. A kernel's task is a loop over tokens around what `io:
 //! parallel` prints for the kernel's graph: pipelined, or where a matrix is a loop of its own (the
-//! strategies that fold) a dataflow region again. Everything else is a template of
+//! strategies that fold) a dataflow region again. A loop's task is the same with an array for the state,
+//! as streams must not go around in a dataflow region. Everything else is a template of
 //! `hls-templates/common`. A stream that several read is written to each of them by a task.
 //!
 //! Each kind of process is a function in a file of its own; it makes one [`TaskView`] and
@@ -11,6 +12,7 @@
 mod channels;
 mod depths;
 mod kernel;
+mod loops;
 mod moves;
 mod ports;
 mod window;
@@ -22,6 +24,7 @@ use serde::Serialize;
 use self::channels::{Channel, ChannelView};
 pub use self::depths::{Depths, Schedule, schedule};
 use self::kernel::KernelView;
+use self::loops::RecurrenceView;
 use super::HlsOptions;
 use super::view::{Builder, CallView, View, check};
 use crate::error::{Problem, Problems, Result};
@@ -45,6 +48,8 @@ pub(super) struct StreamView {
     channels: Vec<ChannelView>,
     /// Functions of kernels.
     kernels: Vec<KernelView>,
+    /// Functions of loops.
+    loops: Vec<RecurrenceView>,
     tasks: Vec<TaskView>,
 }
 
@@ -84,9 +89,12 @@ impl View {
         let mut problems = Problems::default();
         problems.note(check(graph, options, &graph.inputs));
         for process in &flow.processes {
-            if let Kind::Kernel(graph) = &process.kind {
-                problems.note(check(graph, options, &graph.topo()));
-            }
+            let graph = match &process.kind {
+                Kind::Kernel(graph) => graph,
+                Kind::Loop(it) => &*it.body,
+                _ => continue,
+            };
+            problems.note(check(graph, options, &graph.topo()));
         }
         problems.into_result(())?;
         let mut builder = Builder::new(graph, options);
@@ -130,8 +138,9 @@ impl<'a> Writer<'a> {
             Kind::Repeat(times) => self.repeat(id, *times),
             Kind::Permute(order) => self.permute(id, order),
             Kind::Array(_) => unreachable!("matrices are folded inside of kernels"),
+            Kind::Loop(it) => self.recurrence(id, it),
             Kind::State(_) | Kind::Last { .. } => {
-                unreachable!("loops are inside of kernels: streams cannot go around in a region")
+                unreachable!("loops are inside of tasks: streams cannot go around in a region")
             }
         }
         self.view.tasks.append(&mut self.following);

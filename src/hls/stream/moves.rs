@@ -40,16 +40,20 @@ impl Writer<'_> {
         let name = self.flow.processes[id.0].name.clone();
         let (input, output) = self.passed(id);
         let token = self.channel(self.flow.processes[id.0].inputs[0]).token.clone();
-        let note = format!("{name}: {} tokens in another order", order.tokens);
+        let (function, what, cycles) = match order.is_selection() {
+            true => ("nn::select_tokens", "some", order.tokens),
+            false => ("nn::permute", "in another order", order.tokens + order.order.len()),
+        };
+        let note = format!("{name}: of {} tokens, {what}", order.tokens);
         let list = self.builder.names.claim(&format!("{name} list"));
         let indices: Vec<u32> = order.order.iter().map(|it| *it as u32).collect();
         self.builder.indices(&list, &super::super::names::comment(&note), &indices);
         let reads = order.order.len();
         let call = CallView {
-            function: "nn::permute".to_owned(),
+            function: function.to_owned(),
             template_args: vec![token, order.tokens.to_string(), reads.to_string()],
             args: vec![input, output, list],
         };
-        self.task(&note, call, (order.tokens + reads) as u64);
+        self.task(&note, call, cycles as u64);
     }
 }

@@ -18,8 +18,7 @@ struct Task {
     /// FIFOs that are read and written.
     inputs: Vec<usize>,
     outputs: Vec<usize>,
-    /// For every iteration whether it reads, and whether it writes.
-    iterations: Vec<(bool, bool)>,
+    iterations: Vec<Iteration>,
     interval: usize,
     /// Iterations inside, the oldest first: whether they write.
     pipe: VecDeque<bool>,
@@ -29,6 +28,9 @@ struct Task {
     samples: usize,
 }
 
+/// How many of the inputs an iteration reads, and whether it writes.
+type Iteration = (usize, bool);
+
 /// A FIFO: words in it, and its depth.
 type Fifo = (usize, usize);
 
@@ -36,7 +38,7 @@ impl Task {
     fn new(
         inputs: Vec<usize>,
         outputs: Vec<usize>,
-        iterations: Vec<(bool, bool)>,
+        iterations: Vec<Iteration>,
         timing: Timing,
     ) -> Task {
         let pipe = vec![false; timing.latency.max(1) as usize].into();
@@ -54,14 +56,13 @@ impl Task {
         }
         let ended = self.next == self.iterations.len();
         let begins = !ended && self.wait == 0;
-        let (reads, writes) = if begins { self.iterations[self.next] } else { (false, false) };
-        if reads && self.inputs.iter().any(|it| fifos[*it].0 == 0) {
+        let (reads, writes) = if begins { self.iterations[self.next] } else { (0, false) };
+        let inputs = &self.inputs[..reads];
+        if inputs.iter().any(|it| fifos[*it].0 == 0) {
             // All stages wait with the first one.
             return false;
         }
-        if reads {
-            self.inputs.iter().for_each(|it| fifos[*it].0 -= 1);
-        }
+        inputs.iter().for_each(|it| fifos[*it].0 -= 1);
         if gives {
             self.outputs.iter().for_each(|it| fifos[*it].0 += 1);
         }
@@ -77,7 +78,7 @@ impl Task {
 }
 
 /// What `nn_window.h` does in every iteration.
-fn window(window: &Window) -> Vec<(bool, bool)> {
+fn window(window: &Window) -> Vec<Iteration> {
     let (mut head, mut need, mut place) = (0, window.first + 1, 0);
     let (mut again, mut made) = (false, Vec::new());
     while head < window.tokens + window.flush() || again {
@@ -97,23 +98,36 @@ fn window(window: &Window) -> Vec<(bool, bool)> {
                 need += step;
             }
         }
-        made.push((reads, writes));
+        made.push((usize::from(reads), writes));
     }
     made
 }
 
 /// Iterations of a process.
-fn iterations(flow: &Dataflow, id: usize) -> Vec<(bool, bool)> {
+fn iterations(flow: &Dataflow, id: usize) -> Vec<Iteration> {
     let process = &flow.processes[id];
     let tokens = |it: Option<&StreamId>| it.map_or(0, |it| flow.stream(*it).tokens);
     let (from, to) = (tokens(process.inputs.first()), tokens(process.outputs.first()));
     let (longer, taken, given) = (from.max(to), from.max(1), to.max(1));
+    let all = process.inputs.len();
     match &process.kind {
         Kind::Window(it) => window(it),
+        Kind::Loop(it) => (0..it.count * it.steps)
+            .map(|at| at % it.steps)
+            .map(|step| (if step == 0 { all } else { it.sequences() }, it.gives(step)))
+            .collect(),
+        Kind::Permute(it) if it.is_selection() => {
+            (0..it.tokens).map(|at| (all, it.order.contains(&at))).collect()
+        }
+        Kind::Permute(it) => {
+            let read = std::iter::repeat_n((all, false), it.tokens);
+            read.chain(std::iter::repeat_n((0, true), it.order.len())).collect()
+        }
         // Of several tokens the last makes the long one, of a long one the first needs it.
         _ => (0..longer)
             .map(|it| {
-                (from > 0 && it % (longer / taken) == 0, to > 0 && (it + 1) % (longer / given) == 0)
+                let reads = from > 0 && it % (longer / taken) == 0;
+                (if reads { all } else { 0 }, to > 0 && (it + 1) % (longer / given) == 0)
             })
             .collect(),
     }
@@ -139,13 +153,17 @@ fn runs(flow: &Dataflow, depths: &Depths, timing: impl Fn(usize) -> Timing) -> b
         }
         let trunk = fifo(2);
         heads.push(trunk);
-        let copies = vec![(true, true); flow.streams[at].tokens];
+        let copies = vec![(1, true); flow.streams[at].tokens];
         tasks.push(Task::new(vec![trunk], own, copies, simple));
     }
     for (at, process) in flow.processes.iter().enumerate() {
         let inputs = (0..process.inputs.len()).map(|port| ends[&(ProcessId(at), port)]).collect();
         let outputs = process.outputs.iter().map(|it| heads[it.0]).collect();
-        let own = if matches!(process.kind, Kind::Kernel(_)) { timing(at) } else { simple };
+        let own = if matches!(process.kind, Kind::Kernel(_) | Kind::Loop(_)) {
+            timing(at)
+        } else {
+            simple
+        };
         tasks.push(Task::new(inputs, outputs, iterations(flow, at), own));
     }
     while tasks.iter().any(|it| it.samples < SAMPLES) {
@@ -171,11 +189,12 @@ fn stalled_pipelines_do_not_halt() {
         "graph.onnx",
         "onnx_norms.onnx",
         "t_more.pt2",
+        "hgq2_recurrent.keras",
     ] {
         let path = format!("{}/tests/models/{file}", env!("CARGO_MANIFEST_DIR"));
         let loaded = compile::load(Path::new(&path), None).unwrap();
         let compiled = compile::compile(loaded, &Config::default(), &[], Vec::new()).unwrap();
-        let (flow, _) = cut(&compiled.design.graph, Loops::Whole, |_| 1);
+        let (flow, _) = cut(&compiled.design.graph, Loops::Inside, |_| 1);
         for (least, interval) in [(0, 1), (2, 1), (9, 1), (9, 4), (40, 1)] {
             // Kernels of different latencies, and twice of it: as far off as the estimate may be.
             let cycles = |it: usize| least + (it as u32 * 7) % (least + 1);

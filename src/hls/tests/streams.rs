@@ -18,7 +18,7 @@ fn mantissas(random: &mut Random, n: usize) -> Mantissas {
     (0..n).map(|_| random.range(-100, 100) as i128).collect()
 }
 
-fn dense(
+pub(super) fn dense(
     builder: &mut Builder,
     random: &mut Random,
     name: &str,
@@ -100,12 +100,14 @@ fn everything() -> Graph {
     let again = builder.add("again", again, &[both]);
     let rows = dense(&mut builder, &mut random, "rows", again, [2, 3]);
     builder.graph.outputs = vec![sum, through, all, convolved[1], rows, spread];
+    let loops = super::loops::added(&mut builder, convolved[0], [pairs, through]);
+    builder.graph.outputs.extend(loops);
     builder.graph
 }
 
 fn project(graph: &Graph, options: &HlsOptions) -> (Dataflow, Schedule, HlsProject) {
     crate::fixed::verify(graph).unwrap_or_else(|it| panic!("{it}"));
-    let flow = cut(graph, Loops::Whole, |_| 1).0;
+    let flow = cut(graph, Loops::Inside, |_| 1).0;
     let schedule = schedule(&flow, |_| Timing { latency: 3, interval: 1 });
     let project = streamed(graph, &flow, &schedule.depths, options);
     (flow, schedule, project.unwrap_or_else(|it| panic!("{it}")))
@@ -123,6 +125,7 @@ fn folded() -> HlsOptions {
         ("wide", Strategy::Unrolled, 5),
         ("all", Strategy::Latency, 2),
         ("spread", Strategy::Distributed, 1),
+        ("blocks", Strategy::Resource, 3),
     ] {
         options.layers.insert(layer.to_owned(), Folding { strategy, reuse, parallel: None });
     }
@@ -136,12 +139,14 @@ fn every_process_computes_what_units_mean() {
     let graph = everything();
     let (flow, _, project) = project(&graph, &folded());
     let source = file(&project, "firmware/net.cpp");
-    for function in ["clone", "discard", "collect", "spread", "repeat", "window", "mac_resource"] {
+    let moves = ["clone", "discard", "collect", "spread", "repeat", "window", "permute"];
+    for function in moves.into_iter().chain(["select_tokens", "mac_resource"]) {
         assert!(source.contains(&format!("nn::{function}<")), "no {function} in\n{source}");
     }
     assert_eq!(project.warnings.len(), 0, "{:?}", project.warnings);
     // 20 pixels, each in 6 blocks.
     assert_eq!(project.interval, 120);
+    super::loops::are_printed(&flow, source);
     let dir = tempfile::tempdir().unwrap();
     let (executable, said) = compiler.program(&project, dir.path()).unwrap();
     let csim = silent(Csim::streamed(executable, said, &graph, &flow));

@@ -152,6 +152,7 @@ impl Writer<'_> {
                 let bits = self.flow.stream(process.inputs[0]).bits();
                 made.instances.push(instance.parameter("Width", bits));
             }
+            Kind::Loop(_) => unreachable!("loops go around in hardware of streams"),
             Kind::State(state) => self.state(id, state, &mut made),
             Kind::Last { of, keep } => {
                 let bits = self.flow.stream(process.inputs[0]).bits();
@@ -185,6 +186,7 @@ impl Writer<'_> {
             Kind::Repack => format!("Other tokens: {from} to {to}"),
             Kind::Repeat(_) => format!("The same for many tokens: {from} to {to}"),
             Kind::Permute(_) => format!("Another order: {from} to {to}"),
+            Kind::Loop(it) => format!("{} loops of {} steps: {from} to {to}", it.count, it.steps),
             Kind::State(it) => format!("What a loop of {} steps keeps: {to}", it.steps),
             Kind::Last { of, keep } => format!("The last {keep} of {of}: {from} to {to}"),
         };

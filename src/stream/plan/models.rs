@@ -24,6 +24,8 @@ pub(super) enum Model {
     },
     /// `nn_permute`.
     Permute(Buffer),
+    /// The task of a loop in C++.
+    Loop(Steps),
     /// `nn_state`.
     State(State),
     /// `nn_last`.
@@ -56,6 +58,16 @@ pub(super) struct State {
     given: usize,
     left: usize,
     stored: usize,
+}
+
+/// A pipeline that is a loop: first values are read at the first step, and not every step gives a token.
+#[derive(Clone, Debug)]
+pub(super) struct Steps {
+    pipeline: Kernel,
+    sequences: usize,
+    /// By step of a loop.
+    gives: Vec<bool>,
+    at: usize,
 }
 
 /// A pipeline with credits and a FIFO behind it: `top.sv.tera`, and `nn_mac_array`, which is busy with a
@@ -105,11 +117,7 @@ impl Model {
         match &process.kind {
             Kind::Source(_) => Model::Source,
             Kind::Sink(_) => Model::Sink,
-            Kind::Kernel(_) => {
-                let Timing { latency, interval } = timing;
-                let steps = interval.max(1) as usize;
-                Model::Kernel(Kernel::new(latency as usize, latency as usize + 2, steps))
-            }
+            Kind::Kernel(_) => Model::Kernel(Kernel::of(timing)),
             Kind::Array(it) => Model::Kernel(Kernel::new(it.latency(), it.credits(), it.steps())),
             Kind::Window(window) => Model::Window(Line {
                 window: window.clone(),
@@ -128,6 +136,12 @@ impl Model {
                 at: None,
                 head: 0,
                 full: false,
+            }),
+            Kind::Loop(it) => Model::Loop(Steps {
+                pipeline: Kernel::of(timing),
+                sequences: it.sequences(),
+                gives: (0..it.steps).map(|step| it.gives(step)).collect(),
+                at: 0,
             }),
             Kind::State(state) => Model::State(State {
                 steps: state.steps,
@@ -151,7 +165,9 @@ impl Model {
     /// Cycles for which something may move inside alone.
     pub(super) fn patience(&self) -> usize {
         match self {
-            Model::Kernel(it) => it.pipe.len() + it.credits,
+            Model::Kernel(it) | Model::Loop(Steps { pipeline: it, .. }) => {
+                it.pipe.len() + it.credits + it.steps
+            }
             Model::Window(it) => it.total(),
             Model::Permute(it) => it.order.order.len() + 2,
             Model::State(_) => 2,
@@ -166,6 +182,10 @@ impl Model {
             Model::Source => true,
             Model::Sink => false,
             Model::Kernel(it) => it.stored > 0 || it.arrives(inputs),
+            Model::Loop(it) => {
+                let arrives = it.pipeline.arrives(it.there(there) && it.gives[it.at]);
+                it.pipeline.stored > 0 || arrives
+            }
             Model::Window(it) => !it.done && it.head == it.need,
             Model::Collect { ratio, count } => *count == ratio - 1 && inputs,
             Model::Spread { .. } => inputs,
@@ -188,6 +208,7 @@ impl Model {
             Model::Source => true,
             Model::Sink => true,
             Model::Kernel(it) => inputs && it.takes(),
+            Model::Loop(it) => it.reads(port) && it.there(there) && it.pipeline.takes(),
             Model::Window(it) if it.window.overlaps() => it.level < it.window.flush(),
             Model::Window(it) => it.token_ready(out_ready),
             Model::Collect { ratio, count } => *count != ratio - 1 || out_ready,
@@ -206,7 +227,8 @@ impl Model {
         let next = |count: usize, ratio: usize| if count == ratio - 1 { 0 } else { count + 1 };
         match self {
             Model::Source | Model::Sink => {}
-            Model::Kernel(it) => it.step(takes, out_ready),
+            Model::Kernel(it) => it.step(takes, takes, out_ready),
+            Model::Loop(it) => it.step(took[0], out_ready),
             Model::Window(it) => it.step(inputs, out_ready),
             Model::Collect { ratio, count } if takes => *count = next(*count, *ratio),
             Model::Last { of, count, .. } if takes => *count = next(*count, *of),
@@ -262,7 +284,31 @@ impl State {
     }
 }
 
+impl Steps {
+    /// Whether the present step reads an input.
+    fn reads(&self, port: usize) -> bool {
+        self.at == 0 || port < self.sequences
+    }
+
+    /// Whether all is there that the present step reads.
+    fn there(&self, there: &[bool]) -> bool {
+        there.iter().enumerate().all(|(port, it)| *it || !self.reads(port))
+    }
+
+    fn step(&mut self, takes: bool, out_ready: bool) {
+        self.pipeline.step(takes, takes && self.gives[self.at], out_ready);
+        if takes {
+            self.at = (self.at + 1) % self.gives.len();
+        }
+    }
+}
+
 impl Kernel {
+    fn of(timing: Timing) -> Kernel {
+        let Timing { latency, interval } = timing;
+        Kernel::new(latency as usize, latency as usize + 2, interval.max(1) as usize)
+    }
+
     fn new(latency: usize, credits: usize, steps: usize) -> Kernel {
         let pipe = vec![false; latency].into();
         Kernel { steps, left: 0, pipe, stored: 0, flying: 0, credits, ready: false }
@@ -277,13 +323,14 @@ impl Kernel {
         self.pipe.front().copied().unwrap_or(inputs && self.takes())
     }
 
-    fn step(&mut self, take: bool, out_ready: bool) {
-        let arrives = self.arrives(take);
+    /// The clock edge: whether a token is taken, and whether one will be given for it.
+    fn step(&mut self, take: bool, counts: bool, out_ready: bool) {
+        let arrives = self.arrives(counts);
         let gives = out_ready && (self.stored > 0 || arrives);
         self.stored = self.stored + usize::from(arrives) - usize::from(gives);
-        self.flying = self.flying + usize::from(take) - usize::from(gives);
+        self.flying = self.flying + usize::from(counts) - usize::from(gives);
         if self.pipe.pop_front().is_some() {
-            self.pipe.push_back(take);
+            self.pipe.push_back(counts);
         }
         self.ready = self.flying < self.credits;
         self.left = if take { self.steps } else { self.left.saturating_sub(1) };
