@@ -7,7 +7,7 @@
 //! room for alone, not on how fast anything is, and more room never hurts. [`plan`](plan::plan) runs the
 //! processes of the direct path, with kernels of no latency, until none halts. Nowhere is there less
 //! room here: its kernels keep two tokens, here a FIFO of [`DEPTH`] is in front of every task; its
-//! windows and repacks keep no more of a sample than the tasks do. So the depths that it finds behind
+//! windows and repacks keep no more of a sample than the tasks do, and a loop keeps no token but its state. So the depths that it finds behind
 //! forks are enough for tasks that give what they can.
 //!
 //! A pipeline of the vendor's may give less: tokens stay inside of it until others come. A fork whose
