@@ -221,8 +221,8 @@ impl<'g> Cutter<'g> {
         for tokens in choices {
             // Wires are free, but not as many as a whole image has.
             let wide = || bits(&node.ty) > WIDE * tokens as u64;
-            if !tried.contains(&tokens)
-                && !(is_wiring && tokens > 1 && wide())
+            let skip = tried.contains(&tokens) || is_wiring && tokens > 1 && wide();
+            if !skip
                 && let Some(token) = self.token(node, unit, operands, tokens)
                 && let Some(place) = self.compute(node, operands, tokens, &token)
             {

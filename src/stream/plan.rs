@@ -31,11 +31,12 @@ pub struct Plan {
     pub interval: u64,
 }
 
-/// Samples that are run: behind the first ones the rate is steady.
-const SAMPLES: usize = 9;
+/// Samples that are run at least: behind the first half the rate is steady.
+const SAMPLES: usize = 10;
 
-/// Of so many of the last ones the interval is the mean, as it may go up and down.
-const STEADY: usize = 4;
+/// As many are run of short samples, until so many cycles have passed.
+const MOST_SAMPLES: usize = 60;
+const CYCLES: u64 = 20_000;
 
 /// FIFOs by who reads them.
 type Fifos = BTreeMap<(ProcessId, usize), usize>;
@@ -112,7 +113,9 @@ struct Timed {
 impl Timed {
     fn interval(&self) -> u64 {
         let last = self.ends.len() - 1;
-        (self.ends[last] - self.ends[last - STEADY]).div_ceil(STEADY as u64)
+        // The mean of the second half, as it may go up and down.
+        let steady = last / 2;
+        (self.ends[last] - self.ends[last - steady]).div_ceil(steady as u64)
     }
 
     /// What counts: interval, then latency.
@@ -174,7 +177,7 @@ impl<'f> Simulation<'f> {
         let models = (0..flow.processes.len()).map(ProcessId);
         let models = models.map(|it| Model::new(flow, it, timing(it))).collect();
         let most = flow.processes.iter().map(|it| match it.kind {
-            Kind::Source(_) => 2 * SAMPLES * flow.stream(it.outputs[0]).tokens,
+            Kind::Source(_) => 2 * MOST_SAMPLES * flow.stream(it.outputs[0]).tokens,
             _ => usize::MAX,
         });
         let (most, readers) = (most.collect(), readers.collect());
@@ -218,7 +221,8 @@ impl<'f> Simulation<'f> {
             if sinks.iter().all(|(at, beats)| moved[*at] >= (lasts.len() + 1) * beats) {
                 lasts.push(cycle);
             }
-            if lasts.len() == SAMPLES {
+            let enough = lasts.len() >= SAMPLES && cycle >= CYCLES;
+            if enough || lasts.len() == MOST_SAMPLES {
                 break;
             }
         }

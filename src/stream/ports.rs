@@ -29,7 +29,7 @@ pub fn pixels(graph: &Graph, input: NodeId) -> Option<Vec<u32>> {
 }
 
 /// The tensor of such an input as its port has it.
-pub(super) fn turned<'g>(graph: &'g Graph, input: NodeId) -> Option<&'g Type> {
+pub(super) fn turned(graph: &Graph, input: NodeId) -> Option<&Type> {
     pixels(graph, input)?;
     graph.users(input).first().map(|reader| &graph.node(*reader).ty)
 }

@@ -58,12 +58,9 @@ fn layers_stream() {
 #[test]
 fn loops_and_orders_stream() {
     let Some(_) = tools() else { return };
-    for (model, reuse) in [
-        ("layers_rnn.keras", "3"),
-        ("layers_norm.keras", "1"),
-        ("hls4ml_pool.keras", "1"),
-        ("hls4ml_wires.keras", "1"),
-    ] {
+    for (model, reuse) in
+        [("layers_rnn.keras", "3"), ("hls4ml_pool.keras", "1"), ("hls4ml_wires.keras", "1")]
+    {
         let options = ["--precision", "fixed<8,3>", "--flow", "rtl", "--reuse", reuse];
         check(&build(&own("tests/models").join(model), &options), "12");
     }
@@ -154,12 +151,9 @@ fn axi_streams() {
 fn streams_lint_clean() {
     let Some(tools) = tools() else { return };
     let verilator = tools.verilator().unwrap();
-    for (model, reuse) in [
-        ("hls4ml_conv.keras", "1"),
-        ("hls4ml_conv.keras", "3"),
-        ("graph.onnx", "2"),
-        ("layers_rnn.keras", "2"),
-    ] {
+    for (model, reuse) in
+        [("hls4ml_conv.keras", "3"), ("graph.onnx", "2"), ("layers_rnn.keras", "2")]
+    {
         let project = build(&own("tests/models").join(model), &["--reuse", reuse, "--flow", "rtl"]);
         let top = project.json("nn2rtl.json")["rtl"]["axis"].as_str().unwrap().to_owned();
         let mut command = verilator.command();

@@ -317,6 +317,7 @@ fn a_project_is_complete_and_tidy() {
         "rtl/filelist.f",
         "constraints/my_net.xdc",
         "scripts/vivado.tcl",
+        "scripts/vivado_ip.tcl",
         "sim/waivers.vlt",
     ] {
         assert!(paths.iter().any(|it| it == path), "{path} is missing from {paths:?}");
