@@ -30,7 +30,7 @@ MODELS = {
     'k3_rnn': ('samples/k3_rnn.keras', 4),
     't_rnn': ('samples/t_rnn.pt2', 4),
 }
-SOAK = ['hgq2_conv.keras', 'hgq2_recurrent.keras', 'layers_pool.keras']
+SOAK = ['hgq2_conv.keras', 'layers_rnn.keras', 'layers_pool.keras']
 SPEED = ['hgq2_conv.keras', 'hls4ml_conv.keras', 'layers_pool.keras']
 
 

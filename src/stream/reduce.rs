@@ -6,7 +6,7 @@ use super::Loop;
 use super::cut::{At, Cutter, Place, alike};
 use super::permute::Permutation;
 use crate::error::Origin;
-use crate::fixed::{Format, Graph, Overflow, Type};
+use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
 use crate::nn::Shape;
 use crate::units::{Binary, Eltwise, Input, Read, Reduce, Reduction, Reorder, Requantize, Unit};
@@ -153,22 +153,4 @@ fn step(reduce: &Reduce, token: &Type, origin: &Origin) -> Option<(Graph, Arc<[i
     graph.inputs = vec![x, so_far];
     graph.outputs = vec![next, next];
     Some((graph, vec![first; elements].into()))
-}
-
-impl Reduce {
-    /// Whether a sum of so many elements of a type is the same in any order: nothing is rounded, and it
-    /// wraps or cannot overflow.
-    fn commutes(&self, token: &Type) -> bool {
-        let formats = (0..token.elements()).map(|it| token.format(it));
-        let fits = |it: Format| {
-            let shift = (self.accum.frac() - it.frac()).min(100) as u32;
-            let largest = it.min().unsigned_abs().max(it.max().unsigned_abs());
-            let reach = largest.saturating_mul(self.group as u128).saturating_mul(1 << shift);
-            (self.accum.signed || !it.signed) && reach <= self.accum.max().unsigned_abs()
-        };
-        formats.into_iter().all(|it| {
-            let wraps = self.accum.overflow == Overflow::Wrap;
-            it.frac() <= self.accum.frac() && (wraps || fits(it))
-        })
-    }
 }

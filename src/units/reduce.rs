@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
 use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, UnitSpec};
 use crate::estimate::hls::{HlsKernel, Operation};
-use crate::fixed::{Cast, Format, Type, Word};
+use crate::fixed::{Cast, Format, Overflow, Type, Word};
 use crate::hls::Folding;
 use crate::nn::Shape;
 use crate::rtl::datapath::{Product, Term, ValueId, Wiring};
@@ -43,6 +43,22 @@ pub(super) fn split(n: usize) -> usize {
 }
 
 impl Reduce {
+    /// Whether a sum of so many elements of a type is the same in any order: nothing is rounded, and it
+    /// wraps or cannot overflow.
+    pub fn commutes(&self, token: &Type) -> bool {
+        let formats = (0..token.elements()).map(|it| token.format(it));
+        let fits = |it: Format| {
+            let shift = (self.accum.frac() - it.frac()).min(100) as u32;
+            let largest = it.min().unsigned_abs().max(it.max().unsigned_abs());
+            let reach = largest.saturating_mul(self.group as u128).saturating_mul(1 << shift);
+            (self.accum.signed || !it.signed) && reach <= self.accum.max().unsigned_abs()
+        };
+        formats.into_iter().all(|it| {
+            let wraps = self.accum.overflow == Overflow::Wrap;
+            it.frac() <= self.accum.frac() && (wraps || fits(it))
+        })
+    }
+
     fn group_format(&self, input: &Type, group: usize) -> Format {
         let first = group * self.group;
         (first..first + self.group)

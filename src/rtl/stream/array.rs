@@ -47,7 +47,7 @@ pub(super) fn module(array: &Array, name: &str) -> File {
     let (blocks, block, columns) = (array.blocks(), array.block(), array.columns());
     let Array { fan, share, elements, .. } = array;
     let word_bits = array.multipliers() as u32 * weight;
-    let address = (usize::BITS - (steps - 1).leading_zeros()).max(1);
+    let address = super::address_bits(steps);
     let biases: Vec<i128> = (0..groups * columns).map(|it| array.bias(it)).collect();
     let biases = word(&biases, sum);
     let rows: Vec<String> =

@@ -342,7 +342,7 @@ impl Writer<'_> {
     fn window(&self, id: ProcessId, window: &Window) -> Instance {
         let input = self.flow.stream(self.flow.processes[id.0].inputs[0]);
         let most = window.extents.iter().max().copied().unwrap_or(1);
-        let place_width = (usize::BITS - (most - 1).leading_zeros()).max(1);
+        let place_width = super::address_bits(most);
         let numbers = |it: &mut dyn DoubleEndedIterator<Item = usize>| {
             // The first one has the lowest index, and stands last.
             let all: Vec<String> = it.rev().map(|it| format!("32'd{it}")).collect();

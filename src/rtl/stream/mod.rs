@@ -76,6 +76,11 @@ pub fn project(
     emit::finished(sources, interface, options)
 }
 
+/// Bits of numbers below `n`, at least one.
+fn address_bits(n: usize) -> u32 {
+    (usize::BITS - (n - 1).leading_zeros()).max(1)
+}
+
 /// Names of all processes.
 fn names(flow: &Dataflow) -> Vec<String> {
     let names = flow.processes.iter().map(|it| match it.kind {

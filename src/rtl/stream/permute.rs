@@ -1,19 +1,15 @@
 //! The module of an order of tokens: its list, and an `nn_permute`.
 
+use super::address_bits;
 use super::array::word;
 use crate::rtl::emit::File;
 use crate::stream::Permutation;
-
-/// Bits of a number below `n`, at least one.
-fn bits(n: usize) -> u32 {
-    (usize::BITS - (n - 1).leading_zeros()).max(1)
-}
 
 /// The module; tokens have `width` bits.
 pub(super) fn module(own: &Permutation, width: u32, name: &str) -> File {
     let Permutation { tokens, order, capacity } = own;
     let reads = order.len();
-    let (number, slot) = (bits(*tokens), bits(*capacity));
+    let (number, slot) = (address_bits(*tokens), address_bits(*capacity));
     let entry = 2 * number + slot;
     let row = |(need, oldest): (&usize, usize)| {
         let slot_of = (need % capacity) as i128;
@@ -22,7 +18,7 @@ pub(super) fn module(own: &Permutation, width: u32, name: &str) -> File {
     };
     let rows: Vec<String> = order.iter().zip(own.oldest()).map(row).collect();
     let rows = rows.join(",\n");
-    let (data_msb, entry_msb, index_msb) = (width - 1, entry - 1, bits(reads) - 1);
+    let (data_msb, entry_msb, index_msb) = (width - 1, entry - 1, address_bits(reads) - 1);
     let text = format!(
         "// {name}: {tokens} words of {width} bits give {reads} in another order; {capacity} are held.
 

@@ -190,13 +190,7 @@ impl Model {
             Model::Collect { ratio, count } => *count == ratio - 1 && inputs,
             Model::Spread { .. } => inputs,
             Model::Permute(it) => it.full,
-            Model::State(it) => {
-                if it.begins() {
-                    it.known || there[0]
-                } else {
-                    it.stored > 0
-                }
-            }
+            Model::State(it) => it.offers(there),
             Model::Last { of, keep, count } => inputs && count + keep >= *of,
         }
     }
@@ -236,8 +230,7 @@ impl Model {
             Model::Collect { .. } | Model::Last { .. } | Model::Spread { .. } => {}
             Model::Permute(it) => it.step(takes, out_ready),
             Model::State(it) => {
-                let gives =
-                    out_ready && (if it.begins() { it.known || there[0] } else { it.stored > 0 });
+                let gives = out_ready && it.offers(there);
                 it.step(took.last().copied().unwrap_or(false), gives);
             }
         }
@@ -269,6 +262,10 @@ impl State {
     /// Whether a loop begins.
     fn begins(&self) -> bool {
         self.given == 0
+    }
+
+    fn offers(&self, there: &[bool]) -> bool {
+        if self.begins() { self.known || there[0] } else { self.stored > 0 }
     }
 
     fn step(&mut self, comes: bool, gives: bool) {
