@@ -7,8 +7,10 @@
 // the next cycle: for output `j` and its element `i` at `(j * Fan + i) * WeightWidth`. Sums are modulo
 // `2^SumWidth`, products shifted left by `Shift` first.
 //
-// Outputs are given all at once. A token may begin in the cycle of the last step of the one before;
-// credits see to it that what comes out has room, so that nothing inside ever stops.
+// Outputs are given all at once. A token may begin in the cycle of the last step of the one before.
+// Where a group takes longer than what follows the last step, one token is kept at the end: the first
+// group of the next one waits before its last step until that has been taken. Where it does not, a
+// FIFO and credits see to it that what comes out has room.
 
 `include "nn_assert.svh"
 
@@ -44,7 +46,7 @@ module nn_mac_array #(
   output logic [AddressWidth-1:0]              address_o,
   input  logic [Columns*Fan*WeightWidth-1:0]   weights_i,
   // Padded to whole groups.
-  input  logic [Groups*Columns*SumWidth-1:0]   biases_i
+  input  logic [Groups-1:0][Columns-1:0][SumWidth-1:0] biases_i
 );
 
   // Ranks of registers: operands, products, one for each level of the tree, the sum.
@@ -54,8 +56,8 @@ module nn_mac_array #(
   localparam int unsigned ProductWidth = InWidth + 1 + WeightWidth;
   localparam int unsigned GroupWidth = Groups > 1 ? $clog2(Groups) : 1;
   localparam int unsigned InnerWidth = Inner > 1 ? $clog2(Inner) : 1;
-  // Tokens between entering and leaving.
-  localparam int unsigned Depth = 2 + (Ranks + 2 + Steps - 1) / Steps;
+  // A token has been taken by the time at which the next one's first group would wait for it.
+  localparam bit          Keeps = Inner >= Ranks + 3;
 
   // What is known of a step on its way through the ranks.
   typedef struct packed {
@@ -66,28 +68,21 @@ module nn_mac_array #(
   } step_t;
 
   logic credit;
+  logic hold;
   logic take;
   logic busy_q;
+  logic issue;
   logic ends;
 
   logic [InnerWidth-1:0]                    inner_q;
   logic [GroupWidth-1:0]                    group_q;
   logic [Blocks-1:0][Block-1:0][InWidth-1:0] token_q;
 
+  assign issue      = busy_q && !hold;
   assign ends       = inner_q == InnerWidth'(Inner - 1) && group_q == GroupWidth'(Groups - 1);
-  assign in_ready_o = credit && (!busy_q || ends);
+  assign in_ready_o = credit && (!busy_q || (ends && !hold));
   assign take       = in_valid_i && in_ready_o;
   assign address_o  = AddressWidth'(32'(group_q) * Inner + 32'(inner_q));
-
-  nn_credit #(
-    .Credits (Depth)
-  ) i_credit (
-    .clk_i,
-    .rst_ni,
-    .take_i  (take),
-    .ready_o (credit),
-    .give_i  (out_valid_o && out_ready_i)
-  );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -98,7 +93,7 @@ module nn_mac_array #(
       busy_q  <= 1'b1;
       inner_q <= '0;
       group_q <= '0;
-    end else if (busy_q) begin
+    end else if (issue) begin
       busy_q  <= !ends;
       inner_q <= inner_q == InnerWidth'(Inner - 1) ? '0 : inner_q + 1'b1;
       if (inner_q == InnerWidth'(Inner - 1)) begin
@@ -111,7 +106,7 @@ module nn_mac_array #(
   always_ff @(posedge clk_i) begin
     if (take) begin
       token_q <= in_data_i;
-    end else if (busy_q) begin
+    end else if (issue) begin
       for (int unsigned i = 0; i < Blocks; i++) begin
         token_q[i] <= token_q[(i+1)%Blocks];
       end
@@ -122,7 +117,7 @@ module nn_mac_array #(
   step_t [Ranks:0] step_q;
 
   assign step = '{
-    valid: busy_q,
+    valid: issue,
     first: inner_q == '0,
     last:  inner_q == InnerWidth'(Inner - 1),
     group: group_q
@@ -183,7 +178,7 @@ module nn_mac_array #(
 
     logic [SumWidth-1:0] bias;
 
-    assign bias = biases_i[(32'(step_q[Ranks-1].group)*Columns+j)*SumWidth +: SumWidth];
+    assign bias = biases_i[step_q[Ranks-1].group][j];
 
     always_ff @(posedge clk_i) begin
       if (step_q[Ranks-1].valid) begin
@@ -193,16 +188,12 @@ module nn_mac_array #(
   end
 
   // Groups that are complete wait for the last one.
-  logic [Groups*Columns*SumWidth-1:0] results;
   logic [Groups-1:0][Columns-1:0][SumWidth-1:0] result_q;
   logic complete;
+  logic finished;
 
   assign complete = step_q[Ranks].valid && step_q[Ranks].last;
-
-  always_comb begin
-    results = result_q;
-    results[(Groups-1)*Columns*SumWidth +: Columns*SumWidth] = sum_q;
-  end
+  assign finished = complete && step_q[Ranks].group == GroupWidth'(Groups - 1);
 
   always_ff @(posedge clk_i) begin
     if (complete) begin
@@ -210,26 +201,76 @@ module nn_mac_array #(
     end
   end
 
-  // There is always room: every token in flight has its place.
-  logic unused_ready;
-  logic [$clog2(Depth+1)-1:0] unused_level;
+  if (Keeps) begin : gen_keep
 
-  nn_fifo #(
-    .Width (Outputs*SumWidth),
-    .Depth (Depth)
-  ) i_fifo (
-    .clk_i,
-    .rst_ni,
-    .in_valid_i  (complete && step_q[Ranks].group == GroupWidth'(Groups - 1)),
-    .in_ready_o  (unused_ready),
-    .in_data_i   (results[Outputs*SumWidth-1:0]),
-    .out_valid_o,
-    .out_ready_i,
-    .out_data_o,
-    .level_o     (unused_level)
-  );
+    // Of a token that has not been taken all steps have been made.
+    logic owed_q;
+
+    assign credit = 1'b1;
+    assign hold   = owed_q && inner_q == InnerWidth'(Inner - 1) && group_q == '0;
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        owed_q      <= 1'b0;
+        out_valid_o <= 1'b0;
+      end else begin
+        owed_q      <= (issue && ends) || (owed_q && !(out_valid_o && out_ready_i));
+        out_valid_o <= finished || (out_valid_o && !out_ready_i);
+      end
+    end
+
+    logic [Groups*Columns*SumWidth-1:0] results;
+
+    assign results    = result_q;
+    assign out_data_o = results[Outputs*SumWidth-1:0];
+
+  end else begin : gen_credits
+
+    // Tokens between entering and leaving.
+    localparam int unsigned Depth = 2 + (Ranks + 2 + Steps - 1) / Steps;
+
+    logic [Groups*Columns*SumWidth-1:0] results;
+
+    assign hold = 1'b0;
+
+    nn_credit #(
+      .Credits (Depth)
+    ) i_credit (
+      .clk_i,
+      .rst_ni,
+      .take_i  (take),
+      .ready_o (credit),
+      .give_i  (out_valid_o && out_ready_i)
+    );
+
+    always_comb begin
+      results = result_q;
+      results[(Groups-1)*Columns*SumWidth +: Columns*SumWidth] = sum_q;
+    end
+
+    // There is always room: every token in flight has its place.
+    logic unused_ready;
+    logic [$clog2(Depth+1)-1:0] unused_level;
+
+    nn_fifo #(
+      .Width (Outputs*SumWidth),
+      .Depth (Depth)
+    ) i_fifo (
+      .clk_i,
+      .rst_ni,
+      .in_valid_i  (finished),
+      .in_ready_o  (unused_ready),
+      .in_data_i   (results[Outputs*SumWidth-1:0]),
+      .out_valid_o,
+      .out_ready_i,
+      .out_data_o,
+      .level_o     (unused_level)
+    );
+
+  end
 
   `NN_ASSERT_INIT(SizesFit, Outputs > 0 && Columns % Share == 0 && Block == Columns / Share * Fan)
   `NN_ASSERT_INIT(BlocksFit, Blocks == Inner || Blocks == Steps)
+  `NN_ASSERT(OutHolds, out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_data_o))
 
 endmodule

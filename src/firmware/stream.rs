@@ -51,7 +51,7 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
         let own = kernels.iter().find(|it| it.0 == id);
         own.map_or(0, |it| it.1.schedule.latency)
     };
-    let plan = plan::plan(&flow, latency);
+    let plan = plan::lean(&flow, latency);
     let (processes, pipelines): (Vec<ProcessId>, Vec<Pipeline>) = kernels.into_iter().unzip();
     let options = super::options(design, device, &pipelines);
     let built = processes

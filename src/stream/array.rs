@@ -116,12 +116,23 @@ impl Array {
         2 + self.fan.next_power_of_two().ilog2() as usize
     }
 
-    /// Cycles from a token in to its sums out.
-    pub fn latency(&self) -> usize {
-        self.steps() + self.ranks() + 1
+    /// Cycles from a token's last step to its sums being complete.
+    pub fn behind(&self) -> usize {
+        self.ranks() + 1
     }
 
-    /// Tokens that may be inside.
+    /// Cycles from a token in to its sums out.
+    pub fn latency(&self) -> usize {
+        self.steps() + self.behind() + usize::from(self.keeps())
+    }
+
+    /// Whether the sums of one token are kept until they are taken, and the next one's first group waits
+    /// for that; or a FIFO has room for all.
+    pub fn keeps(&self) -> bool {
+        self.inner() >= self.ranks() + 3
+    }
+
+    /// Tokens that may be inside, with a FIFO.
     pub fn credits(&self) -> usize {
         2 + (self.ranks() + 2).div_ceil(self.steps())
     }

@@ -23,6 +23,9 @@ use super::{Dataflow, Kind, Process, ProcessId, StreamId};
 pub struct Plan {
     /// Words in front of an input of a process, where there are any.
     pub fifos: BTreeMap<(ProcessId, usize), usize>,
+    /// Tokens that may be inside of a kernel at once, where that is less than its pipeline and its ends
+    /// hold.
+    pub rooms: Rooms,
     /// Cycles from the first input beat of a sample to its first output beat.
     pub first: u64,
     /// Cycles from the first input beat of a sample to its last output beat.
@@ -38,8 +41,15 @@ const SAMPLES: usize = 10;
 const MOST_SAMPLES: usize = 60;
 const CYCLES: u64 = 20_000;
 
+/// What a kernel holds besides a token for every cycle of its latency, so that it never waits for its
+/// own credits: one that is seen to be taken a cycle later, and another one as margin.
+const ENDS: usize = 2;
+
 /// FIFOs by who reads them.
 type Fifos = BTreeMap<(ProcessId, usize), usize>;
+
+/// Tokens that kernels may hold.
+type Rooms = BTreeMap<ProcessId, usize>;
 
 /// What is known of a kernel, in cycles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +65,33 @@ pub fn plan(flow: &Dataflow, latency: impl Fn(ProcessId) -> u32) -> Plan {
     paced(flow, |it| Timing { latency: latency(it), interval: 1 })
 }
 
+/// Plans a dataflow as [`plan`] does, and gives kernels room for only so many tokens as they hold at full
+/// rate: behind an array of few multipliers there is one now and then. Nothing gets slower, and nothing
+/// halts.
+pub fn lean(flow: &Dataflow, latency: impl Fn(ProcessId) -> u32) -> Plan {
+    let timing = |it| Timing { latency: latency(it), interval: 1 };
+    let plan = paced(flow, timing);
+    let run = |rooms: &Rooms| Simulation::new(flow, timing, rooms, &plan.fifos).run();
+    let Ok(full) = run(&Rooms::new()) else { return plan };
+    // With one more than it holds a kernel refuses no token that it takes with all room there is.
+    for more in 0..2 {
+        let room = |(id, most): (&ProcessId, &usize)| {
+            let room = most.max(&1) + more;
+            (room < latency(*id) as usize + ENDS).then_some((*id, room))
+        };
+        let kernel = |id: &ProcessId| matches!(flow.processes[id.0].kind, Kind::Kernel(_));
+        let inside = full.inside.iter().filter(|it| kernel(it.0));
+        let rooms: Rooms = inside.filter_map(room).collect();
+        if run(&rooms).is_ok_and(|it| it.shown() == full.shown()) {
+            return Plan { rooms, ..plan };
+        }
+    }
+    plan
+}
+
 /// Plans a dataflow whose kernels take tokens at a pace of their own.
 pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
-    let run = |open: &Fifos| Simulation::new(flow, &timing, open).run();
+    let run = |open: &Fifos| Simulation::new(flow, &timing, &Rooms::new(), open).run();
     let mut open = Fifos::new();
     let mut timed = loop {
         match run(&open) {
@@ -89,17 +123,16 @@ pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
     // A FIFO that is never filled is not built.
     let fifos = open.keys().map(|it| (*it, depth(it))).filter(|it| it.1 > 0).collect();
     let timed = run(&fifos).unwrap_or(timed);
-    let Timed { starts, firsts, ends, .. } = &timed;
-    let interval = timed.interval();
-    // Where a fork leads to a port, that may get the word before the source is rid of it.
-    let since = |it: u64| it.saturating_sub(starts[0]);
-    Plan { first: since(firsts[0]), latency: since(ends[0]), interval, fifos }
+    let (first, latency, interval) = timed.shown();
+    Plan { first, latency, interval, fifos, rooms: Rooms::new() }
 }
 
 /// What a run at full rate gave, in cycles.
 struct Timed {
     /// Words that each FIFO held at most.
     filled: BTreeMap<(ProcessId, usize), usize>,
+    /// Tokens that each kernel held at most.
+    inside: Rooms,
     /// Readers that held up others of the same stream.
     waits: Vec<(ProcessId, usize)>,
     /// The first beat of each sample went in.
@@ -120,7 +153,15 @@ impl Timed {
 
     /// What counts: interval, then latency.
     fn figures(&self) -> (u64, u64) {
-        (self.interval(), self.ends[0].saturating_sub(self.starts[0]))
+        let (_, latency, interval) = self.shown();
+        (interval, latency)
+    }
+
+    /// Cycles to the first and to the last output, and between samples.
+    fn shown(&self) -> (u64, u64, u64) {
+        // Where a fork leads to a port, that may get the word before the source is rid of it.
+        let since = |it: u64| it.saturating_sub(self.starts[0]);
+        (since(self.firsts[0]), since(self.ends[0]), self.interval())
     }
 }
 
@@ -162,6 +203,7 @@ impl<'f> Simulation<'f> {
     fn new(
         flow: &'f Dataflow,
         timing: impl Fn(ProcessId) -> Timing,
+        rooms: &Rooms,
         fifos: &BTreeMap<(ProcessId, usize), usize>,
     ) -> Simulation<'f> {
         let end = |process, port| End {
@@ -175,7 +217,8 @@ impl<'f> Simulation<'f> {
             readers.map(|(process, port)| (process.0, port)).collect()
         });
         let models = (0..flow.processes.len()).map(ProcessId);
-        let models = models.map(|it| Model::new(flow, it, timing(it))).collect();
+        let model = |it| Model::new(flow, it, timing(it), rooms.get(&it).copied());
+        let models = models.map(model).collect();
         let most = flow.processes.iter().map(|it| match it.kind {
             Kind::Source(_) => 2 * MOST_SAMPLES * flow.stream(it.outputs[0]).tokens,
             _ => usize::MAX,
@@ -230,7 +273,9 @@ impl<'f> Simulation<'f> {
             ends.iter().enumerate().map(move |(port, it)| ((ProcessId(at), port), it.most))
         });
         let waits = waits.into_iter().collect();
-        Ok(Timed { filled: filled.collect(), waits, starts, firsts, ends: lasts })
+        let inside = self.models.iter().enumerate();
+        let inside = inside.filter_map(|(at, it)| Some((ProcessId(at), it.inside()?))).collect();
+        Ok(Timed { filled: filled.collect(), inside, waits, starts, firsts, ends: lasts })
     }
 
     /// The readers that hold up others.

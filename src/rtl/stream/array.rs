@@ -82,7 +82,7 @@ module {name} (
 {rows}
   }};
 
-  localparam logic [{}:0] Biases = {biases};
+  localparam logic [{}:0][{}:0][{}:0] Biases = {biases};
 
   logic [{}:0] address;
   logic [{}:0] weights_q;
@@ -129,7 +129,9 @@ endmodule
         *elements as u32 * in_width - 1,
         outputs as u32 * sum - 1,
         word_bits - 1,
-        (groups * columns) as u32 * sum - 1,
+        groups - 1,
+        columns - 1,
+        sum - 1,
         address - 1,
         word_bits - 1,
         (blocks * block) as u32 * in_width - 1,

@@ -403,6 +403,9 @@ impl Writer<'_> {
         let mut instance = Instance::new(&interface.top, format!("i_{name}"))
             .port("in_valid_i", valid)
             .port("in_ready_o", ready);
+        if let Some(room) = self.plan.rooms.get(&id) {
+            instance = instance.parameter("Depth", room);
+        }
         for (port, shape) in interface.ports.iter().filter(|it| it.input).enumerate() {
             instance = instance.port(&shape.name, format!("{name}_in{port}_data"));
         }

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::Timing;
-use crate::stream::{Dataflow, Kind, Permutation, ProcessId, Window};
+use super::{ENDS, Timing};
+use crate::stream::{Array, Dataflow, Kind, Permutation, ProcessId, Window};
 
 /// A process between two clock edges.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub(super) enum Model {
     Source,
     Sink,
     Kernel(Kernel),
+    /// `nn_mac_array` that keeps one token's sums.
+    Keeper(Keeper),
     Window(Line),
     /// `nn_collect`.
     Collect {
@@ -70,6 +72,22 @@ pub(super) struct Steps {
     at: usize,
 }
 
+/// `nn_mac_array` where a token waits before the last step of its first group until the sums of the one
+/// before have been taken.
+#[derive(Clone, Debug)]
+pub(super) struct Keeper {
+    /// Steps of a group and of a token.
+    inner: usize,
+    steps: usize,
+    /// The step that is due.
+    step: Option<usize>,
+    /// Which last steps were made in the last cycles, the oldest first.
+    pipe: VecDeque<bool>,
+    /// Of a token that has not been taken all steps have been made.
+    owed: bool,
+    full: bool,
+}
+
 /// A pipeline with credits and a FIFO behind it: `top.sv.tera`, and `nn_mac_array`, which is busy with a
 /// token for several cycles.
 #[derive(Clone, Debug)]
@@ -82,6 +100,7 @@ pub(super) struct Kernel {
     pipe: VecDeque<bool>,
     stored: usize,
     flying: usize,
+    most: usize,
     credits: usize,
     ready: bool,
 }
@@ -112,12 +131,20 @@ struct Move {
 }
 
 impl Model {
-    pub(super) fn new(flow: &Dataflow, id: ProcessId, timing: Timing) -> Model {
+    /// The model of a process; of a kernel also how many tokens may be inside, if not all that its pipeline
+    /// and its ends can hold.
+    pub(super) fn new(
+        flow: &Dataflow,
+        id: ProcessId,
+        timing: Timing,
+        room: Option<usize>,
+    ) -> Model {
         let process = &flow.processes[id.0];
         match &process.kind {
             Kind::Source(_) => Model::Source,
             Kind::Sink(_) => Model::Sink,
-            Kind::Kernel(_) => Model::Kernel(Kernel::of(timing)),
+            Kind::Kernel(_) => Model::Kernel(Kernel::of(timing, room)),
+            Kind::Array(it) if it.keeps() => Model::Keeper(Keeper::new(it)),
             Kind::Array(it) => Model::Kernel(Kernel::new(it.latency(), it.credits(), it.steps())),
             Kind::Window(window) => Model::Window(Line {
                 window: window.clone(),
@@ -138,7 +165,7 @@ impl Model {
                 full: false,
             }),
             Kind::Loop(it) => Model::Loop(Steps {
-                pipeline: Kernel::of(timing),
+                pipeline: Kernel::of(timing, None),
                 sequences: it.sequences(),
                 gives: (0..it.steps).map(|step| it.gives(step)).collect(),
                 at: 0,
@@ -168,10 +195,19 @@ impl Model {
             Model::Kernel(it) | Model::Loop(Steps { pipeline: it, .. }) => {
                 it.pipe.len() + it.credits + it.steps
             }
+            Model::Keeper(it) => it.steps + it.pipe.len() + 2,
             Model::Window(it) => it.total(),
             Model::Permute(it) => it.order.order.len() + 2,
             Model::State(_) => 2,
             _ => 0,
+        }
+    }
+
+    /// The most tokens that were inside of a kernel.
+    pub(super) fn inside(&self) -> Option<usize> {
+        match self {
+            Model::Kernel(it) if it.steps == 1 => Some(it.most),
+            _ => None,
         }
     }
 
@@ -186,6 +222,7 @@ impl Model {
                 let arrives = it.pipeline.arrives(it.there(there) && it.gives[it.at]);
                 it.pipeline.stored > 0 || arrives
             }
+            Model::Keeper(it) => it.full,
             Model::Window(it) => !it.done && it.head == it.need,
             Model::Collect { ratio, count } => *count == ratio - 1 && inputs,
             Model::Spread { .. } => inputs,
@@ -203,6 +240,7 @@ impl Model {
             Model::Sink => true,
             Model::Kernel(it) => inputs && it.takes(),
             Model::Loop(it) => it.reads(port) && it.there(there) && it.pipeline.takes(),
+            Model::Keeper(it) => it.takes(),
             Model::Window(it) if it.window.overlaps() => it.level < it.window.flush(),
             Model::Window(it) => it.token_ready(out_ready),
             Model::Collect { ratio, count } => *count != ratio - 1 || out_ready,
@@ -222,6 +260,7 @@ impl Model {
         match self {
             Model::Source | Model::Sink => {}
             Model::Kernel(it) => it.step(takes, takes, out_ready),
+            Model::Keeper(it) => it.step(takes, out_ready),
             Model::Loop(it) => it.step(took[0], out_ready),
             Model::Window(it) => it.step(inputs, out_ready),
             Model::Collect { ratio, count } if takes => *count = next(*count, *ratio),
@@ -300,15 +339,50 @@ impl Steps {
     }
 }
 
+impl Keeper {
+    fn new(array: &Array) -> Keeper {
+        let pipe = vec![false; array.behind()].into();
+        let (inner, steps) = (array.inner(), array.steps());
+        Keeper { inner, steps, step: None, pipe, owed: false, full: false }
+    }
+
+    fn holds(&self) -> bool {
+        self.owed && self.step == Some(self.inner - 1)
+    }
+
+    fn ends(&self) -> bool {
+        self.step == Some(self.steps - 1) && !self.holds()
+    }
+
+    fn takes(&self) -> bool {
+        self.step.is_none() || self.ends()
+    }
+
+    fn step(&mut self, take: bool, out_ready: bool) {
+        let (ends, gives) = (self.ends(), self.full && out_ready);
+        self.pipe.push_back(ends);
+        let arrives = self.pipe.pop_front() == Some(true);
+        self.full = arrives || self.full && !gives;
+        self.step = match self.step {
+            _ if take => Some(0),
+            Some(_) if ends => None,
+            Some(step) if !self.holds() => Some(step + 1),
+            step => step,
+        };
+        self.owed = ends || self.owed && !gives;
+    }
+}
+
 impl Kernel {
-    fn of(timing: Timing) -> Kernel {
+    fn of(timing: Timing, room: Option<usize>) -> Kernel {
         let Timing { latency, interval } = timing;
-        Kernel::new(latency as usize, latency as usize + 2, interval.max(1) as usize)
+        let credits = room.unwrap_or(latency as usize + ENDS);
+        Kernel::new(latency as usize, credits, interval.max(1) as usize)
     }
 
     fn new(latency: usize, credits: usize, steps: usize) -> Kernel {
         let pipe = vec![false; latency].into();
-        Kernel { steps, left: 0, pipe, stored: 0, flying: 0, credits, ready: false }
+        Kernel { steps, left: 0, pipe, stored: 0, flying: 0, most: 0, credits, ready: false }
     }
 
     fn takes(&self) -> bool {
@@ -325,7 +399,9 @@ impl Kernel {
         let arrives = self.arrives(counts);
         let gives = out_ready && (self.stored > 0 || arrives);
         self.stored = self.stored + usize::from(arrives) - usize::from(gives);
+        // What comes out in the cycle in which it comes in is never inside.
         self.flying = self.flying + usize::from(counts) - usize::from(gives);
+        self.most = self.most.max(self.flying);
         if self.pipe.pop_front().is_some() {
             self.pipe.push_back(counts);
         }
