@@ -97,7 +97,8 @@ pub(super) fn divide(
         cutter.parted(*id);
         let place = cutter.at(*id).clone();
         let stream = cutter.stream(*id, &place);
-        cutter.flow.add(&graph.node(*id).name, Kind::Sink(position), vec![stream]);
+        let node = graph.node(*id);
+        cutter.flow.add(&node.name, &node.origin.node, Kind::Sink(position), vec![stream]);
     }
     let unfolded = std::mem::take(&mut cutter.unfolded);
     (cutter.finish(), unfolded)
@@ -188,7 +189,8 @@ impl<'g> Cutter<'g> {
             Some(ty) => (pixels.max(1), ty),
             None => (1, own.clone()),
         };
-        let process = self.flow.add(&node.name, Kind::Source(position), Vec::new());
+        let process =
+            self.flow.add(&node.name, &node.origin.node, Kind::Source(position), Vec::new());
         let stream = self.flow.output(process, &node.name, tokens, ty);
         Place { tokens, at: At::Stream(stream) }
     }
@@ -333,7 +335,8 @@ impl<'g> Cutter<'g> {
 
     pub(super) fn new_kernel(&mut self, node: &Node<Unit, Type>, tokens: usize) -> KernelId {
         let name = self.unique(&node.origin.node);
-        let process = self.flow.add(&name, Kind::Kernel(Graph::default()), Vec::new());
+        let process =
+            self.flow.add(&name, &node.origin.node, Kind::Kernel(Graph::default()), Vec::new());
         self.kernels.push(Kernel::new(process, tokens));
         KernelId(self.kernels.len() - 1)
     }

@@ -104,7 +104,7 @@ impl Cutter<'_> {
         let (accum, result) = (array.accum(), array.result());
         let ty = Type::uniform(Shape(vec![array.outputs()]), accum);
         let name = self.unique(&format!("{}_array", node.origin.node));
-        let process = self.flow.add(&name, Kind::Array(array), vec![stream]);
+        let process = self.flow.add(&name, &node.origin.node, Kind::Array(array), vec![stream]);
         let sums = self.flow.output(process, &node.name, tokens, ty);
         if accum == result {
             return Some(Place { tokens, at: At::Stream(sums) });

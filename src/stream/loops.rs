@@ -147,7 +147,7 @@ impl Cutter<'_> {
         let given = if own.every { tokens } else { own.count };
         let ty = own.body.node(row).ty.clone();
         let name = self.unique(&format!("{}_loop", node.origin.node));
-        let process = self.flow.add(&name, Kind::Loop(own), inputs);
+        let process = self.flow.add(&name, &node.origin.node, Kind::Loop(own), inputs);
         let stream = self.flow.output(process, &node.name, given, ty);
         Looped { stream, row: Some((process, row)) }
     }
@@ -170,7 +170,12 @@ impl Cutter<'_> {
             let reads = if first.is_none() { streams.next() } else { None };
             let name = self.unique(&format!("{}_state", node.origin.node));
             let state = State { steps, first: first.clone() };
-            let process = self.flow.add(&name, Kind::State(state), reads.into_iter().collect());
+            let process = self.flow.add(
+                &name,
+                &node.origin.node,
+                Kind::State(state),
+                reads.into_iter().collect(),
+            );
             inputs.push(self.flow.output(process, &name, count * steps, ty));
             states.push(process);
         }
@@ -186,7 +191,8 @@ impl Cutter<'_> {
         let from = self.flow.stream(stream).clone();
         let (of, keep) = (from.tokens / count, from.tokens / count / steps);
         let name = self.unique(&format!("{}_last", node.origin.node));
-        let process = self.flow.add(&name, Kind::Last { of, keep }, vec![stream]);
+        let process =
+            self.flow.add(&name, &node.origin.node, Kind::Last { of, keep }, vec![stream]);
         let stream = self.flow.output(process, &from.name, count * keep, from.ty);
         Looped { stream, row: None }
     }
@@ -213,7 +219,7 @@ impl Cutter<'_> {
                 Kind::Sink(at) => results.push((at, process.inputs[0])),
                 _ => {
                     let name = self.unique(&process.name);
-                    let id = self.flow.add(&name, process.kind.clone(), Vec::new());
+                    let id = self.flow.add(&name, &process.layer, process.kind.clone(), Vec::new());
                     if let Some((from, local)) = inner.computed.get(&node)
                         && from.0 == at
                     {

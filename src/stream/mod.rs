@@ -125,6 +125,8 @@ pub struct State {
 pub struct Process {
     /// A name, unique among processes: that of the last layer inside.
     pub name: String,
+    /// The layer that it is there for.
+    pub layer: String,
     /// What it does.
     pub kind: Kind,
     /// What it reads.
@@ -171,8 +173,9 @@ impl Dataflow {
         self.processes.iter().enumerate().flat_map(of).collect()
     }
 
-    fn add(&mut self, name: &str, kind: Kind, inputs: Vec<StreamId>) -> ProcessId {
-        self.processes.push(Process { name: name.to_owned(), kind, inputs, outputs: Vec::new() });
+    fn add(&mut self, name: &str, layer: &str, kind: Kind, inputs: Vec<StreamId>) -> ProcessId {
+        let (name, layer) = (name.to_owned(), layer.to_owned());
+        self.processes.push(Process { name, layer, kind, inputs, outputs: Vec::new() });
         ProcessId(self.processes.len() - 1)
     }
 

@@ -131,7 +131,7 @@ impl Cutter<'_> {
         let from = self.flow.stream(stream).clone();
         let name = self.unique(&format!("{layer}_order"));
         let reads = order.order.len();
-        let process = self.flow.add(&name, Kind::Permute(order), vec![stream]);
+        let process = self.flow.add(&name, layer, Kind::Permute(order), vec![stream]);
         self.flow.output(process, &from.name, reads, from.ty)
     }
 }

@@ -137,7 +137,8 @@ impl Cutter<'_> {
         let ty = Type::each(Shape(vec![count]), formats);
         let name = self.unique(&format!("{}_window", node.origin.node));
         let tokens = window.places();
-        let process = self.flow.add(&name, Kind::Window(window.clone()), vec![stream]);
+        let process =
+            self.flow.add(&name, &node.origin.node, Kind::Window(window.clone()), vec![stream]);
         let made = self.flow.output(process, &name, tokens, ty);
         self.windows.push((stream, window, made));
         made

@@ -147,7 +147,8 @@ impl Cutter<'_> {
         let formats: Vec<Format> = (0..count).map(format).collect();
         let ty = Type::each(Shape(vec![count]), formats);
         let name = self.unique(&format!("{}_repack", from.name));
-        let process = self.flow.add(&name, Kind::Repack, vec![stream]);
+        let layer = self.flow.processes[from.from.0].layer.clone();
+        let process = self.flow.add(&name, &layer, Kind::Repack, vec![stream]);
         let made = self.flow.output(process, &from.name, tokens, ty);
         self.made.insert((stream, tokens, false), made);
         made
@@ -163,7 +164,8 @@ impl Cutter<'_> {
         }
         let from = self.flow.stream(stream).clone();
         let name = self.unique(&format!("{}_repeat", from.name));
-        let process = self.flow.add(&name, Kind::Repeat(times), vec![stream]);
+        let layer = self.flow.processes[from.from.0].layer.clone();
+        let process = self.flow.add(&name, &layer, Kind::Repeat(times), vec![stream]);
         let made = self.flow.output(process, &from.name, from.tokens * times, from.ty);
         self.made.insert((stream, times, true), made);
         made
