@@ -45,6 +45,13 @@ module nn_delay #(
     localparam int unsigned Words = Length - 1;
     localparam int unsigned PointerWidth = $clog2(Words);
 
+    // As in `nn_fifo`.
+    localparam int unsigned TablesOfBlock = 64;
+    localparam int unsigned NeedTables = Width * ((Words + 63) / 64);
+    localparam int unsigned NeedBlocks = ((Width + 35) / 36) * ((Words + 511) / 512);
+    localparam Style = NeedTables < NeedBlocks * TablesOfBlock ? "distributed" : "block";
+
+    (* ram_style = Style *)
     logic [Width-1:0]        memory_q [Words];
     logic [PointerWidth-1:0] pointer_q;
     logic [Width-1:0]        data_q;

@@ -13,6 +13,7 @@
 // FIFO and credits see to it that what comes out has room.
 
 `include "nn_assert.svh"
+`include "nn_synth.svh"
 
 module nn_mac_array #(
   parameter int unsigned Blocks = 4,
@@ -28,6 +29,8 @@ module nn_mac_array #(
   parameter int unsigned WeightWidth = 8,
   parameter int unsigned SumWidth = 20,
   parameter int unsigned Shift = 0,
+  // Products are in DSP blocks.
+  parameter bit          Dsp = 1'b1,
 
   localparam int unsigned Steps = Inner * Groups,
   localparam int unsigned AddressWidth = Steps > 1 ? $clog2(Steps) : 1
@@ -144,7 +147,7 @@ module nn_mac_array #(
 
   for (genvar j = 0; j < Columns; j++) begin : gen_column
 
-    logic signed [ProductWidth-1:0] product_q [Fan];
+    logic signed [ProductWidth-1:0] product [Fan];
     // The nodes of the tree, level after level; leaves that are no products are 0.
     logic [SumWidth-1:0] node [2*Leaves-1];
 
@@ -157,14 +160,28 @@ module nn_mac_array #(
       assign x = {InSigned && block_q[From][InWidth-1], block_q[From]};
       assign w = weights_i[(j*Fan+i)*WeightWidth +: WeightWidth];
 
-      always_ff @(posedge clk_i) begin
-        product_q[i] <= ProductWidth'(x) * ProductWidth'(w);
+      if (Dsp) begin : gen_dsp
+        `NN_DSP logic signed [ProductWidth-1:0] own_q;
+
+        always_ff @(posedge clk_i) begin
+          own_q <= ProductWidth'(x) * ProductWidth'(w);
+        end
+
+        assign product[i] = own_q;
+      end else begin : gen_logic
+        `NN_NO_DSP logic signed [ProductWidth-1:0] own_q;
+
+        always_ff @(posedge clk_i) begin
+          own_q <= ProductWidth'(x) * ProductWidth'(w);
+        end
+
+        assign product[i] = own_q;
       end
     end
 
     for (genvar i = 0; i < Leaves; i++) begin : gen_leaf
       if (i < Fan) begin : gen_term
-        assign node[Leaves-1+i] = SumWidth'(product_q[i]) << Shift;
+        assign node[Leaves-1+i] = SumWidth'(product[i]) << Shift;
       end else begin : gen_none
         assign node[Leaves-1+i] = '0;
       end

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::manifest::{HlsInfo, Manifest, ModelInfo, PortInfo, RtlInfo, SlotInfo, VERSION};
+use super::manifest::{
+    HlsInfo, Manifest, ModelInfo, PortInfo, ProcessInfo, RtlInfo, SlotInfo, VERSION,
+};
 use super::{Outcome, comparison, model, target};
 use crate::cli::{Build, Flow};
 use crate::compile::Compiled;
 use crate::config::{self, Config, Io, Warning};
 use crate::design;
+use crate::device::Device;
 use crate::error::{Located, Result};
 use crate::firmware::{self, Rtl};
 use crate::hls::{HlsProject, Tool};
@@ -146,7 +149,7 @@ fn assemble(
         },
         config: config.clone(),
         formats: comparison::formats(&compiled.graph, &compiled.formats),
-        rtl: rtl.map(|it| told(rtl_info(it), &compiled.design)),
+        rtl: rtl.map(|it| told(rtl_info(it, compiled.device), &compiled.design)),
         hls: hls.map(|(tool, hls)| HlsInfo {
             tool: tool.name().to_owned(),
             top: hls.top.clone(),
@@ -180,7 +183,7 @@ fn pretty(value: &impl serde::Serialize) -> Result<String> {
     Ok(text)
 }
 
-pub(super) fn rtl_info(rtl: &Rtl) -> RtlInfo {
+pub(super) fn rtl_info(rtl: &Rtl, device: &Device) -> RtlInfo {
     let interface = &rtl.project.interface;
     let is_source = |it: &&(PathBuf, String)| {
         it.0.starts_with("rtl") && it.0.extension().is_some_and(|it| it == "sv" || it == "svh")
@@ -202,6 +205,8 @@ pub(super) fn rtl_info(rtl: &Rtl) -> RtlInfo {
             })
             .collect(),
     };
+    let processes = rtl.stream.iter().flat_map(|it| it.processes(rtl, device));
+    let processes = processes.map(|(name, resources)| ProcessInfo { name, resources });
     RtlInfo {
         top: interface.top.clone(),
         axis: interface.axis.clone(),
@@ -214,6 +219,7 @@ pub(super) fn rtl_info(rtl: &Rtl) -> RtlInfo {
         stage_ns: rtl.pipelines.iter().flat_map(|it| it.schedule.stage_ns.clone()).collect(),
         register_bits: rtl.register_bits(),
         register_bits_least: rtl.pipelines.iter().all(|it| it.schedule.exact),
+        processes: processes.collect(),
         sources: rtl.project.files.iter().filter(is_source).map(|it| slashes(&it.0)).collect(),
         ports: interface.ports.iter().map(port).collect(),
     }

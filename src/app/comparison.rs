@@ -31,8 +31,8 @@ const RTL_BASIS: &str = "RTL latency and II follow from the pipeline; LUT and FF
                          its operations and registers, before synthesis shares or removes any";
 
 /// What the figures of a stream leave out.
-const STREAM_BASIS: &str = "latency and II of the stream are those of its processes run cycle by cycle; LUT and \
-                            FF are those of the kernels: lines, FIFOs and forks are not counted";
+const STREAM_BASIS: &str = "latency and II of the stream are those of its processes run cycle by cycle; lines, \
+                            FIFOs, arrays and forks are counted as their modules are built";
 
 /// What the figures of a stream in C++ are, and what they leave out.
 const HLS_STREAM_BASIS: &str = "latency of the HLS stream is that of its processes run cycle by cycle, kernels as \
@@ -197,6 +197,13 @@ fn add_rtl(comparison: &mut Comparison, rtl: &Rtl, device: &Device, plan: &DspPl
         }
         comparison.notes.extend(offloaded(pipeline, plan, &resources));
     }
+    if let Some(stream) = &rtl.stream {
+        for (process, own) in stream.flow.processes.iter().zip(&stream.parts) {
+            let all = layers.entry(&process.layer).or_default();
+            all.1 += own.ff;
+            all.0 += Resources { ff: 0, ..*own };
+        }
+    }
     for (name, (resources, registers)) in &layers {
         let figures = Figures::of(
             Source::Estimated,
@@ -204,7 +211,7 @@ fn add_rtl(comparison: &mut Comparison, rtl: &Rtl, device: &Device, plan: &DspPl
                 (Metric::Lut, resources.lut as f64),
                 (Metric::Ff, *registers as f64),
                 (Metric::Dsp, resources.dsp as f64),
-                (Metric::BramKbit, 0.0),
+                (Metric::BramKbit, resources.bram_kbit as f64),
             ],
         );
         comparison.layer(name, Side::Rtl, &figures);
@@ -219,9 +226,9 @@ fn add_rtl(comparison: &mut Comparison, rtl: &Rtl, device: &Device, plan: &DspPl
             (Metric::LatencyCycles, rtl.latency() as f64),
             (Metric::Ii, rtl.interval() as f64),
             (Metric::Lut, all.lut as f64),
-            (Metric::Ff, rtl.register_bits() as f64),
+            (Metric::Ff, layers.values().map(|it| it.1).sum::<u64>() as f64),
             (Metric::Dsp, all.dsp as f64),
-            (Metric::BramKbit, 0.0),
+            (Metric::BramKbit, all.bram_kbit as f64),
             (Metric::FmaxMhz, 1000.0 / (rtl.clock_ns() - rtl.slack_ns())),
         ],
     ));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::device::Resources;
 use crate::report::compare::{Comparison, FormatRow};
 
 /// Layout of the manifest; raised when it changes.
@@ -75,10 +76,23 @@ pub struct RtlInfo {
     /// It is proved that no assignment of operations to so many stages has fewer.
     #[serde(default)]
     pub register_bits_least: bool,
+    /// What each process of a stream is estimated to take; the module `i_NAME` of the top.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<ProcessInfo>,
     /// Sources in the order of compilation.
     pub sources: Vec<String>,
     /// Data ports of the top module.
     pub ports: Vec<PortInfo>,
+}
+
+/// A process of a stream.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProcessInfo {
+    /// Its name.
+    pub name: String,
+    /// What it takes by estimate.
+    #[serde(flatten)]
+    pub resources: Resources,
 }
 
 /// A data port.

@@ -40,7 +40,7 @@ pub(super) fn rtl(
     let dir = scratch.path().join("probe");
     write(&dir, rtl.project.files.iter().cloned())?;
     let drive = RtlRun { stimulus: Stimulus::default(), axi: false };
-    let (values, _) = engines::rtl(&dir, &rtl_info(&rtl), &probe, rows, &drive)?;
+    let (values, _) = engines::rtl(&dir, &rtl_info(&rtl, device), &probe, rows, &drive)?;
     let tensors = engines::by_tensor(&probe.graph, &probe.graph.outputs, &values);
     Ok(probe.graph.outputs.iter().copied().zip(tensors).collect())
 }

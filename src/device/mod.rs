@@ -12,6 +12,7 @@
 
 mod delay;
 mod lookup;
+mod memory;
 mod resources;
 
 use std::sync::{Arc, LazyLock};
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use delay::{DelayModel, Ternary};
 pub use lookup::{UnknownDevice, find};
+pub use memory::Storage;
 pub use resources::{
     Percent, Resources, adder_luts, compare_luts, multiplier_luts, mux_luts, table_luts,
 };

@@ -22,8 +22,8 @@ use crate::rtl::dsp::{self, Blocks, Fullness, Moved, Offload};
 use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
 use crate::rtl::passes::{self, TableForms};
 use crate::rtl::pipeline::{self, Schedule, ScheduleError};
-use crate::stream::Dataflow;
 use crate::stream::plan::Plan;
+use crate::stream::{Dataflow, ProcessId};
 
 /// The direct path of a design.
 #[derive(Debug)]
@@ -76,6 +76,10 @@ pub struct Streamed {
     pub plan: Plan,
     /// Layers whose sums cannot be folded, although they should.
     pub unfolded: BTreeSet<Origin>,
+    /// What each process takes besides the datapath of its pipeline.
+    pub parts: Vec<Resources>,
+    /// The process of each pipeline.
+    pub kernels: Vec<ProcessId>,
 }
 
 impl Rtl {
@@ -103,6 +107,19 @@ impl Rtl {
     /// Bits of registers in the pipelines.
     pub fn register_bits(&self) -> u64 {
         self.pipelines.iter().map(|it| it.schedule.register_bits).sum()
+    }
+}
+
+impl Streamed {
+    /// What each process takes, with the datapath of its pipeline; by its name in the RTL.
+    pub fn processes(&self, rtl: &Rtl, device: &Device) -> Vec<(String, Resources)> {
+        let mut all = self.parts.clone();
+        for (id, pipeline) in self.kernels.iter().zip(&rtl.pipelines) {
+            let ff = pipeline.schedule.register_bits;
+            let own: Resources = resources(pipeline, device).into_iter().sum();
+            all[id.0] += own + Resources { ff, ..Resources::default() };
+        }
+        crate::rtl::stream::names(&self.flow).into_iter().zip(all).collect()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::error::{Located, Problems, Result};
 use crate::estimate::hls as estimate;
 use crate::fixed::Graph;
 use crate::hls::{self, HlsOptions};
+use crate::rtl::dsp::{Blocks, DspPlan};
 use crate::rtl::stream::{self as emit, Built};
 use crate::stream::plan::Timing;
 use crate::stream::{self, Dataflow, Kind, Loops, ProcessId, plan};
@@ -35,14 +36,19 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     let (flow, unfolded) = stream::cut(&design.graph, Loops::Around, reuse);
     let mut problems = Problems::default();
     let mut kernels: Vec<(ProcessId, Pipeline)> = Vec::new();
+    // Arrays take what they can use of the DSP blocks that were asked for; kernels get what is left.
+    let (dsp, used) = emit::in_blocks(&flow, device, &design.plan.dsp);
+    let mut left = design.plan.dsp.blocks.without(used);
     for (at, process) in flow.processes.iter().enumerate() {
         let Kind::Kernel(graph) = &process.kind else { continue };
         if process.inputs.is_empty() {
             problems.note(Err::<(), _>(Unsupported::Constant).anywhere());
             continue;
         }
-        let kernel = kernel(design, graph, &process.name);
+        let kernel = kernel(design, graph, &process.name, left);
         if let Some(pipeline) = problems.note(super::pipeline(&kernel, device)) {
+            let resources = super::resources(&pipeline, device);
+            left = left.without(resources.iter().map(|it| it.dsp).sum());
             kernels.push((ProcessId(at), pipeline));
         }
     }
@@ -59,8 +65,15 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
         .zip(&pipelines)
         .map(|(id, it)| Built::new(&flow, *id, &it.datapath, &it.schedule, &options));
     let built: Vec<Built> = built.collect();
-    let project = emit::project(&flow, &plan, &built, &options);
-    Ok(Rtl { pipelines, stream: Some(Streamed { flow, plan, unfolded }), project })
+    let project = emit::project(&flow, &plan, &built, &dsp, device, &options);
+    let part = |id| {
+        let own = built.iter().find(|it| it.process() == id);
+        let latency = own.map_or(0, Built::latency);
+        emit::cost::process(&flow, &plan, id, latency, &dsp, device)
+    };
+    let parts = (0..flow.processes.len()).map(ProcessId).map(part).collect();
+    let streamed = Streamed { flow, plan, unfolded, parts, kernels: processes };
+    Ok(Rtl { pipelines, stream: Some(streamed), project })
 }
 
 /// Cycles in which a task takes a token and gives one, besides those of its kernels.
@@ -107,7 +120,8 @@ pub fn tasks(graph: &Graph) -> Dataflow {
 }
 
 /// A kernel as a design of its own.
-fn kernel(design: &Design, graph: &Graph, name: &str) -> Design {
-    let plan = Plan { name: name.to_owned(), ..design.plan.clone() };
+fn kernel(design: &Design, graph: &Graph, name: &str, blocks: Blocks) -> Design {
+    let dsp = DspPlan { blocks, ..design.plan.dsp };
+    let plan = Plan { name: name.to_owned(), dsp, ..design.plan.clone() };
     Design { graph: graph.clone(), plan, scales: Vec::new() }
 }

@@ -50,6 +50,19 @@ impl Blocks {
     }
 }
 
+impl Blocks {
+    /// What is left when `used` of them are taken.
+    pub fn without(self, used: u64) -> Blocks {
+        match self {
+            Blocks::Count(count) => match u64::from(count).saturating_sub(used) {
+                0 => Blocks::None,
+                left => Blocks::Count(left as u32),
+            },
+            it => it,
+        }
+    }
+}
+
 /// Share of the lookup tables above which work is moved, percent, unless the user says otherwise:
 /// fuller devices are hard to route.
 pub const LUT_PERCENT: f64 = 70.0;

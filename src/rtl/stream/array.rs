@@ -2,8 +2,18 @@
 
 use std::fmt::Write;
 
+use crate::device::Storage;
 use crate::rtl::emit::File;
 use crate::stream::Array;
+
+/// What an array is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Styles {
+    /// Products are in DSP blocks.
+    pub dsp: bool,
+    /// What keeps the weights.
+    pub rom: Storage,
+}
 
 /// Name of the module of a process.
 pub(super) fn name(top: &str, process: &str) -> String {
@@ -41,7 +51,7 @@ fn lanes(array: &Array) -> String {
 }
 
 /// The module.
-pub(super) fn module(array: &Array, name: &str) -> File {
+pub(super) fn module(array: &Array, styles: Styles, name: &str) -> File {
     let (weight, sum) = (array.weight_width(), array.accum().width);
     let (steps, groups, inner) = (array.steps(), array.groups(), array.inner());
     let (blocks, block, columns) = (array.blocks(), array.block(), array.columns());
@@ -57,12 +67,19 @@ pub(super) fn module(array: &Array, name: &str) -> File {
     let (outputs, multipliers) = (array.outputs(), array.multipliers());
     let (in_width, shift) = (array.input.width, array.shift());
     let lanes = lanes(array);
+    let dsp = u8::from(styles.dsp);
+    let rom = match styles.rom {
+        Storage::Tables => "`NN_TABLE_ROM",
+        Storage::Block => "`NN_BLOCK_ROM",
+    };
     let mut text = String::new();
     let _ = write!(
         text,
         "// {name}: {elements} elements of {in_width} bits times weights of {weight}, on {multipliers} multipliers in {steps} cycles.
 //
 // A token becomes {outputs} sums of {sum} bits.
+
+`include \"nn_synth.svh\"
 
 module {name} (
   input  logic clk_i,
@@ -87,8 +104,10 @@ module {name} (
   logic [{}:0] address;
   logic [{}:0] weights_q;
 
+  {rom} logic [{}:0] rom [{steps}] = Weights;
+
   always_ff @(posedge clk_i) begin
-    weights_q <= Weights[address];
+    weights_q <= rom[address];
   end
 
   // Block after block, the first in the low bits.
@@ -109,7 +128,8 @@ module {name} (
     .InSigned    (1'b{signed}),
     .WeightWidth ({weight}),
     .SumWidth    ({sum}),
-    .Shift       ({shift})
+    .Shift       ({shift}),
+    .Dsp         (1'b{dsp})
   ) i_array (
     .clk_i,
     .rst_ni,
@@ -133,6 +153,7 @@ endmodule
         columns - 1,
         sum - 1,
         address - 1,
+        word_bits - 1,
         word_bits - 1,
         (blocks * block) as u32 * in_width - 1,
     );

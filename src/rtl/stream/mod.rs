@@ -3,10 +3,17 @@
 
 mod array;
 mod body;
+pub mod cost;
+mod multiply;
 mod permute;
+
+pub use self::multiply::in_blocks;
+
+use std::collections::BTreeSet;
 
 use self::body::Body;
 use super::emit::{self, Interface, Kernel, PortShape, RtlOptions, RtlProject, templates};
+use crate::device::Device;
 use crate::stream::plan::Plan;
 use crate::stream::{Dataflow, Kind, ProcessId, StreamId};
 
@@ -42,11 +49,13 @@ impl Built {
     }
 }
 
-/// Writes the project of a dataflow whose kernels are all built.
+/// Writes the project of a dataflow whose kernels are all built; the arrays in `dsp` multiply in DSP blocks.
 pub fn project(
     flow: &Dataflow,
     plan: &Plan,
     kernels: &[Built],
+    dsp: &BTreeSet<ProcessId>,
+    device: &Device,
     options: &RtlOptions,
 ) -> RtlProject {
     let interface = interface(flow, plan, &options.name);
@@ -60,10 +69,14 @@ pub fn project(
             sources.push(file.clone());
         }
     }
-    for (process, name) in flow.processes.iter().zip(names(flow)) {
+    for (at, (process, name)) in flow.processes.iter().zip(names(flow)).enumerate() {
         let module = array::name(&interface.top, &name);
         match &process.kind {
-            Kind::Array(it) => sources.push(array::module(it, &module)),
+            Kind::Array(it) => {
+                let styles =
+                    array::Styles { dsp: dsp.contains(&ProcessId(at)), rom: cost::rom(it, device) };
+                sources.push(array::module(it, styles, &module));
+            }
             Kind::Permute(it) => {
                 let bits = flow.stream(process.inputs[0]).bits();
                 sources.push(permute::module(it, bits, &module));
@@ -81,8 +94,8 @@ fn address_bits(n: usize) -> u32 {
     (usize::BITS - (n - 1).leading_zeros()).max(1)
 }
 
-/// Names of all processes.
-fn names(flow: &Dataflow) -> Vec<String> {
+/// Names of all processes in the RTL.
+pub fn names(flow: &Dataflow) -> Vec<String> {
     let names = flow.processes.iter().map(|it| match it.kind {
         // Ports have their names already.
         Kind::Source(at) => format!("source_{at}"),

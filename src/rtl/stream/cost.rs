@@ -1,0 +1,239 @@
+//! What the processes of a dataflow take of a fabric, besides the datapaths of kernels.
+//!
+//! White box, as [`crate::rtl::cost`]: each part is counted as its module in `rtl-templates/` is built.
+//! `benches/resources.py` puts the counts beside those of Yosys, process by process.
+
+use std::collections::BTreeSet;
+
+use crate::device::{Device, Resources, Storage, adder_luts, multiplier_luts, table_luts};
+use crate::stream::plan::Plan;
+use crate::stream::{Array, Dataflow, Kind, Permutation, ProcessId, StreamId, Window};
+
+/// What a process takes, with the FIFOs in front of it and the fork behind it.
+pub fn process(
+    flow: &Dataflow,
+    plan: &Plan,
+    id: ProcessId,
+    latency: u32,
+    dsp: &BTreeSet<ProcessId>,
+    device: &Device,
+) -> Resources {
+    let process = &flow.processes[id.0];
+    let bits = |it: &StreamId| flow.stream(*it).bits();
+    let input = process.inputs.first().map_or(0, bits);
+    let output = process.outputs.iter().map(bits).sum();
+    let own = match &process.kind {
+        Kind::Source(_) | Kind::Sink(_) => {
+            let port = process.inputs.iter().chain(&process.outputs);
+            counter(port.map(|it| flow.stream(*it).tokens).max().unwrap_or(1))
+        }
+        Kind::Kernel(_) => {
+            let room = plan.rooms.get(&id).copied().unwrap_or(latency as usize + 2);
+            fifo(room, output, device) + counter(room)
+        }
+        Kind::Array(it) => array(it, dsp.contains(&id), device),
+        Kind::Window(it) => window(it, input, device),
+        Kind::Repack => {
+            let (from, to) = (tokens(flow, process.inputs[0]), tokens(flow, process.outputs[0]));
+            let ratio = if from > to { from / to } else { to / from };
+            // Words that wait for the last one; or a choice of one.
+            let store = match from > to {
+                true => registers(u64::from(input) * (ratio as u64 - 1)),
+                false => Resources::luts(choice(ratio, output, device)),
+            };
+            store + counter(ratio)
+        }
+        Kind::Repeat(times) => counter(*times),
+        Kind::Permute(it) => permute(it, input, device),
+        Kind::Loop(_) => Resources::default(),
+        Kind::State(it) => {
+            let words = registers(2 * u64::from(output));
+            words + Resources::luts(2 * u64::from(output)) + counter(it.steps).times(2)
+        }
+        Kind::Last { of, .. } => counter(*of),
+    };
+    let fifos = plan.fifos.iter().filter(|it| it.0.0 == id);
+    let fifos = fifos.map(|((_, port), depth)| fifo(*depth, bits(&process.inputs[*port]), device));
+    let readers: usize = process.outputs.iter().map(|it| flow.readers(*it).len()).sum();
+    let fork = if readers > 1 { 2 * readers as u64 } else { 0 };
+    own + fifos.sum() + Resources { lut: fork, ff: fork / 2, ..Resources::default() }
+}
+
+/// DSP blocks of an array's multipliers, and the lookup tables that they take instead.
+pub fn products(array: &Array, device: &Device) -> (u64, u64) {
+    let count = array.multipliers() as u64;
+    let (input, weight) = operands(array);
+    let logic = count * multiplier_luts(input, weight, device.lut_inputs());
+    (device.dsps(count, input, weight), logic)
+}
+
+/// Operands of a signed product.
+fn operands(array: &Array) -> (u32, u32) {
+    (array.input.width + u32::from(!array.input.signed), array.weight_width())
+}
+
+/// Whether an array's weights lie in block RAM.
+pub fn rom(array: &Array, device: &Device) -> Storage {
+    let (steps, bits) = (array.steps(), array.multipliers() as u32 * array.weight_width());
+    let blocks = device.blocks(steps, bits).bram_kbit.div_ceil(18);
+    let tables = table_luts(super::address_bits(steps), bits, device.lut_inputs());
+    match tables < blocks.saturating_mul(device.luts_of_block()) {
+        true => Storage::Tables,
+        false => Storage::Block,
+    }
+}
+
+fn array(array: &Array, dsp: bool, device: &Device) -> Resources {
+    let (columns, fan) = (array.columns() as u64, array.fan as u64);
+    let (sum, input) = (u64::from(array.accum().width), u64::from(array.input.width));
+    let (steps, groups) = (array.steps(), array.groups());
+    let words = array.multipliers() as u32 * array.weight_width();
+    let weights = match rom(array, device) {
+        Storage::Block => device.blocks(steps, words),
+        Storage::Tables => {
+            let tables = table_luts(super::address_bits(steps), words, device.lut_inputs());
+            Resources { lut: tables, ff: u64::from(words), ..Resources::default() }
+        }
+    };
+    let (x, w) = operands(array);
+    let (blocks, logic) = products(array, device);
+    let products = match dsp {
+        true => Resources { dsp: blocks, ..Resources::default() },
+        false => Resources {
+            lut: logic,
+            ff: array.multipliers() as u64 * u64::from(x + w),
+            ..Resources::default()
+        },
+    };
+    // The token turns; its first block is read.
+    let token = (array.blocks() * array.block()) as u64 * input;
+    let turn =
+        Resources { lut: token, ff: token + array.block() as u64 * input, ..Resources::default() };
+    let levels = array.fan.next_power_of_two() as u64 - 1;
+    let tree = Resources { lut: adder_luts(array.accum().width), ff: sum, ..Resources::default() };
+    let tree = tree.times(columns * levels.min(fan.saturating_sub(1)));
+    // A sum with its bias, which is a constant for every group; and what waits for the other groups.
+    let bias = (groups > 1) as u64 * choice_of_constants(groups, device);
+    // A block adds its product to the sum that it has.
+    let adders = if dsp && array.fan == 1 { 0 } else { columns * sum };
+    let lut = adders + columns * sum * bias;
+    let sums = Resources { lut, ff: adders, ..Resources::default() };
+    let outputs = array.outputs() as u64 * sum;
+    let ends = match array.keeps() {
+        true => registers(outputs),
+        false => {
+            let wide = (array.outputs() as u32) * array.accum().width;
+            let rest = registers(outputs - columns.min(outputs / sum) * sum);
+            fifo(array.credits(), wide, device) + rest
+        }
+    };
+    weights + products + turn + tree + sums + ends + counter(steps).times(2) + control(array)
+}
+
+/// What is known of a step, in every rank.
+fn control(array: &Array) -> Resources {
+    let bits = 3 + super::address_bits(array.groups()) as u64;
+    registers(bits * array.behind() as u64)
+}
+
+/// Lookup tables of a bit that is a function of a group's number.
+fn choice_of_constants(groups: usize, device: &Device) -> u64 {
+    let address = super::address_bits(groups);
+    let inputs = device.lut_inputs();
+    // Three inputs of the sum's table are its own.
+    if address + 3 <= inputs { 0 } else { table_luts(address, 2, inputs).div_ceil(2) }
+}
+
+fn window(window: &Window, bits: u32, device: &Device) -> Resources {
+    let wide = u64::from(bits);
+    let mut before = None;
+    let mut all = Resources::default();
+    for tap in &window.taps {
+        let length = match before {
+            None => tap.distance + 1,
+            Some(newer) => tap.distance - newer,
+        };
+        before = Some(tap.distance);
+        all += delay(length, bits, device);
+        let inside = tap.inside.iter().zip(&window.extents);
+        let partial = inside.filter(|(span, extent)| span.first > 0 || span.last + 1 < **extent);
+        // Outside of the image a tap is padding.
+        let partial = partial.count() as u64;
+        if partial > 0 {
+            all += Resources::luts(wide + 4 * partial);
+        }
+    }
+    if window.overlaps() {
+        all += fifo(window.flush(), bits, device);
+    }
+    let places: Resources = window.extents.iter().map(|it| counter(*it)).sum();
+    all + places + counter(window.tokens + window.flush()).times(4)
+}
+
+/// `nn_delay`.
+fn delay(length: usize, bits: u32, device: &Device) -> Resources {
+    let wide = u64::from(bits);
+    match length {
+        0..=2 => registers(length as u64 * wide),
+        3..=32 if device.lut_inputs() >= 6 => Resources::luts(wide),
+        3..=32 => registers(length as u64 * wide),
+        _ => {
+            let line = device.line(length - 1, bits);
+            // A block RAM has the register inside.
+            let register = if line.bram_kbit > 0 { 0 } else { wide };
+            line + registers(register) + counter(length)
+        }
+    }
+}
+
+fn permute(order: &Permutation, bits: u32, device: &Device) -> Resources {
+    let reads = order.order.len();
+    let entry = 2 * super::address_bits(order.tokens) + super::address_bits(order.capacity);
+    let list = match Storage::of(reads, entry) {
+        Storage::Block => device.blocks(reads, entry),
+        Storage::Tables => {
+            let tables = table_luts(super::address_bits(reads), entry, device.lut_inputs());
+            Resources { lut: tables, ff: u64::from(entry), ..Resources::default() }
+        }
+    };
+    let ring = device.memory(order.capacity, bits);
+    let register = if ring.bram_kbit > 0 { 0 } else { u64::from(bits) };
+    list + ring + registers(register) + counter(2 * order.tokens + order.capacity).times(6)
+}
+
+/// `nn_fifo`, which a word may pass.
+fn fifo(depth: usize, bits: u32, device: &Device) -> Resources {
+    let wide = u64::from(bits);
+    let bypass = Resources::luts(wide);
+    let control = counter(depth + 1).times(2);
+    let words = match depth {
+        0 => return Resources::default(),
+        1 => registers(wide),
+        2 => registers(2 * wide) + Resources::luts(wide),
+        _ => match Storage::of(depth, bits) {
+            Storage::Tables => device.memory(depth, bits),
+            Storage::Block => device.blocks(depth, bits) + registers(2 * wide) + bypass.times(2),
+        },
+    };
+    words + bypass + control
+}
+
+/// Counts to `n` and turns around.
+fn counter(n: usize) -> Resources {
+    let bits = u64::from(usize::BITS - n.saturating_sub(1).leading_zeros());
+    Resources { lut: 2 * bits, ff: bits, ..Resources::default() }
+}
+
+fn registers(bits: u64) -> Resources {
+    Resources { ff: bits, ..Resources::default() }
+}
+
+/// Lookup tables of a choice of one of so many words.
+fn choice(words: usize, bits: u32, device: &Device) -> u64 {
+    let inputs = device.lut_inputs();
+    crate::device::mux_luts(words.min(u32::MAX as usize) as u32, bits, inputs)
+}
+
+fn tokens(flow: &Dataflow, id: StreamId) -> usize {
+    flow.stream(id).tokens
+}
