@@ -8,7 +8,7 @@ use serde_json::json;
 use super::manifest::{
     HlsInfo, Manifest, ModelInfo, PortInfo, ProcessInfo, RtlInfo, SlotInfo, VERSION,
 };
-use super::{Outcome, comparison, model, target};
+use super::{Outcome, comparison, folding, model, target};
 use crate::cli::{Build, Flow};
 use crate::compile::Compiled;
 use crate::config::{self, Config, Io, Warning};
@@ -28,16 +28,20 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     if args.flow == Flow::Hls && config.latency_cycles.is_some() {
         return Err(NoPipeline).anywhere();
     }
+    if args.flow == Flow::Hls && (config.fit || config.target_ii.is_some()) {
+        return Err(NoFolding).anywhere();
+    }
     if args.flow == Flow::Hls && (config.dsp.is_some() || config.lut_percent.is_some()) {
         return Err(NoBlocks).anywhere();
     }
-    let rtl = match args.flow {
+    let made = match args.flow {
         Flow::Hls => None,
         Flow::Both | Flow::Rtl => match target::rtl(&mut compiled, &config)? {
-            Ok(rtl) => Some(rtl),
+            Ok(made) => Some(made),
             Err(missed) => return Ok(Outcome::missed(&missed, compiled.warnings)),
         },
     };
+    let (rtl, choice) = made.map_or((None, None), |(rtl, choice)| (Some(rtl), choice));
     let tool = hls_tool(&config)?;
     let hls = match args.flow {
         Flow::Rtl => None,
@@ -64,6 +68,9 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     project.write(&dir, args.force)?;
     let mut text = listing::network(&manifest.comparison.layers);
     text.push_str(&summary(&dir, &manifest));
+    if let Some(choice) = &choice {
+        text.push_str(&folding::text(choice, compiled.device));
+    }
     let proof = precision::proof(&compiled.graph, &compiled.formats).map(|it| it.to_string());
     if let Some(proof) = &proof {
         text.push_str(&format!("  {proof}\n"));
@@ -82,6 +89,7 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
         "hls": manifest.hls,
         "files": manifest.files,
         "proof": proof,
+        "folding": choice,
         "kernels": kernels,
     });
     Ok(Outcome { text, json, warnings, failed: false })
@@ -91,6 +99,11 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
 #[derive(Debug, thiserror::Error)]
 #[error("a latency in cycles is a target of the RTL path, which --flow hls leaves out")]
 struct NoPipeline;
+
+/// Reuse factors chosen for the direct path, which is left out.
+#[derive(Debug, thiserror::Error)]
+#[error("--target-ii and --fit choose reuse factors by the RTL path, which --flow hls leaves out")]
+struct NoFolding;
 
 /// DSP blocks chosen for a path whose compiler decides on them.
 #[derive(Debug, thiserror::Error)]

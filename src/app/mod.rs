@@ -5,6 +5,7 @@ mod cmvm;
 mod comparison;
 mod cosim;
 mod engines;
+mod folding;
 mod manifest;
 mod model;
 mod predict;
@@ -17,7 +18,8 @@ use serde_json::Value;
 use crate::cli::{Cli, Command};
 use crate::config::Warning;
 use crate::error::{Problems, Result};
-use crate::rtl::pipeline::Missed;
+
+use self::target::Missed;
 
 pub use manifest::Manifest;
 
@@ -38,12 +40,7 @@ impl Outcome {
     /// A target that cannot be met: what it would take.
     fn missed(missed: &Missed, warnings: Vec<Warning>) -> Outcome {
         let text = format!("target missed: {missed}\n");
-        let json = serde_json::json!({ "missed": {
-            "latency": missed.latency,
-            "clock_ns": missed.clock_ns,
-            "needed_clock_ns": missed.needed_clock_ns,
-            "needed_latency": missed.needed_latency,
-        }});
+        let json = serde_json::json!({ "missed": missed.json() });
         Outcome { text, json, warnings, failed: true }
     }
 }

@@ -70,10 +70,17 @@ pub(super) fn config(
         let error = Err(BadOption { option, found, supported: "1 and more" });
         problems.note::<()>(error.anywhere());
     }
+    if options.target_ii == Some(0) {
+        let (option, found) = ("--target-ii", "0".to_owned());
+        let error = Err(BadOption { option, found, supported: "1 and more" });
+        problems.note::<()>(error.anywhere());
+    }
     let overrides = Overrides {
         part: options.target.clone(),
         clock_ns: options.clock,
         latency_cycles: options.latency,
+        target_ii: options.target_ii,
+        fit: options.fit,
         dsp: blocks.flatten(),
         lut_percent: options.lut_percent,
         io: io.flatten(),
@@ -152,6 +159,8 @@ pub(super) fn project_or_model(args: &ModelArgs) -> Result<bool> {
         ("--io", options.io.is_some()),
         ("--clock", options.clock.is_some()),
         ("--latency", options.latency.is_some()),
+        ("--target-ii", options.target_ii.is_some()),
+        ("--fit", options.fit),
         ("--dsp", options.dsp.is_some()),
         ("--lut-percent", options.lut_percent.is_some()),
         ("--reuse", options.reuse.is_some()),

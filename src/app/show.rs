@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Manifest, Outcome, comparison, model, target};
+use super::{Manifest, Outcome, comparison, folding, model, target};
 use crate::cli::{ConfigArgs, Estimate, Granularity, Inspect, Targets};
 use crate::compile;
 use crate::device;
@@ -19,6 +19,7 @@ use crate::report::{listing, svg};
 
 /// `estimate`: what both paths would take.
 pub(super) fn estimate(args: &Estimate) -> Result<Outcome> {
+    let mut chosen = None;
     let (comparison, warnings): (Comparison, _) = match model::project_or_model(&args.model)? {
         true => {
             let manifest: Manifest = project::read_json(&args.model.model, MANIFEST)?;
@@ -28,7 +29,10 @@ pub(super) fn estimate(args: &Estimate) -> Result<Outcome> {
             let (mut compiled, config) = model::compile(&args.model, None)?;
             let warnings = std::mem::take(&mut compiled.warnings);
             let rtl = match target::rtl(&mut compiled, &config)? {
-                Ok(rtl) => rtl,
+                Ok((rtl, choice)) => {
+                    chosen = choice.map(|it| folding::text(&it, compiled.device));
+                    rtl
+                }
                 Err(missed) => return Ok(Outcome::missed(&missed, warnings)),
             };
             let hls = firmware::hls(&compiled.design, compiled.device, crate::hls::Tool::Vitis)?;
@@ -36,7 +40,8 @@ pub(super) fn estimate(args: &Estimate) -> Result<Outcome> {
         }
     };
     let json = serde_json::to_value(&comparison).anywhere()?;
-    Ok(Outcome { text: listing::comparison(&comparison), json, warnings, failed: false })
+    let text = listing::comparison(&comparison) + &chosen.unwrap_or_default();
+    Ok(Outcome { text, json, warnings, failed: false })
 }
 
 /// `config`: everything resolved, ready to edit.

@@ -18,6 +18,10 @@ pub struct Overrides {
     pub effort: Option<Effort>,
     /// `--latency`, cycles.
     pub latency_cycles: Option<u32>,
+    /// `--target-ii`, cycles.
+    pub target_ii: Option<u32>,
+    /// `--fit`.
+    pub fit: bool,
     /// `--dsp`.
     pub dsp: Option<Blocks>,
     /// `--lut-percent`.
@@ -78,6 +82,8 @@ impl Config {
         over(&mut self.clock_ns, options.clock_ns);
         over(&mut self.effort, options.effort);
         over(&mut self.latency_cycles, options.latency_cycles);
+        over(&mut self.target_ii, options.target_ii);
+        self.fit |= options.fit;
         over(&mut self.dsp, options.dsp);
         over(&mut self.lut_percent, options.lut_percent);
         over(&mut self.model.reuse_factor, options.reuse_factor);

@@ -63,6 +63,12 @@ pub struct Config {
     /// that allows it is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_cycles: Option<u32>,
+    /// Cycles between samples of the direct path at most: reuse factors are chosen for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_ii: Option<u32>,
+    /// Reuse factors are chosen so that the direct path fits the device, and is as fast as that allows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fit: bool,
     /// Use of DSP blocks by the direct path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dsp: Option<Blocks>,

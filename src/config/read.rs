@@ -74,6 +74,8 @@ const FILE_KEYS: &[&str] = &[
     "clock_period",
     "clock_uncertainty",
     "latency_cycles",
+    "target_ii",
+    "fit",
     "dsp",
     "lut_percent",
     "io_type",
@@ -203,6 +205,8 @@ impl Reader {
                 "latency_cycles" => {
                     self.config.latency_cycles = self.value(&path, tree, Kind::POSITIVE);
                 }
+                "target_ii" => self.config.target_ii = self.value(&path, tree, Kind::POSITIVE),
+                "fit" => self.config.fit = self.value(&path, tree, Kind::BOOL).unwrap_or_default(),
                 "dsp" => self.config.dsp = self.value(&path, tree, Kind::BLOCKS),
                 "lut_percent" => self.config.lut_percent = self.value(&path, tree, Kind::PERCENT),
                 "io_type" => {

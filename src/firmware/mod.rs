@@ -1,11 +1,13 @@
 //! From a design to both projects: the HLS C++ and the SystemVerilog.
 
+mod fold;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+pub use self::fold::{Choice, Goal, LayerFold, Unmet, fold, told};
 pub use self::stream::tasks;
 
 use crate::config::{self, Io};
@@ -55,7 +57,7 @@ pub struct HlsStreamed {
 }
 
 /// A scalar program in stages.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pipeline {
     /// The scalar program.
     pub datapath: Datapath,

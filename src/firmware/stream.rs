@@ -3,13 +3,16 @@
 //! The direct path folds matrices into arrays of multipliers, processes of their own; in C++ the
 //! strategies fold them inside of kernels, so that its dataflow is that of a reuse factor of 1.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Hls, HlsStreamed, Pipeline, Rtl, Streamed};
 use crate::design::{Design, Plan};
-use crate::device::Device;
-use crate::error::{Located, Problems, Result};
+use crate::device::{Device, Resources};
+use crate::error::{Located, Origin, Problems, Result};
 use crate::estimate::hls as estimate;
 use crate::fixed::Graph;
 use crate::hls::{self, HlsOptions};
+use crate::project;
 use crate::rtl::dsp::{Blocks, DspPlan};
 use crate::rtl::stream::{self as emit, Built};
 use crate::stream::plan::Timing;
@@ -28,16 +31,55 @@ enum Unsupported {
 
 /// Divides, pipelines and writes a design.
 pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
+    let layers = &design.plan.layers;
+    let reuse = |layer: &str| layers.get(layer).map_or(1, |it| it.reuse_factor as usize);
+    Ok(divide(design, device, &reuse, &mut Known::default())?.finish(design, device))
+}
+
+/// Kernels that were pipelined before, by name, graph and the DSP blocks that they could have.
+#[derive(Debug, Default)]
+pub(super) struct Known(BTreeMap<(String, String, String), Pipeline>);
+
+impl Known {
+    fn pipeline(&mut self, kernel: &Design, device: &Device) -> Result<Pipeline> {
+        let graph = serde_json::to_string(&kernel.graph).anywhere()?;
+        let blocks = format!("{:?}", kernel.plan.dsp.blocks);
+        let key = (kernel.plan.name.clone(), project::sha256(graph.as_bytes()), blocks);
+        if let Some(known) = self.0.get(&key) {
+            return Ok(known.clone());
+        }
+        let made = super::pipeline(kernel, device)?;
+        self.0.insert(key, made.clone());
+        Ok(made)
+    }
+}
+
+/// A dataflow whose kernels are pipelined.
+#[derive(Debug)]
+pub(super) struct Divided {
+    pub(super) flow: Dataflow,
+    unfolded: BTreeSet<Origin>,
+    /// Arrays that multiply in DSP blocks.
+    pub(super) dsp: BTreeSet<ProcessId>,
+    processes: Vec<ProcessId>,
+    pipelines: Vec<Pipeline>,
+}
+
+/// Divides and pipelines a design whose layers are folded so.
+pub(super) fn divide(
+    design: &Design,
+    device: &Device,
+    reuse: &dyn Fn(&str) -> usize,
+    known: &mut Known,
+) -> Result<Divided> {
     if design.plan.latency.is_some() {
         return Err(Unsupported::Latency).anywhere();
     }
-    let layers = &design.plan.layers;
-    let reuse = |layer: &str| layers.get(layer).map_or(1, |it| it.reuse_factor as usize);
     let (flow, unfolded) = stream::cut(&design.graph, Loops::Around, reuse);
     let mut problems = Problems::default();
-    let mut kernels: Vec<(ProcessId, Pipeline)> = Vec::new();
+    let (mut processes, mut pipelines) = (Vec::new(), Vec::new());
     // Arrays take what they can use of the DSP blocks that were asked for; kernels get what is left.
-    let (dsp, used) = emit::in_blocks(&flow, device, &design.plan.dsp);
+    let (dsp, used) = emit::in_blocks(&flow, device, &design.plan.dsp, false);
     let mut left = design.plan.dsp.blocks.without(used);
     for (at, process) in flow.processes.iter().enumerate() {
         let Kind::Kernel(graph) = &process.kind else { continue };
@@ -46,34 +88,84 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
             continue;
         }
         let kernel = kernel(design, graph, &process.name, left);
-        if let Some(pipeline) = problems.note(super::pipeline(&kernel, device)) {
+        if let Some(pipeline) = problems.note(known.pipeline(&kernel, device)) {
             let resources = super::resources(&pipeline, device);
             left = left.without(resources.iter().map(|it| it.dsp).sum());
-            kernels.push((ProcessId(at), pipeline));
+            processes.push(ProcessId(at));
+            pipelines.push(pipeline);
         }
     }
-    problems.into_result(())?;
-    let latency = |id: ProcessId| {
-        let own = kernels.iter().find(|it| it.0 == id);
-        own.map_or(0, |it| it.1.schedule.latency)
-    };
-    let plan = plan::lean(&flow, latency);
-    let (processes, pipelines): (Vec<ProcessId>, Vec<Pipeline>) = kernels.into_iter().unzip();
-    let options = super::options(design, device, &pipelines);
-    let built = processes
-        .iter()
-        .zip(&pipelines)
-        .map(|(id, it)| Built::new(&flow, *id, &it.datapath, &it.schedule, &options));
-    let built: Vec<Built> = built.collect();
-    let project = emit::project(&flow, &plan, &built, &dsp, device, &options);
-    let part = |id| {
-        let own = built.iter().find(|it| it.process() == id);
-        let latency = own.map_or(0, Built::latency);
-        emit::cost::process(&flow, &plan, id, latency, &dsp, device)
-    };
-    let parts = (0..flow.processes.len()).map(ProcessId).map(part).collect();
-    let streamed = Streamed { flow, plan, unfolded, parts, kernels: processes };
-    Ok(Rtl { pipelines, stream: Some(streamed), project })
+    let mut divided =
+        problems.into_result(Divided { flow, unfolded, dsp, processes, pipelines })?;
+    let luts = divided.resources(&plan::Plan::default(), device).lut;
+    if design.plan.dsp.limit(device).is_some_and(|it| luts > it) {
+        divided.dsp = emit::in_blocks(&divided.flow, device, &design.plan.dsp, true).0;
+    }
+    Ok(divided)
+}
+
+impl Divided {
+    /// Cycles of a kernel.
+    pub(super) fn latency(&self, id: ProcessId) -> u32 {
+        let own = self.processes.iter().position(|it| *it == id);
+        own.map_or(0, |it| self.pipelines[it].schedule.latency)
+    }
+
+    /// When its tokens move.
+    pub(super) fn plan(&self) -> plan::Plan {
+        plan::lean(&self.flow, |it| self.latency(it))
+    }
+
+    /// What each process takes besides the datapath of its pipeline.
+    fn parts(&self, plan: &plan::Plan, device: &Device) -> Vec<Resources> {
+        let part =
+            |id| emit::cost::process(&self.flow, plan, id, self.latency(id), &self.dsp, device);
+        (0..self.flow.processes.len()).map(ProcessId).map(part).collect()
+    }
+
+    /// What all of it takes.
+    pub(super) fn resources(&self, plan: &plan::Plan, device: &Device) -> Resources {
+        let pipelines = self.pipelines.iter().flat_map(|it| {
+            let ff = it.schedule.register_bits;
+            let registers = Resources { ff, ..Resources::default() };
+            super::resources(it, device).into_iter().chain([registers])
+        });
+        pipelines.chain(self.parts(plan, device)).sum()
+    }
+
+    /// Which layers take the most lookup tables.
+    pub(super) fn largest(&self, plan: &plan::Plan, device: &Device) -> String {
+        let mut layers: BTreeMap<&str, u64> = BTreeMap::new();
+        for (process, own) in self.flow.processes.iter().zip(self.parts(plan, device)) {
+            *layers.entry(&process.layer).or_default() += own.lut;
+        }
+        for pipeline in &self.pipelines {
+            let scopes = pipeline.datapath.scopes.iter();
+            for (scope, own) in scopes.zip(super::resources(pipeline, device)) {
+                *layers.entry(&scope.name).or_default() += own.lut;
+            }
+        }
+        let mut layers: Vec<_> = layers.into_iter().collect();
+        layers.sort_by_key(|it| (std::cmp::Reverse(it.1), it.0));
+        let layers = layers.iter().take(3).map(|(layer, luts)| format!("{layer} ({luts} LUT)"));
+        layers.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Writes it.
+    pub(super) fn finish(self, design: &Design, device: &Device) -> Rtl {
+        let plan = self.plan();
+        let parts = self.parts(&plan, device);
+        let Divided { flow, unfolded, dsp, processes, pipelines } = self;
+        let options = super::options(design, device, &pipelines);
+        let built = processes
+            .iter()
+            .zip(&pipelines)
+            .map(|(id, it)| Built::new(&flow, *id, &it.datapath, &it.schedule, &options));
+        let built: Vec<Built> = built.collect();
+        let project = emit::project(&flow, &plan, &built, &dsp, device, &options);
+        let streamed = Streamed { flow, plan, unfolded, parts, kernels: processes };
+        Rtl { pipelines, stream: Some(streamed), project }
+    }
 }
 
 /// Cycles in which a task takes a token and gives one, besides those of its kernels.

@@ -48,14 +48,36 @@ impl Array {
         if !macs.iter().all(alike) {
             return None;
         }
-        let reuse = reuse.clamp(1, first.n_in * first.n_out * macs.len());
-        let fan = first.n_in.div_ceil(reuse);
-        let groups = reuse.div_ceil(first.n_in);
-        let (matrices, share) = match macs.len() {
-            1 => (1, first.n_out.div_ceil(groups.min(first.n_out))),
-            count => (count.div_ceil(groups.min(count)), first.n_out),
+        let (fan, matrices, share) = (first.n_in, macs.len(), first.n_out);
+        let whole = Array { macs, reads, input, elements: token.elements(), fan, matrices, share };
+        Some(whole.folded(reuse))
+    }
+
+    /// The same on so many times fewer multipliers than there are products.
+    pub fn folded(self, reuse: usize) -> Array {
+        let reuse = reuse.clamp(1, self.products());
+        let Mac { n_in, n_out, .. } = self.macs[0];
+        let groups = reuse.div_ceil(n_in);
+        let (matrices, share) = match self.macs.len() {
+            1 => (1, n_out.div_ceil(groups.min(n_out))),
+            count => (count.div_ceil(groups.min(count)), n_out),
         };
-        Some(Array { macs, reads, input, elements: token.elements(), fan, matrices, share })
+        Array { fan: n_in.div_ceil(reuse), matrices, share, ..self }
+    }
+
+    /// The largest reuse factor with which a token takes no more than so many cycles.
+    pub fn reuse_in(&self, cycles: usize) -> usize {
+        let most = cycles.clamp(1, self.products());
+        let rows = self.macs[0].n_in;
+        // Beyond the rows whole groups of outputs follow each other, and the last may be short of some.
+        let choices = [most, most / rows * rows, most.min(rows)];
+        let fits = |it: &usize| *it > 0 && self.clone().folded(*it).steps() <= cycles;
+        choices.into_iter().find(fits).unwrap_or(1)
+    }
+
+    /// Products of a token.
+    pub fn products(&self) -> usize {
+        self.macs[0].n_in * self.macs[0].n_out * self.macs.len()
     }
 
     /// The sums' format.

@@ -19,7 +19,7 @@ use self::models::Model;
 use super::{Dataflow, Kind, Process, ProcessId, StreamId};
 
 /// What was found out about a dataflow.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Words in front of an input of a process, where there are any.
     pub fifos: BTreeMap<(ProcessId, usize), usize>,

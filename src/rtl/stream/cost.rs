@@ -113,9 +113,14 @@ fn array(array: &Array, dsp: bool, device: &Device) -> Resources {
     let tree = Resources { lut: adder_luts(array.accum().width), ff: sum, ..Resources::default() };
     let tree = tree.times(columns * levels.min(fan.saturating_sub(1)));
     // A sum with its bias, which is a constant for every group; and what waits for the other groups.
-    let bias = (groups > 1) as u64 * choice_of_constants(groups, device);
     // A block adds its product to the sum that it has.
-    let adders = if dsp && array.fan == 1 { 0 } else { columns * sum };
+    let within = dsp && array.fan == 1;
+    let adders = if within { 0 } else { columns * sum };
+    let bias = match groups {
+        1 => 0,
+        _ if within => choice_of_constants(groups, device).max(1),
+        _ => choice_of_constants(groups, device),
+    };
     let lut = adders + columns * sum * bias;
     let sums = Resources { lut, ff: adders, ..Resources::default() };
     let outputs = array.outputs() as u64 * sum;

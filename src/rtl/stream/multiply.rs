@@ -11,11 +11,18 @@ use crate::stream::{Dataflow, Kind, ProcessId};
 /// The arrays whose products go into DSP blocks, and how many of these they take.
 ///
 /// A number of blocks, or those of the device, go to the arrays that save the most lookup tables with
-/// each; if nothing was asked for, only where that is more than half of what the device has for every block.
-pub fn in_blocks(flow: &Dataflow, device: &Device, plan: &DspPlan) -> (BTreeSet<ProcessId>, u64) {
+/// each; if nothing was asked for, and lookup tables are not scarce, only where that is more than half of
+/// what the device has for every block.
+pub fn in_blocks(
+    flow: &Dataflow,
+    device: &Device,
+    plan: &DspPlan,
+    scarce: bool,
+) -> (BTreeSet<ProcessId>, u64) {
     let (most, worth) = match plan.blocks {
         Blocks::None => (0, 0),
         Blocks::Count(count) => (u64::from(count), 0),
+        Blocks::Auto if scarce => (device.total.dsp, 0),
         Blocks::Auto => (device.total.dsp, device.total.lut / device.total.dsp.max(1) / 2),
     };
     let array = |(at, process): (usize, &crate::stream::Process)| match &process.kind {
