@@ -12,6 +12,7 @@
 //! outside can bring one about.
 
 mod models;
+mod pipelines;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -174,7 +175,6 @@ struct End {
     /// It has the present word, and others do not.
     done: bool,
     offered: bool,
-    valid: bool,
     /// The reader takes a word.
     ready: bool,
     /// It has no room for a word that all others have.
@@ -192,6 +192,12 @@ struct Simulation<'f> {
     models: Vec<Model>,
     /// By process and input.
     ends: Vec<Vec<End>>,
+    /// By process and input: whether a word is there, and whether it is taken.
+    there: Vec<Vec<bool>>,
+    took: Vec<Vec<bool>>,
+    /// By process: whether it offers a word, and whether all readers have room for it.
+    valid: Vec<bool>,
+    ready: Vec<bool>,
     /// By process: who reads any of its outputs.
     readers: Vec<Vec<(usize, usize)>>,
     /// By process: tokens that a source gives at most. Without an end, what hangs on no other part of the
@@ -212,6 +218,9 @@ impl<'f> Simulation<'f> {
         };
         let ends = flow.processes.iter().enumerate();
         let ends = ends.map(|(at, it)| (0..it.inputs.len()).map(|port| end(at, port)).collect());
+        let none: Vec<Vec<bool>> =
+            flow.processes.iter().map(|it| vec![false; it.inputs.len()]).collect();
+        let low = vec![false; flow.processes.len()];
         let readers = flow.processes.iter().map(|it| {
             let readers = it.outputs.iter().flat_map(|id| flow.readers(*id));
             readers.map(|(process, port)| (process.0, port)).collect()
@@ -223,8 +232,17 @@ impl<'f> Simulation<'f> {
             Kind::Source(_) => 2 * MOST_SAMPLES * flow.stream(it.outputs[0]).tokens,
             _ => usize::MAX,
         });
-        let (most, readers) = (most.collect(), readers.collect());
-        Simulation { flow, models, ends: ends.collect(), readers, most }
+        Simulation {
+            flow,
+            models,
+            ends: ends.collect(),
+            there: none.clone(),
+            took: none,
+            valid: low.clone(),
+            ready: low,
+            readers: readers.collect(),
+            most: most.collect(),
+        }
     }
 
     /// All samples; or, if nothing moves any more, the readers that hold up others.
@@ -241,18 +259,12 @@ impl<'f> Simulation<'f> {
         let sinks = tokens(|it| matches!(it, Kind::Sink(_)));
         let mut moved = vec![0; self.flow.processes.len()];
         let (mut starts, mut firsts, mut lasts) = (Vec::new(), Vec::new(), Vec::new());
-        // Inside of a process things move for so long without anybody seeing it.
-        let patience = self.models.iter().map(Model::patience).sum::<usize>() + 8;
-        let mut still = 0;
         let mut waits = BTreeSet::new();
-        for cycle in 0.. {
-            still = if self.cycle(&mut moved) { 0 } else { still + 1 };
-            if still == 0 {
+        let mut cycle = 0;
+        loop {
+            let moves = self.cycle(cycle, &mut moved);
+            if moves {
                 waits.extend(self.waiting());
-            } else if still > patience {
-                let halted: Vec<_> = self.waiting().collect();
-                assert!(!halted.is_empty(), "only forks can bring a dataflow to a halt");
-                return Err(halted);
             }
             // A sample begins with its first beat anywhere, and ends with its last one anywhere.
             if sources.iter().any(|(at, beats)| moved[*at] > starts.len() * beats) {
@@ -268,6 +280,16 @@ impl<'f> Simulation<'f> {
             if enough || lasts.len() == MOST_SAMPLES {
                 break;
             }
+            // Where nothing moves all is as it was until the next word comes out of a pipeline.
+            let next = || self.models.iter().filter_map(|it| it.next(cycle)).min();
+            cycle = match if moves { Some(cycle + 1) } else { next() } {
+                Some(next) => next,
+                None => {
+                    let halted: Vec<_> = self.waiting().collect();
+                    assert!(!halted.is_empty(), "only forks can bring a dataflow to a halt");
+                    return Err(halted);
+                }
+            };
         }
         let filled = self.ends.iter().enumerate().flat_map(|(at, ends)| {
             ends.iter().enumerate().map(move |(port, it)| ((ProcessId(at), port), it.most))
@@ -287,59 +309,53 @@ impl<'f> Simulation<'f> {
         self.ends.iter().enumerate().flat_map(of)
     }
 
-    /// A clock cycle; counts the tokens that sources gave and sinks took. Whether any token moved.
-    fn cycle(&mut self, moved: &mut [usize]) -> bool {
-        let valid = self.offer(moved);
-        let ready = self.take();
-        self.edge(&valid, &ready, moved)
-    }
-
-    /// Which inputs of a process are there.
-    fn there(&self, process: usize) -> Vec<bool> {
-        self.ends[process].iter().map(|it| it.valid).collect()
+    /// A clock cycle; counts the tokens that sources gave and sinks took. Whether anything moved.
+    fn cycle(&mut self, now: u64, moved: &mut [usize]) -> bool {
+        self.offer(now, moved);
+        self.take(now);
+        self.edge(now, moved)
     }
 
     /// What every process offers, from the first to the last.
-    fn offer(&mut self, moved: &[usize]) -> Vec<bool> {
-        let mut valid = Vec::with_capacity(self.models.len());
+    fn offer(&mut self, now: u64, moved: &[usize]) {
         for (at, model) in self.models.iter().enumerate() {
-            let offers = moved[at] < self.most[at] && model.valid(&self.there(at));
+            let offers = moved[at] < self.most[at] && model.valid(now, &self.there[at]);
             for (reader, port) in &self.readers[at] {
                 let end = &mut self.ends[*reader][*port];
                 end.offered = offers && !end.done;
-                end.valid = end.offered || end.fifo.is_some_and(|(_, count)| count > 0);
+                let stored = end.fifo.is_some_and(|(_, count)| count > 0);
+                self.there[*reader][*port] = end.offered || stored;
             }
-            valid.push(offers);
+            self.valid[at] = offers;
         }
-        valid
     }
 
     /// Whether the readers of every process have room, from the last to the first.
-    fn take(&mut self) -> Vec<bool> {
-        let mut ready = vec![false; self.models.len()];
-        for (at, all_ready) in ready.iter_mut().enumerate().rev() {
+    fn take(&mut self, now: u64) {
+        for at in (0..self.models.len()).rev() {
             let room = |(reader, port): &(usize, usize)| {
                 let end = &self.ends[*reader][*port];
                 end.done || end.room()
             };
-            *all_ready = self.readers[at].iter().all(room);
-            let there = self.there(at);
+            self.ready[at] = self.readers[at].iter().all(room);
+            let (there, model) = (&self.there[at], &self.models[at]);
             for (port, end) in self.ends[at].iter_mut().enumerate() {
-                end.ready = self.models[at].ready(port, &there, *all_ready);
+                end.ready = model.ready(now, port, there, self.ready[at]);
             }
         }
-        ready
     }
 
     /// The clock edge.
-    fn edge(&mut self, valid: &[bool], ready: &[bool], moved: &mut [usize]) -> bool {
+    fn edge(&mut self, now: u64, moved: &mut [usize]) -> bool {
         let mut any = false;
         for (at, moved) in moved.iter_mut().enumerate() {
-            let there = self.there(at);
-            let took: Vec<bool> = self.ends[at].iter().map(|it| it.valid && it.ready).collect();
-            self.models[at].step(&there, &took, ready[at]);
+            let (valid, ready, there) = (self.valid[at], self.ready[at], &self.there[at]);
+            for (port, end) in self.ends[at].iter().enumerate() {
+                self.took[at][port] = there[port] && end.ready;
+            }
+            any |= self.models[at].step(now, there, &self.took[at], ready);
             match self.flow.processes[at].kind {
-                Kind::Source(_) => *moved += usize::from(valid[at] && ready[at]),
+                Kind::Source(_) => *moved += usize::from(valid && ready),
                 Kind::Sink(_) => *moved += usize::from(there.iter().all(|it| *it)),
                 _ => {}
             }
@@ -347,10 +363,10 @@ impl<'f> Simulation<'f> {
             for (reader, port) in &self.readers[at] {
                 let end = &mut self.ends[*reader][*port];
                 let took = end.offered && end.room();
-                any |= took || end.valid && end.ready;
+                any |= took || self.there[*reader][*port] && end.ready;
                 end.waits = several && end.offered && !took;
-                if valid[at] {
-                    end.done = !ready[at] && (end.done || took);
+                if valid {
+                    end.done = !ready && (end.done || took);
                 }
                 if let Some((depth, count)) = &mut end.fifo {
                     let pop = *count > 0 && end.ready;

@@ -1,9 +1,8 @@
 //! The processes as their modules behave, without data: what is valid, what is ready, what comes next.
 
-use std::collections::VecDeque;
-
-use super::{ENDS, Timing};
-use crate::stream::{Array, Dataflow, Kind, Permutation, ProcessId, Window};
+use super::Timing;
+use super::pipelines::{Keeper, Kernel, Steps};
+use crate::stream::{Dataflow, Kind, Permutation, ProcessId, Window};
 
 /// A process between two clock edges.
 #[derive(Clone, Debug)]
@@ -60,49 +59,6 @@ pub(super) struct State {
     given: usize,
     left: usize,
     stored: usize,
-}
-
-/// A pipeline that is a loop: first values are read at the first step, and not every step gives a token.
-#[derive(Clone, Debug)]
-pub(super) struct Steps {
-    pipeline: Kernel,
-    sequences: usize,
-    /// By step of a loop.
-    gives: Vec<bool>,
-    at: usize,
-}
-
-/// `nn_mac_array` where a token waits before the last step of its first group until the sums of the one
-/// before have been taken.
-#[derive(Clone, Debug)]
-pub(super) struct Keeper {
-    /// Steps of a group and of a token.
-    inner: usize,
-    steps: usize,
-    /// The step that is due.
-    step: Option<usize>,
-    /// Which last steps were made in the last cycles, the oldest first.
-    pipe: VecDeque<bool>,
-    /// Of a token that has not been taken all steps have been made.
-    owed: bool,
-    full: bool,
-}
-
-/// A pipeline with credits and a FIFO behind it: `top.sv.tera`, and `nn_mac_array`, which is busy with a
-/// token for several cycles.
-#[derive(Clone, Debug)]
-pub(super) struct Kernel {
-    /// Cycles a token.
-    steps: usize,
-    /// Of them left for the present one.
-    left: usize,
-    /// What was taken in the last cycles, the oldest first.
-    pipe: VecDeque<bool>,
-    stored: usize,
-    flying: usize,
-    most: usize,
-    credits: usize,
-    ready: bool,
 }
 
 /// `nn_window`.
@@ -189,17 +145,12 @@ impl Model {
         }
     }
 
-    /// Cycles for which something may move inside alone.
-    pub(super) fn patience(&self) -> usize {
+    /// When something happens next that does not follow from what moves outside.
+    pub(super) fn next(&self, now: u64) -> Option<u64> {
         match self {
-            Model::Kernel(it) | Model::Loop(Steps { pipeline: it, .. }) => {
-                it.pipe.len() + it.credits + it.steps
-            }
-            Model::Keeper(it) => it.steps + it.pipe.len() + 2,
-            Model::Window(it) => it.total(),
-            Model::Permute(it) => it.order.order.len() + 2,
-            Model::State(_) => 2,
-            _ => 0,
+            Model::Kernel(it) | Model::Loop(Steps { pipeline: it, .. }) => it.next(now),
+            Model::Keeper(it) => it.next(now),
+            _ => None,
         }
     }
 
@@ -212,14 +163,14 @@ impl Model {
     }
 
     /// Whether a token is offered, with what is at the inputs.
-    pub(super) fn valid(&self, there: &[bool]) -> bool {
+    pub(super) fn valid(&self, now: u64, there: &[bool]) -> bool {
         let inputs = there.iter().all(|it| *it);
         match self {
             Model::Source => true,
             Model::Sink => false,
-            Model::Kernel(it) => it.stored > 0 || it.arrives(inputs),
+            Model::Kernel(it) => it.stored > 0 || it.arrives(now, inputs),
             Model::Loop(it) => {
-                let arrives = it.pipeline.arrives(it.there(there) && it.gives[it.at]);
+                let arrives = it.pipeline.arrives(now, it.there(there) && it.gives[it.at]);
                 it.pipeline.stored > 0 || arrives
             }
             Model::Keeper(it) => it.full,
@@ -233,14 +184,14 @@ impl Model {
     }
 
     /// Whether the token at an input is taken, if it is there.
-    pub(super) fn ready(&self, port: usize, there: &[bool], out_ready: bool) -> bool {
+    pub(super) fn ready(&self, now: u64, port: usize, there: &[bool], out_ready: bool) -> bool {
         let inputs = there.iter().all(|it| *it);
         match self {
             Model::Source => true,
             Model::Sink => true,
-            Model::Kernel(it) => inputs && it.takes(),
-            Model::Loop(it) => it.reads(port) && it.there(there) && it.pipeline.takes(),
-            Model::Keeper(it) => it.takes(),
+            Model::Kernel(it) => inputs && it.takes(now),
+            Model::Loop(it) => it.reads(port) && it.there(there) && it.pipeline.takes(now),
+            Model::Keeper(it) => it.takes(now),
             Model::Window(it) if it.window.overlaps() => it.level < it.window.flush(),
             Model::Window(it) => it.token_ready(out_ready),
             Model::Collect { ratio, count } => *count != ratio - 1 || out_ready,
@@ -252,27 +203,35 @@ impl Model {
         }
     }
 
-    /// The clock edge; `took` says which inputs' tokens are taken.
-    pub(super) fn step(&mut self, there: &[bool], took: &[bool], out_ready: bool) {
+    /// The clock edge; `took` says which inputs' tokens are taken. Whether anything changed that cannot be
+    /// seen from outside.
+    pub(super) fn step(
+        &mut self,
+        now: u64,
+        there: &[bool],
+        took: &[bool],
+        out_ready: bool,
+    ) -> bool {
         let inputs = there.iter().all(|it| *it);
         let takes = took.iter().all(|it| *it);
         let next = |count: usize, ratio: usize| if count == ratio - 1 { 0 } else { count + 1 };
         match self {
             Model::Source | Model::Sink => {}
-            Model::Kernel(it) => it.step(takes, takes, out_ready),
-            Model::Keeper(it) => it.step(takes, out_ready),
-            Model::Loop(it) => it.step(took[0], out_ready),
-            Model::Window(it) => it.step(inputs, out_ready),
+            Model::Kernel(it) => return it.step(now, takes, takes, out_ready),
+            Model::Keeper(it) => return it.step(now, takes, out_ready),
+            Model::Loop(it) => return it.step(now, took[0], out_ready),
+            Model::Window(it) => return it.step(inputs, out_ready),
             Model::Collect { ratio, count } if takes => *count = next(*count, *ratio),
             Model::Last { of, count, .. } if takes => *count = next(*count, *of),
             Model::Spread { ratio, count } if inputs && out_ready => *count = next(*count, *ratio),
             Model::Collect { .. } | Model::Last { .. } | Model::Spread { .. } => {}
-            Model::Permute(it) => it.step(takes, out_ready),
+            Model::Permute(it) => return it.step(takes, out_ready),
             Model::State(it) => {
                 let gives = out_ready && it.offers(there);
                 it.step(took.last().copied().unwrap_or(false), gives);
             }
         }
+        false
     }
 }
 
@@ -282,7 +241,8 @@ impl Buffer {
         self.at.is_some_and(room)
     }
 
-    fn step(&mut self, push: bool, out_ready: bool) {
+    fn step(&mut self, push: bool, out_ready: bool) -> bool {
+        let before = (self.at, self.full);
         let read = |at: &usize| self.head > self.order.order[*at] as isize;
         let fires = self.at.filter(read).filter(|_| !self.full || out_ready);
         let ends = fires.is_some_and(|it| it + 1 == self.order.order.len());
@@ -294,6 +254,7 @@ impl Buffer {
             (None, None) => Some(0),
             (at, None) => at,
         };
+        before != (self.at, self.full)
     }
 }
 
@@ -317,96 +278,6 @@ impl State {
         if gives {
             self.given = (self.given + 1) % self.steps;
         }
-    }
-}
-
-impl Steps {
-    /// Whether the present step reads an input.
-    fn reads(&self, port: usize) -> bool {
-        self.at == 0 || port < self.sequences
-    }
-
-    /// Whether all is there that the present step reads.
-    fn there(&self, there: &[bool]) -> bool {
-        there.iter().enumerate().all(|(port, it)| *it || !self.reads(port))
-    }
-
-    fn step(&mut self, takes: bool, out_ready: bool) {
-        self.pipeline.step(takes, takes && self.gives[self.at], out_ready);
-        if takes {
-            self.at = (self.at + 1) % self.gives.len();
-        }
-    }
-}
-
-impl Keeper {
-    fn new(array: &Array) -> Keeper {
-        let pipe = vec![false; array.behind()].into();
-        let (inner, steps) = (array.inner(), array.steps());
-        Keeper { inner, steps, step: None, pipe, owed: false, full: false }
-    }
-
-    fn holds(&self) -> bool {
-        self.owed && self.step == Some(self.inner - 1)
-    }
-
-    fn ends(&self) -> bool {
-        self.step == Some(self.steps - 1) && !self.holds()
-    }
-
-    fn takes(&self) -> bool {
-        self.step.is_none() || self.ends()
-    }
-
-    fn step(&mut self, take: bool, out_ready: bool) {
-        let (ends, gives) = (self.ends(), self.full && out_ready);
-        self.pipe.push_back(ends);
-        let arrives = self.pipe.pop_front() == Some(true);
-        self.full = arrives || self.full && !gives;
-        self.step = match self.step {
-            _ if take => Some(0),
-            Some(_) if ends => None,
-            Some(step) if !self.holds() => Some(step + 1),
-            step => step,
-        };
-        self.owed = ends || self.owed && !gives;
-    }
-}
-
-impl Kernel {
-    fn of(timing: Timing, room: Option<usize>) -> Kernel {
-        let Timing { latency, interval } = timing;
-        let credits = room.unwrap_or(latency as usize + ENDS);
-        Kernel::new(latency as usize, credits, interval.max(1) as usize)
-    }
-
-    fn new(latency: usize, credits: usize, steps: usize) -> Kernel {
-        let pipe = vec![false; latency].into();
-        Kernel { steps, left: 0, pipe, stored: 0, flying: 0, most: 0, credits, ready: false }
-    }
-
-    fn takes(&self) -> bool {
-        self.ready && self.left <= 1
-    }
-
-    /// Whether the pipeline gives a token; without registers the one that comes in.
-    fn arrives(&self, inputs: bool) -> bool {
-        self.pipe.front().copied().unwrap_or(inputs && self.takes())
-    }
-
-    /// The clock edge: whether a token is taken, and whether one will be given for it.
-    fn step(&mut self, take: bool, counts: bool, out_ready: bool) {
-        let arrives = self.arrives(counts);
-        let gives = out_ready && (self.stored > 0 || arrives);
-        self.stored = self.stored + usize::from(arrives) - usize::from(gives);
-        // What comes out in the cycle in which it comes in is never inside.
-        self.flying = self.flying + usize::from(counts) - usize::from(gives);
-        self.most = self.most.max(self.flying);
-        if self.pipe.pop_front().is_some() {
-            self.pipe.push_back(counts);
-        }
-        self.ready = self.flying < self.credits;
-        self.left = if take { self.steps } else { self.left.saturating_sub(1) };
     }
 }
 
@@ -441,7 +312,7 @@ impl Line {
         it.may_shift && (!it.flushing || it.borrow)
     }
 
-    fn step(&mut self, inputs: bool, out_ready: bool) {
+    fn step(&mut self, inputs: bool, out_ready: bool) -> bool {
         let it = self.moves(out_ready);
         let token_ready = self.token_ready(out_ready);
         let token_valid = inputs || self.level > 0;
@@ -469,5 +340,6 @@ impl Line {
             self.place = if it.last { 0 } else { self.place + 1 };
         }
         debug_assert!(!it.again || !shift, "the line holds while its newest token is read again");
+        shift || it.ends || it.fire
     }
 }
