@@ -142,7 +142,9 @@ class Bench {
   void idle(uint32_t c) {
     Source& source = sources_[c];
     Pins::in_valid(dut_, c) = 0;
-    Pins::in_last(dut_, c) = prng_.next() & 1;
+    const uint64_t noise = prng_.next();
+    Pins::in_last(dut_, c) = noise & 1;
+    Pins::in_keep(dut_, c, noise);
     for (uint32_t i = 0; i < source.noise.size(); ++i) {
       source.noise[i] = uint32_t(prng_.next()) & vectors_.in[c].mask[i];
     }
@@ -165,6 +167,7 @@ class Bench {
         put_row(c, &side.rows[source.accepted * side.words]);
         Pins::in_valid(dut_, c) = 1;
         Pins::in_last(dut_, c) = (source.accepted + 1) % side.beats == 0;
+        Pins::in_keep(dut_, c, UINT64_MAX);
       } else {
         idle(c);
       }
@@ -282,6 +285,7 @@ class Bench {
     if (sink.delivered / beats >= begun()) return fail(c, "early");
     const bool ends = (sink.delivered + 1) % beats == 0;
     if (Pins::kHasLast && sink.last_held != ends) return fail(c, "last");
+    if (!Pins::out_keep(dut_, c)) return fail(c, "keep");
     if (!any_) first_ = since(0);
     any_ = true;
     sink.rows.insert(sink.rows.end(), sink.now.begin(), sink.now.end());

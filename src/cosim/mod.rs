@@ -79,6 +79,8 @@ pub struct Dut {
     pub streams: Option<[Vec<u32>; 2]>,
     /// There are signals that mark the last beat of a sample.
     pub has_last: bool,
+    /// An AXI4-Stream has `tkeep`: all bytes of every beat are there.
+    pub has_keep: bool,
     /// The names of the pins.
     pub protocol: Protocol,
 }
@@ -95,6 +97,7 @@ impl Dut {
             out_beats: 1,
             streams: None,
             has_last: false,
+            has_keep: false,
             protocol: Protocol::ValidReady,
         }
     }

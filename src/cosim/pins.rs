@@ -28,12 +28,25 @@ pub(super) struct Channel {
     valid: String,
     ready: String,
     last: String,
+    /// Which bytes are there, and how many there are.
+    keep: Option<(String, u32)>,
 }
 
 impl Channel {
     /// Words of a row.
     pub(super) fn words(&self) -> u32 {
         self.lanes.iter().map(|lane| lane.words).sum()
+    }
+
+    /// The words of `tkeep` in the model, each with the bits that it has.
+    fn keep(&self) -> impl Iterator<Item = (String, u64)> {
+        let (pin, bytes) = self.keep.clone().unwrap_or_default();
+        // A pin of more bits is an array of words.
+        let word = if bytes > 64 { 32 } else { 64 };
+        (0..bytes.div_ceil(word)).map(move |at| {
+            let place = if bytes > 64 { format!("{pin}[{at}]") } else { pin.clone() };
+            (place, u64::MAX >> (64 - (bytes - at * word).min(word)))
+        })
     }
 }
 
@@ -64,7 +77,7 @@ impl Dut {
     ) -> Channel {
         let own = if input { &self.inputs } else { &self.outputs };
         let stem = of.map(|it| it.strip_suffix(if input { "_i" } else { "_o" }).unwrap_or(it));
-        let names: [String; 4] = match self.protocol {
+        let names: [String; 5] = match self.protocol {
             Protocol::ValidReady => {
                 let side = if input { "in" } else { "out" };
                 let (to, from) = if input { ("i", "o") } else { ("o", "i") };
@@ -72,19 +85,27 @@ impl Dut {
                     Some(stem) => format!("{what}_{stem}_{to}"),
                     None => format!("{side}_{what}_{to}"),
                 };
-                [pin("valid", to), pin("ready", from), pin("last", to), String::new()]
+                [
+                    pin("valid", to),
+                    pin("ready", from),
+                    pin("last", to),
+                    String::new(),
+                    String::new(),
+                ]
             }
             Protocol::AxiStream => {
                 let stem =
                     stem.map(|it| it.strip_prefix(if input { "in" } else { "out" }).unwrap_or(it));
                 let side = if input { "s_axis" } else { "m_axis" };
                 let stem = format!("{side}{}", stem.unwrap_or(""));
-                ["tvalid", "tready", "tlast", "tdata"].map(|it| format!("{stem}_{it}"))
+                ["tvalid", "tready", "tlast", "tdata", "tkeep"].map(|it| format!("{stem}_{it}"))
             }
         };
-        let [valid, ready, last, data] = names;
+        let [valid, ready, last, data, keep] = names;
+        let bits = own[ports.clone()].iter().map(bits).max().unwrap_or(0);
+        let keep = self.has_keep.then(|| (keep, bits.div_ceil(8)));
         let lanes = lanes(&own[ports.clone()], self.protocol, &data);
-        Channel { ports, beats, lanes, valid, ready, last }
+        Channel { ports, beats, lanes, valid, ready, last, keep }
     }
 
     /// For each port of a channel the first bit of its lane in a row.
@@ -96,8 +117,12 @@ impl Dut {
     }
 }
 
+/// Bits of a port.
+fn bits(port: &Port) -> u32 {
+    port.slots.iter().map(|it| it.offset + it.width).max().unwrap_or(0)
+}
+
 fn lanes(ports: &[Port], protocol: Protocol, tdata: &str) -> Vec<Lane> {
-    let bits = |port: &Port| port.slots.iter().map(|it| it.offset + it.width).max().unwrap_or(0);
     let each: Vec<(&str, u32)> = match protocol {
         Protocol::ValidReady => ports.iter().map(|port| (port.name.as_str(), bits(port))).collect(),
         Protocol::AxiStream => vec![(tdata, ports.iter().map(bits).max().unwrap_or(0))],
@@ -148,6 +173,15 @@ pub(super) fn header(dut: &Dut, wave: bool) -> String {
         control("ready", &|it| pin(&it.ready, true));
         control("last", &|it| pin(&it.last, dut.has_last));
     }
+    text += "  // The bytes that noise lets stand, and whether all are there.\n";
+    switch(&mut text, "void in_keep(Vdut& dut, uint32_t c, uint64_t noise)", &ins, |it| {
+        let set = |(pin, mask): (String, u64)| format!("dut.{pin} = {mask:#x}u & noise; ");
+        format!("(void)dut; (void)noise; {}return;", it.keep().map(set).collect::<String>())
+    });
+    switch(&mut text, "bool out_keep(Vdut& dut, uint32_t c)", &outs, |it| {
+        let all = |(pin, mask): (String, u64)| format!(" && dut.{pin} == {mask:#x}u");
+        format!("(void)dut; return true{};", it.keep().map(all).collect::<String>())
+    });
     for (function, channels) in [("inputs", &ins), ("outputs", &outs)] {
         text += "  // Calls visit(pin, first word in the row, words).\n  template <class Visit>\n";
         let head = format!("void {function}(Vdut& dut, uint32_t c, Visit visit)");
@@ -209,9 +243,13 @@ mod tests {
         let valid: Vec<String> = named.channels(true).into_iter().map(|it| it.valid).collect();
         assert_eq!(valid, ["valid_in_x_i", "valid_in_x_o_i"]);
 
-        let axi = Dut { protocol: Protocol::AxiStream, ..dut };
+        let axi = Dut { protocol: Protocol::AxiStream, has_keep: true, ..dut };
         let inputs = axi.channels(true).remove(0);
         assert_eq!(inputs.lanes, [lane("s_axis_tdata", 0, 2)]);
+        assert_eq!(inputs.keep().collect::<Vec<_>>(), [("s_axis_tkeep".to_owned(), 0x1f)]);
+        let wide = Channel { keep: Some(("k".to_owned(), 67)), ..inputs.clone() };
+        let words = [("k[0]", u64::from(u32::MAX)), ("k[1]", u64::from(u32::MAX)), ("k[2]", 7)];
+        assert_eq!(wide.keep().collect::<Vec<_>>(), words.map(|(pin, it)| (pin.to_owned(), it)));
         assert_eq!(axi.bases(&inputs), [0, 0]);
     }
 

@@ -98,6 +98,8 @@ pub enum FaultKind {
     Early,
     /// `last` is not where the sample ends.
     Last,
+    /// Bytes of a beat are left out.
+    Keep,
 }
 
 /// The first fault of a design, and where it was.
@@ -127,6 +129,7 @@ impl fmt::Display for Fault {
             FaultKind::Extra => "more outputs than expected",
             FaultKind::Early => "output before its input",
             FaultKind::Last => "wrong last",
+            FaultKind::Keep => "tkeep leaves bytes out",
         };
         let Fault { sample, beat, cycle, accepted, delivered, .. } = self;
         write!(

@@ -8,11 +8,13 @@
 //! before it gives its first: the shorter one's reader must have a FIFO for them. The processes are run
 //! without any FIFO first; where they come to a halt, the readers that hold the others up get room
 //! without end, until nothing halts; then also those of which the design becomes faster. What such a
-//! FIFO held at most is its depth. As a halt depends on how many tokens go where, not when, no stall
-//! outside can bring one about.
+//! FIFO held at most is enough; its depth is the smallest with which interval and latency stay as
+//! they are. As a halt depends on how many tokens go where, not when, no stall outside can bring one about.
 
 mod models;
 mod pipelines;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,8 +126,46 @@ pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
     // A FIFO that is never filled is not built.
     let fifos = open.keys().map(|it| (*it, depth(it))).filter(|it| it.1 > 0).collect();
     let timed = run(&fifos).unwrap_or(timed);
+    let (fifos, timed) = tightened(run, fifos, timed);
     let (first, latency, interval) = timed.shown();
     Plan { first, latency, interval, fifos, rooms: Rooms::new() }
+}
+
+/// FIFOs without the words that nothing is faster for, and the run with them.
+fn tightened(
+    run: impl Fn(&Fifos) -> Result<Timed, Vec<(ProcessId, usize)>>,
+    mut fifos: Fifos,
+    mut timed: Timed,
+) -> (Fifos, Timed) {
+    let wanted = timed.figures();
+    for (reader, depth) in fifos.clone() {
+        // All depths from `enough` on are as good, all below `few` are not.
+        let (mut few, mut enough) = (0, depth);
+        // Mostly all words are needed.
+        let mut tried = depth - 1;
+        while few < enough {
+            let less = with_depth(&fifos, reader, tried);
+            match run(&less) {
+                Ok(as_fast) if as_fast.figures() <= wanted => {
+                    (enough, timed) = (tried, as_fast);
+                }
+                _ => few = tried + 1,
+            }
+            tried = few + (enough - few) / 2;
+        }
+        fifos = with_depth(&fifos, reader, enough);
+    }
+    (fifos, timed)
+}
+
+/// FIFOs with another depth of one; without any word it is none.
+fn with_depth(fifos: &Fifos, reader: (ProcessId, usize), depth: usize) -> Fifos {
+    let mut other = fifos.clone();
+    match depth {
+        0 => other.remove(&reader),
+        _ => other.insert(reader, depth),
+    };
+    other
 }
 
 /// What a run at full rate gave, in cycles.

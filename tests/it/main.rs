@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; a skipped one says so")]
 
+mod alone;
 mod cli;
 mod conformance;
 mod cosim;
@@ -15,6 +16,7 @@ mod layers;
 #[path = "../frontends/models.rs"]
 mod models;
 mod own;
+mod prove;
 mod qkeras;
 mod shared;
 mod strategies;

@@ -1,6 +1,7 @@
 //! `io: stream`: the RTL in Verilator gives the emulator's bits at full rate and with stalls at every
 //! port, in the cycles that were planned; so do the HLS C++ and its trace, however it is folded.
 
+use nn2rtl::cosim::{Dut, Options, Stimulus, packed};
 use serde_json::json;
 
 use crate::cosim::{K3, Project, config, tools};
@@ -145,6 +146,137 @@ fn axi_streams() {
         project.cosim(&options);
     }
 }
+
+/// With one word less in its FIFO a design halts, or its frames take longer: the depths of the plan are
+/// those that the hardware needs.
+#[test]
+fn a_word_less_halts_or_slows() {
+    let Some(_) = tools() else { return };
+    for (model, halts) in [("t_rest.pt2", true), ("graph.onnx", false)] {
+        let options = ["--precision", "fixed<8,3>", "--flow", "rtl"];
+        let project = build(&own("tests/models").join(model), &options);
+        let cycles = |count: &str| {
+            let told = project.cosim(&["--engines", "rtl", "--samples", count]);
+            told["timing"]["cycles"].as_u64().unwrap()
+        };
+        let taken = || cycles("60") - cycles("40");
+        let planned = taken();
+        let name = model.split('.').next().unwrap();
+        let top = project.dir.join(format!("rtl/{name}.sv"));
+        let text = std::fs::read_to_string(&top).unwrap();
+        let (before, rest) = text.split_once(".Depth (").unwrap();
+        let (depth, behind) = rest.split_once(')').unwrap();
+        let less = depth.parse::<usize>().unwrap() - 1;
+        assert!(less > 0, "{model} has a FIFO of one word");
+        std::fs::write(&top, format!("{before}.Depth ({less}){behind}")).unwrap();
+        if halts {
+            let folder = project.dir.display().to_string();
+            let told = stderr(&run(2, &["cosim", &folder, "--engines", "rtl", "--samples", "9"]));
+            assert!(told.contains("hang"), "{told}");
+        } else {
+            assert!(taken() > planned, "{model}: {planned} cycles with {depth} words and {less}");
+        }
+    }
+}
+
+/// A byte that TKEEP leaves out, or TLAST where no sample ends, raises `frame_error`; the bits are the same.
+#[test]
+fn wrong_frames_are_told() {
+    let Some(tools) = tools() else { return };
+    let options = ["--precision", "fixed<8,3>", "--flow", "rtl"];
+    let project = build(&own("tests/models/hgq2_conv.keras"), &options);
+    let rtl = &project.json("nn2rtl.json")["rtl"];
+    let number = |value: &serde_json::Value| u32::try_from(value.as_u64().unwrap()).unwrap();
+    let side = |input: bool| {
+        let ports = rtl["ports"].as_array().unwrap();
+        let port = ports.iter().find(|it| it["input"] == input).unwrap();
+        let slots = port["slots"].as_array().unwrap();
+        let ends = slots.iter().map(|it| number(&it["axis_offset"]) + number(&it["axis_width"]));
+        let beats = number(&rtl["beats"][usize::from(!input)][0]);
+        (ends.max().unwrap(), beats)
+    };
+    let ((from, beats), (to, gives)) = (side(true), side(false));
+    let top = FRAMES
+        .replace("TOP", rtl["axis"].as_str().unwrap())
+        .replace("FROM", &from.to_string())
+        .replace("KEEP", &(from / 8).to_string())
+        .replace("TO", &to.to_string());
+    let file = project.dir.join("rtl/frames.sv");
+    std::fs::write(&file, top).unwrap();
+    let sources = rtl["sources"].as_array().unwrap().iter();
+    let sources = sources.map(|it| project.dir.join(it.as_str().unwrap())).chain([file]).collect();
+    // The words, the error; what comes in has TKEEP and TLAST with it.
+    let dut = Dut::new("frames", sources)
+        .input("in_word_i", packed(from / 8, 8, false))
+        .input("in_keep_i", packed(1, from / 8, false))
+        .input("in_last_i", packed(1, 1, false))
+        .output("out_word_o", packed(to / 8, 8, false))
+        .output("out_error_o", packed(1, 1, false));
+    let dut = Dut { in_beats: beats, out_beats: gives, ..dut };
+    let model = nn2rtl::cosim::verilate(&tools, &dut, Options::default()).unwrap();
+    let samples = 12;
+    let words = beats as usize * samples;
+    let mut inputs = dut.random_inputs(samples, 3);
+    inputs[1] = vec![(1 << (from / 8)) - 1; words];
+    inputs[2] = (1..=words).map(|it| i128::from(it.is_multiple_of(beats as usize))).collect();
+    let run = |inputs: &[Vec<i128>]| {
+        let stimulus = Stimulus { stall: 0.2, ..Stimulus::default() };
+        model.run(&tools, inputs, &stimulus).unwrap().outputs
+    };
+    let want = run(&inputs);
+    assert!(want[1].iter().all(|it| *it == 0), "no error without a cause");
+    // In the middle of sample 4: a hole, an early end; and an end that is missing.
+    let middle = 4 * beats as usize + 1;
+    for (pin, at, value) in [(1, middle, 1), (1, middle, 0), (2, middle, 1), (2, middle - 2, 0)] {
+        let mut wrong = inputs.clone();
+        wrong[pin][at] = value;
+        let got = run(&wrong);
+        assert!(got[0] == want[0], "the words are the same");
+        let errors = &got[1];
+        assert!(errors.is_sorted() && errors[0] == 0, "{errors:?}");
+        assert!(errors[5 * gives as usize..].iter().all(|it| *it == 1), "{errors:?}");
+    }
+}
+
+/// The wrapper with pins that the harness of tests drives.
+const FRAMES: &str = "
+module frames (
+  input  logic            clk_i,
+  input  logic            rst_ni,
+  input  logic            in_valid_i,
+  output logic            in_ready_o,
+  input  logic [FROM-1:0] in_word_i,
+  input  logic [KEEP-1:0] in_keep_i,
+  input  logic            in_last_i,
+  output logic            out_valid_o,
+  input  logic            out_ready_i,
+  output logic [TO-1:0]   out_word_o,
+  output logic            out_error_o
+);
+  logic error, error_q;
+  // What is offered must hold.
+  assign out_error_o = error_q;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) error_q <= 1'b0;
+    else if (!out_valid_o || out_ready_i) error_q <= error;
+  end
+  TOP i_top (
+    .aclk          (clk_i),
+    .aresetn       (rst_ni),
+    .s_axis_tvalid (in_valid_i),
+    .s_axis_tready (in_ready_o),
+    .s_axis_tdata  (in_word_i),
+    .s_axis_tkeep  (in_keep_i),
+    .s_axis_tlast  (in_last_i),
+    .m_axis_tvalid (out_valid_o),
+    .m_axis_tready (out_ready_i),
+    .m_axis_tdata  (out_word_o),
+    .m_axis_tkeep  (),
+    .m_axis_tlast  (),
+    .frame_error   (error)
+  );
+endmodule
+";
 
 /// Verilator finds nothing to complain of in windows, forks, FIFOs and arrays.
 #[test]

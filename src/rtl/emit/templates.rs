@@ -27,6 +27,7 @@ pub(in crate::rtl) const PIPELINE: &[Module] = &[
 /// What streams need besides.
 pub(in crate::rtl) const STREAM: &[Module] = &[
     ("rtl/nn_beats.sv", text!("rtl-templates/nn_beats.sv")),
+    ("rtl/nn_skid.sv", text!("rtl-templates/nn_skid.sv")),
     ("rtl/nn_fork.sv", text!("rtl-templates/nn_fork.sv")),
     ("rtl/nn_collect.sv", text!("rtl-templates/nn_collect.sv")),
     ("rtl/nn_spread.sv", text!("rtl-templates/nn_spread.sv")),
@@ -68,6 +69,10 @@ struct TemplatePort<'a> {
     axis_stem: String,
     /// Bits of its own AXI4-Stream word, but one.
     axis_msb: u32,
+    /// Bytes of it, but one.
+    axis_keep_msb: u32,
+    /// Bits of a register between the wrapper and the top: data and `last`.
+    skid_bits: u32,
     beats: u32,
     tensor: String,
     elements: usize,
@@ -167,6 +172,7 @@ fn port<'a>(shape: &'a PortShape, single: bool, beats: u32, low: &mut u32) -> Te
     let (side, axis) = if shape.input { ("in", "s_axis") } else { ("out", "m_axis") };
     let own = if single { "" } else { &wire[side.len()..] };
     let axis_bits = shape.slots.iter().map(|it| it.axis_offset + it.axis_width()).max();
+    let axis_bits = axis_bits.unwrap_or(1);
     TemplatePort {
         name: &shape.name,
         wire,
@@ -174,7 +180,9 @@ fn port<'a>(shape: &'a PortShape, single: bool, beats: u32, low: &mut u32) -> Te
         ready: shape.control("ready", single, false),
         last: shape.control("last", single, true),
         axis_stem: format!("{axis}{own}"),
-        axis_msb: axis_bits.unwrap_or(1) - 1,
+        axis_msb: axis_bits - 1,
+        axis_keep_msb: axis_bits.div_ceil(8) - 1,
+        skid_bits: shape.bits + 1,
         beats,
         tensor: plain(&shape.tensor),
         elements: shape.slots.len(),
@@ -193,6 +201,8 @@ struct Bus {
     input: bool,
     /// Of its data.
     bits: u32,
+    /// Of its TKEEP; none in the wrapper of a pipeline.
+    keep: Option<u32>,
 }
 
 /// The streams of the wrapper: one for each port, or one for all on a side.
@@ -204,11 +214,12 @@ fn buses(interface: &Interface) -> Vec<Bus> {
             false => ("m_axis", interface.axis_out_bits),
         };
         if interface.beats.is_none() {
-            return vec![Bus { stem: stem.to_owned(), input, bits }];
+            return vec![Bus { stem: stem.to_owned(), input, bits, keep: None }];
         }
         let bus = |it: &&PortShape| {
             let own = port(it, ports.len() == 1, 1, &mut 0);
-            Bus { stem: own.axis_stem, input, bits: own.axis_msb + 1 }
+            let keep = Some(own.axis_keep_msb + 1);
+            Bus { stem: own.axis_stem, input, bits: own.axis_msb + 1, keep }
         };
         ports.iter().map(bus).collect()
     };
