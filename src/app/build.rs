@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::manifest::{HlsInfo, Manifest, ModelInfo, PortInfo, RtlInfo, SlotInfo, VERSION};
+use super::manifest::{
+    ControlInfo, HlsInfo, Manifest, ModelInfo, PortInfo, RtlInfo, SlotInfo, VERSION,
+};
 use super::{Outcome, comparison, model, target};
 use crate::cli::{Build, Flow};
 use crate::compile::Compiled;
@@ -13,10 +15,12 @@ use crate::config::{self, Config, Io, Warning};
 use crate::design;
 use crate::error::{Located, Result};
 use crate::firmware::{self, Rtl};
+use crate::graph::NodeId;
 use crate::hls::{HlsProject, Tool};
 use crate::precision;
 use crate::project::{MANIFEST, Project};
 use crate::report::{compare::Comparison, listing};
+use crate::stream::loaded::windows;
 use crate::stream::pixels;
 
 /// The command; with `deny_warnings` nothing is written if there are any.
@@ -53,6 +57,15 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     }
     if deny_warnings && !warnings.is_empty() {
         return Ok(Outcome { warnings, ..Outcome::default() });
+    }
+    if hls.is_some() {
+        let at = |it: &NodeId| &compiled.graph.node(*it).origin;
+        let loaded = compiled
+            .graph
+            .topo()
+            .into_iter()
+            .filter(|it| compiled.formats.of(*it).settings.weights == config::Weights::Runtime);
+        warnings.extend(loaded.map(|it| Warning::at(at(&it), Frozen)));
     }
     let comparison = comparison::estimated(&compiled, rtl.as_ref(), hls.as_ref())?;
     let hls = hls.as_ref().map(|it| (tool, &it.project));
@@ -101,6 +114,11 @@ struct NoBlocks;
      saturating accumulator, inputs of different formats) or are of groups of channels"
 )]
 struct Unfolded;
+
+/// Weights that only one of the paths can load.
+#[derive(Debug, thiserror::Error)]
+#[error("Weights: runtime has no effect on the HLS path, where weights stay what they are now")]
+struct Frozen;
 
 /// An HLS tool that nothing is written for yet.
 #[derive(Debug, thiserror::Error)]
@@ -216,6 +234,7 @@ pub(super) fn rtl_info(rtl: &Rtl) -> RtlInfo {
         register_bits_least: rtl.pipelines.iter().all(|it| it.schedule.exact),
         sources: rtl.project.files.iter().filter(is_source).map(|it| slashes(&it.0)).collect(),
         ports: interface.ports.iter().map(port).collect(),
+        control: rtl.stream.as_ref().and_then(|it| ControlInfo::new(&windows(&it.flow))),
     }
 }
 

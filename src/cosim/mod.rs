@@ -20,7 +20,7 @@ pub mod verilate;
 
 mod pins;
 
-pub use run::{Fault, FaultKind, Report, Run, Span, Stimulus};
+pub use run::{Fault, FaultKind, Report, Run, Span, Stimulus, Update};
 pub use verilate::{Effort, Model, Options, verilate};
 
 /// One element of a port: a two's complement or plain binary number.
@@ -79,6 +79,8 @@ pub struct Dut {
     pub streams: Option<[Vec<u32>; 2]>,
     /// There are signals that mark the last beat of a sample.
     pub has_last: bool,
+    /// Bits of the address of a word that can be loaded, through `load_*`, or `s_axil_*` with AXI4-Stream.
+    pub load: Option<u32>,
     /// The names of the pins.
     pub protocol: Protocol,
 }
@@ -95,6 +97,7 @@ impl Dut {
             out_beats: 1,
             streams: None,
             has_last: false,
+            load: None,
             protocol: Protocol::ValidReady,
         }
     }

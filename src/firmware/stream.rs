@@ -3,16 +3,21 @@
 //! The direct path folds matrices into arrays of multipliers, processes of their own; in C++ the
 //! strategies fold them inside of kernels, so that its dataflow is that of a reuse factor of 1.
 
+use std::collections::BTreeMap;
+
 use super::{Hls, HlsStreamed, Pipeline, Rtl, Streamed};
 use crate::design::{Design, Plan};
 use crate::device::Device;
-use crate::error::{Located, Problems, Result};
+use crate::error::{Located, Origin, Problem, Problems, Result};
 use crate::estimate::hls as estimate;
-use crate::fixed::Graph;
+use crate::fixed::{Format, Graph};
 use crate::hls::{self, HlsOptions};
+use crate::precision::Role;
 use crate::rtl::stream::{self as emit, Built};
+use crate::stream::loaded::{self, WORD};
 use crate::stream::plan::Timing;
 use crate::stream::{self, Dataflow, Kind, Loops, ProcessId, plan};
+use crate::units::Unit;
 
 /// What a design that streams cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +28,15 @@ enum Unsupported {
     Latency,
     #[error("an output that depends on no input cannot be streamed")]
     Constant,
+    #[error(
+        "Weights: runtime needs sums that do not depend on their order: inputs of one format and an \
+         accumulator that neither rounds nor saturates whatever the weights are"
+    )]
+    Inexact,
+    #[error("Weights: runtime: a word of {WORD} bits holds no {role} of {format}")]
+    Wide { role: Role, format: Format },
+    #[error("Weights: runtime: what the layer reads does not depend on the inputs alone")]
+    Early,
 }
 
 /// Divides, pipelines and writes a design.
@@ -34,6 +48,7 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     let reuse = |layer: &str| layers.get(layer).map_or(1, |it| it.reuse_factor as usize);
     let (flow, unfolded) = stream::cut(&design.graph, Loops::Around, reuse);
     let mut problems = Problems::default();
+    loadable(design, &flow, &mut problems);
     let mut kernels: Vec<(ProcessId, Pipeline)> = Vec::new();
     for (at, process) in flow.processes.iter().enumerate() {
         let Kind::Kernel(graph) = &process.kind else { continue };
@@ -61,6 +76,37 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     let built: Vec<Built> = built.collect();
     let project = emit::project(&flow, &plan, &built, &options);
     Ok(Rtl { pipelines, stream: Some(Streamed { flow, plan, unfolded }), project })
+}
+
+/// Notes every layer whose weights should be loaded and cannot be.
+fn loadable(design: &Design, flow: &Dataflow, problems: &mut Problems) {
+    let windows = loaded::windows(flow);
+    let mut layers: BTreeMap<&Origin, usize> = BTreeMap::new();
+    for id in design.graph.topo() {
+        let node = design.graph.node(id);
+        if let Unit::Mac(mac) = &node.op
+            && !mac.loaded.is_nothing()
+        {
+            *layers.entry(&node.origin).or_default() += mac.n_out;
+        }
+    }
+    for (at, outputs) in layers {
+        let mut note = |what: Unsupported| problems.push(Problem::at(at, what));
+        let own = |it: &&loaded::Window| *it.layer == *at.node && it.outputs == outputs;
+        let Some(window) = windows.iter().find(own) else {
+            note(Unsupported::Inexact);
+            continue;
+        };
+        let biases = window.bias.map(|it| (Role::Bias, it));
+        for (role, format) in std::iter::once((Role::Weight, window.weight)).chain(biases) {
+            if format.width > loaded::WORD {
+                note(Unsupported::Wide { role, format });
+            }
+        }
+        if !loaded::waits(flow, window.process) {
+            note(Unsupported::Early);
+        }
+    }
 }
 
 /// Cycles in which a task takes a token and gives one, besides those of its kernels.

@@ -38,6 +38,14 @@ pub(in crate::rtl) const STREAM: &[Module] = &[
     ("rtl/nn_last.sv", text!("rtl-templates/nn_last.sv")),
 ];
 
+/// What weights that can be loaded need besides.
+pub(in crate::rtl) const LOADED: &[Module] = &[
+    ("rtl/nn_commit.sv", text!("rtl-templates/nn_commit.sv")),
+    ("rtl/nn_bank.sv", text!("rtl-templates/nn_bank.sv")),
+    ("rtl/nn_place.sv", text!("rtl-templates/nn_place.sv")),
+    ("rtl/nn_axil.sv", text!("rtl-templates/nn_axil.sv")),
+];
+
 const TEMPLATES: &[(&str, &str)] = &[
     ("top.sv", text!("rtl-templates/top.sv.tera")),
     ("stream.sv", text!("rtl-templates/stream.sv.tera")),
@@ -54,6 +62,16 @@ const TEMPLATES: &[(&str, &str)] = &[
 
 /// Part of a clock that the outside may take at inputs and outputs.
 const IO_SHARE: f64 = 0.2;
+
+/// Numbers of the port through which weights are loaded.
+#[derive(Serialize)]
+struct TemplateLoad {
+    /// Highest bits of an address of a word, and of one of a byte.
+    msb: u32,
+    axil_msb: u32,
+    arrays: usize,
+    arrays_msb: usize,
+}
 
 /// What a port is to a template.
 #[derive(Serialize)]
@@ -157,6 +175,13 @@ fn context(interface: &Interface, origin: &str) -> Context {
     let padded = |it: &&TemplatePort<'_>| it.slots.iter().any(|slot| slot.pad > 0);
     context.insert("has_pad", &inputs.iter().any(|it| padded(&it)));
     context.insert("file", origin);
+    let load = interface.load.as_ref().map(|it| TemplateLoad {
+        msb: it.address_bits - 1,
+        axil_msb: it.address_bits + 1,
+        arrays: it.arrays,
+        arrays_msb: it.arrays - 1,
+    });
+    context.insert("load", &load);
     context
 }
 
