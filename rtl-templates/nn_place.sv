@@ -95,18 +95,24 @@ module nn_place #(
     column_q <= column;
   end
 
-  assign step_o = step_q + inner_q;
+  // Memories outlive a reset: nothing is written in one, whatever registers hold before it.
+  logic writes_weight;
+  logic writes_bias;
+
+  assign writes_weight = weight_q && rst_ni;
+  assign writes_bias   = bias_q && rst_ni;
+  assign step_o        = step_q + inner_q;
 
   for (genvar j = 0; j < Columns; j++) begin : gen_column
-    assign column_o[j] = weight_q && 32'(among_q) == j;
+    assign column_o[j] = writes_weight && 32'(among_q) == j;
   end
 
   for (genvar i = 0; i < Fan; i++) begin : gen_place
-    assign place_o[i] = weight_q && 32'(place_q) == i;
+    assign place_o[i] = writes_weight && 32'(place_q) == i;
   end
 
   for (genvar j = 0; j < Outputs; j++) begin : gen_bias
-    assign bias_o[j] = bias_q && 32'(column_q) == j;
+    assign bias_o[j] = writes_bias && 32'(column_q) == j;
   end
 
   `NN_ASSERT_INIT(SizesFit, Inputs + HasBiases <= 1 << RowWidth && Outputs <= 1 << ColumnWidth)
