@@ -94,7 +94,8 @@ fn loadable(design: &Design, flow: &Dataflow, problems: &mut Problems) {
         let mut note = |what: Unsupported| problems.push(Problem::at(at, what));
         let own = |it: &&loaded::Window| *it.layer == *at.node && it.outputs == outputs;
         let Some(window) = windows.iter().find(own) else {
-            note(Unsupported::Inexact);
+            let help = format!("leave LayerName.{}.Precision.accum to auto", at.node);
+            problems.push(Problem::at(at, Unsupported::Inexact).help(help));
             continue;
         };
         let biases = window.bias.map(|it| (Role::Bias, it));

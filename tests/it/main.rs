@@ -16,6 +16,7 @@ mod layers;
 mod models;
 mod own;
 mod qkeras;
+mod runtime;
 mod shared;
 mod strategies;
 mod stream;

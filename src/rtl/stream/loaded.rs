@@ -33,31 +33,30 @@ fn biases(array: &Array, window: &Window) -> String {
     format!(
         "  localparam logic [{all_msb}:0] Biases = {first};
 
-  logic [1:0][{}:0][{width_msb}:0] biases_q;
   logic [{bias_msb}:0] biases;
-
-  initial begin
-    biases_q = {{Biases, Biases}};
-  end
 
   for (genvar j = 0; j < {columns}; j++) begin : gen_bias
     if (j < {outputs}) begin : gen_output
+      logic [1:0][{width_msb}:0] banks_q;
       logic signed [{width_msb}:0] due;
+
+      initial begin
+        banks_q = {{2{{Biases[j*{width} +: {width}]}}}};
+      end
 
       always_ff @(posedge clk_i) begin
         if (bias[j]) begin
-          biases_q[bank_q][j] <= {data};
+          banks_q[bank_q] <= {data};
         end
       end
 
-      assign due = biases_q[biases_bank][j];
+      assign due = banks_q[biases_bank];
       assign biases[j*{sum} +: {sum}] = {sum}'(due) << {shift};
     end else begin : gen_none
       assign biases[j*{sum} +: {sum}] = '0;
     end
   end
 ",
-        outputs - 1,
     )
 }
 
@@ -67,6 +66,10 @@ fn memories(array: &Array) -> String {
     let columns = array.columns();
     let (width_msb, word_msb) = (width - 1, array.multipliers() as u32 * width - 1);
     // Banks begin at powers of two; a single step needs no address.
+    let unused = match steps {
+        1 => "  logic unused_step;\n  assign unused_step = ^{address, step};\n\n",
+        _ => "",
+    };
     let rows = if steps == 1 { 1 } else { 1 << address_bits(steps) };
     let at = |bank: &str, step: &str| match steps {
         1 => bank.to_owned(),
@@ -76,7 +79,7 @@ fn memories(array: &Array) -> String {
     let format = array.weight_format();
     let data = held(format.width, format.signed);
     format!(
-        "  logic [{word_msb}:0] weights;
+        "{unused}  logic [{word_msb}:0] weights;
 
   for (genvar j = 0; j < {columns}; j++) begin : gen_column
     for (genvar i = 0; i < {fan}; i++) begin : gen_place
@@ -85,7 +88,7 @@ fn memories(array: &Array) -> String {
 
       initial begin
         for (int unsigned k = 0; k < {steps}; k++) begin
-          memory_q[k]      = Weights[k][(j*{fan}+i)*{width} +: {width}];
+          memory_q[k] = Weights[k][(j*{fan}+i)*{width} +: {width}];
           memory_q[{rows}+k] = Weights[k][(j*{fan}+i)*{width} +: {width}];
         end
       end
