@@ -19,7 +19,7 @@
 namespace {
 
 // What is asked of the design.
-enum class Ask { kNone, kWrite, kCommit, kCommitPending, kPending, kFrame, kPoke, kPeek };
+enum class Ask { kNone, kWrite, kCommit, kPending, kFrame, kPoke, kPeek };
 
 struct Op {
   Ask ask = Ask::kNone;
@@ -42,9 +42,7 @@ class LoadPort {
 
   void drive(Vdut& dut, Prng& prng, uint32_t pause) {
     now_ = busy() && !prng.chance(pause);
-    // Only what is pending can refuse a commit.
-    if (op_.ask == Ask::kCommitPending) commit_ = now_ && dut.load_pending_o;
-    else commit_ = now_ && op_.ask == Ask::kCommit;
+    commit_ = now_ && op_.ask == Ask::kCommit;
     const bool write = now_ && op_.ask == Ask::kWrite;
     dut.load_valid_i = write;
     dut.load_commit_i = commit_;
@@ -54,13 +52,15 @@ class LoadPort {
 
   // Whether the answer has come.
   bool observe(Vdut& dut, Answer& answer) {
+    // No array can have changed in the cycle behind a commit.
+    if (committed_) missed_ = !dut.load_pending_o;
+    committed_ = commit_ && !dut.load_pending_o;
     if (!now_) return false;
     answer = {};
     if (op_.ask == Ask::kWrite) answer.refused = dut.load_refused_o;
     if (op_.ask == Ask::kCommit) answer.refused = dut.load_pending_o;
-    if (op_.ask == Ask::kCommitPending) answer.refused = true;
     if (op_.ask == Ask::kPending) answer.value = dut.load_pending_o;
-    if (op_.ask == Ask::kFrame) answer.value = dut.load_frame_o;
+    if (op_.ask == Ask::kFrame) answer = {missed_, dut.load_frame_o};
     op_ = {};
     return true;
   }
@@ -70,7 +70,7 @@ class LoadPort {
  private:
   static constexpr uint32_t kAddressMask = (1u << NN_LOAD_BITS) - 1;
   Op op_;
-  bool now_ = false, commit_ = false;
+  bool now_ = false, commit_ = false, committed_ = false, missed_ = false;
 };
 
 // No registers to look at.
@@ -91,8 +91,6 @@ class LoadPort {
     if (op.ask == Ask::kPending) op_ = {Ask::kPending, 4, 0, 15};
     if (op.ask == Ask::kFrame) op_ = {Ask::kFrame, 8, 0, 15};
     if (op.ask == Ask::kWrite) op_.address = 4 * op.address;
-    // Nobody knows from outside whether it still is.
-    if (op.ask == Ask::kCommitPending) op_ = {};
     address_ = data_ = false;
   }
   bool busy() const { return op_.ask != Ask::kNone; }
@@ -189,6 +187,7 @@ class Loader {
 
   // Whether a sample must wait for its weights.
   bool holds(uint64_t sample) const {
+    if (state_ == State::kTwice) return sample >= frames_.back();
     const bool writes = state_ == State::kCheck || state_ == State::kWrite;
     return writes && sample >= updates_[update_].at;
   }
@@ -213,7 +212,7 @@ class Loader {
   }
 
  private:
-  enum class State { kCheck, kWrite, kCommit, kFrame, kPending, kRefused, kDone };
+  enum class State { kCheck, kWrite, kCommit, kFrame, kTwice, kPending, kRefused, kDone };
   struct Update {
     uint64_t at = 0;
     Words words;
@@ -234,6 +233,7 @@ class Loader {
         least_ = at.finished;
         break;
       case State::kFrame: op.ask = Ask::kFrame; break;
+      case State::kTwice: op.ask = Ask::kCommit; break;
       case State::kPending:
         // Without another sample it stays so.
         if (at.all_accepted && frames_.back() >= at.samples) {
@@ -243,10 +243,9 @@ class Loader {
         op.ask = Ask::kPending;
         break;
       case State::kRefused: {
-        // What must not be written, or committed.
+        // What must not be written.
         const uint32_t word = uint32_t(prng.next() % (words().size() / 2));
         op = {Ask::kWrite, words()[2 * word], ~words()[2 * word + 1], 15};
-        if (prng.next() % 4 == 0) op.ask = Ask::kCommitPending;
         refused_ = true;
         break;
       }
@@ -278,6 +277,11 @@ class Loader {
         if (LoadPort::kExact ? answer.value != most_ : answer.value < least_) return "commit";
         frames_.push_back(answer.value);
         refused_ = true;
+        // While the sample waits it is certain that a second commit must be refused.
+        state_ = at.begun <= answer.value ? State::kTwice : State::kPending;
+        break;
+      case State::kTwice:
+        if (!answer.refused) return "accepted";
         state_ = State::kPending;
         break;
       case State::kPending:

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::engines::Rows;
 use super::manifest::{ControlInfo, LoadedInfo};
 use crate::cosim::Update;
+use crate::cosim::prng::Prng;
 use crate::data::{self, Batch};
 use crate::design::Design;
 use crate::emulate::Emulator;
@@ -86,7 +87,8 @@ impl Updates {
                 continue;
             }
             let words = control.layers.iter().flat_map(|it| words(it, &values[&*it.layer]));
-            updates.words.push(Update { at: *at, words: words.collect() });
+            let words = shuffled(words.collect(), u64::from(*at));
+            updates.words.push(Update { at: *at, words });
             updates.graphs.push(graph(&design.graph, control, &values));
         }
         problems.into_result(updates)
@@ -221,6 +223,15 @@ fn words(info: &LoadedInfo, values: &Values) -> Vec<(u32, u32)> {
     let all = values.weights.iter().chain(biases).enumerate();
     let word = |at: usize| info.word((at / info.outputs) as u32, (at % info.outputs) as u32);
     all.map(|(at, value)| (word(at), *value as u32)).collect()
+}
+
+/// In some order, so that what is written too early is soon read.
+fn shuffled(mut words: Vec<(u32, u32)>, seed: u64) -> Vec<(u32, u32)> {
+    let mut random = Prng::new(seed);
+    for at in (1..words.len()).rev() {
+        words.swap(at, random.below(at as u32 + 1) as usize);
+    }
+    words
 }
 
 /// The graph with other weights.
