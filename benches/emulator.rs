@@ -10,7 +10,7 @@ use nn2rtl::error::Origin;
 use nn2rtl::fixed::{Builder, Format, Graph, Type};
 use nn2rtl::nn::Shape;
 use nn2rtl::predictor::Scalars;
-use nn2rtl::units::{Input, Mac, Rectify};
+use nn2rtl::units::{Input, Loaded, Mac, Rectify};
 
 /// Dense layers with exact accumulators and 16-bit activations, as the defaults size them; if `sparse`,
 /// one weight in 16 has 4 bits and the others are zero.
@@ -43,6 +43,7 @@ fn mlp(widths: &[usize], sparse: bool) -> Graph {
             bias: Format::signed(16, 1),
             accum,
             result: accum,
+            loaded: Loaded::Nothing,
         };
         let sum = builder.add("", mac, &[value]);
         value = builder.add("relu", Rectify::relu(format.rounded()), &[sum]);

@@ -2,7 +2,7 @@
 //
 // Drives a Verilated design with vectors from a file, checks its handshakes, and reports timing.
 //
-//   sim IN OUT seed=S bubble=B stall=L reset=R watchdog=W [wave=FILE]
+//   sim IN OUT seed=S bubble=B stall=L reset=R watchdog=W [wave=FILE] [load=FILE]
 //
 // A *channel* is a valid/ready handshake with its data pins: one for all inputs and one for all
 // outputs, or one for each. A *sample* is as many *beats* (handshakes) as each channel has for it.
@@ -26,6 +26,8 @@
 // With probability R/2^32 a cycle is the first of a reset, whatever is going on, but not before a sample has
 // come out since the last one, so that all end. What has not come out whole is lost and given again.
 //
+// What load=FILE is, and what is done with it, is at the top of load.h; there are no resets then.
+//
 // The last line of stdout is a JSON object: the figures, and the first fault if there was one.
 
 #include <algorithm>
@@ -37,6 +39,7 @@
 
 #include "pins.h"
 #include "vectors.h"
+#include "load.h"
 
 #if NN_WAVE
 #include "verilated_fst_c.h"
@@ -66,7 +69,12 @@ struct Sink {
 class Bench {
  public:
   Bench(const Options& options, const Vectors& vectors)
-      : options_(options), vectors_(vectors), prng_(options.seed), dut_(seeded(&context_, options)) {
+      : options_(options), vectors_(vectors), prng_(options.seed), dut_(seeded(&context_, options)),
+#if NN_LOAD
+        loader_(options),
+#endif
+        loads_(options.seed) {
+    if (options.load && (!NN_LOAD || options.reset)) die("nothing can be loaded");
     starts_.reserve(vectors.samples);
     ends_.reserve(vectors.samples);
     sources_.resize(vectors.in.size());
@@ -82,7 +90,7 @@ class Bench {
     open_wave();
     reset();
     cycle_ = 0;
-    while (fault_.empty() && quiet_ < std::max(kQuietCycles, 2 * latency_.max)) {
+    while (fault_.empty() && (quiet_ < std::max(kQuietCycles, 2 * latency_.max) || !loaded())) {
       drive();
       settle();
       observe();
@@ -111,6 +119,9 @@ class Bench {
     Pins::reset(dut_) = 0;
     for (uint32_t c = 0; c < sources_.size(); ++c) idle(c);
     for (uint32_t c = 0; c < sinks_.size(); ++c) Pins::out_ready(dut_, c) = 0;
+#if NN_LOAD
+    loader_.idle(dut_, loads_);
+#endif
     for (int i = 0; i < kResetCycles; ++i) {
       settle();
       edge();
@@ -156,13 +167,33 @@ class Bench {
                  [&](auto& pin, uint32_t word, uint32_t count) { put(pin, row + word, count); });
   }
 
+#if NN_LOAD
+  bool loaded() const { return loader_.done(); }
+  bool waits(uint64_t sample) const { return loader_.holds(sample); }
+
+  Progress progress() const {
+    bool all = true;
+    for (uint32_t c = 0; c < sources_.size(); ++c) {
+      all = all && sources_[c].accepted == vectors_.in[c].total;
+    }
+    return {begun(), finished_, vectors_.samples, all};
+  }
+#else
+  bool loaded() const { return true; }
+  bool waits(uint64_t) const { return false; }
+#endif
+
   // Decides what the coming edge sees.
   void drive() {
+#if NN_LOAD
+    loader_.drive(dut_, loads_, progress());
+#endif
     for (uint32_t c = 0; c < sources_.size(); ++c) {
       Source& source = sources_[c];
       const Side& side = vectors_.in[c];
       if (source.offering) continue;
-      if (source.accepted < side.total && !prng_.chance(options_.bubble)) {
+      const bool there = source.accepted < side.total && !waits(source.accepted / side.beats);
+      if (there && !prng_.chance(options_.bubble)) {
         source.offering = true;
         put_row(c, &side.rows[source.accepted * side.words]);
         Pins::in_valid(dut_, c) = 1;
@@ -196,6 +227,9 @@ class Bench {
   // Looks at all handshakes just before the edge.
   void observe() {
     bool moved = false, all_done = true;
+#if NN_LOAD
+    if (const char* fault = loader_.observe(dut_, progress(), moved)) fail(0, fault);
+#endif
     std::vector<bool> fires(sources_.size());
     for (uint32_t c = 0; c < sources_.size(); ++c) {
       const Source& source = sources_[c];
@@ -321,6 +355,13 @@ class Bench {
     std::printf("{\"samples\":%u,\"cycles\":%" PRIu64, vectors_.samples, cycle_ - quiet_);
     std::printf(",\"resets\":%" PRIu64, resets_);
     if (any_) std::printf(",\"first\":%" PRIu64, first_);
+#if NN_LOAD
+    std::printf(",\"updates\":[");
+    for (size_t i = 0; i < loader_.frames().size(); ++i) {
+      std::printf("%s%" PRIu64, i ? "," : "", loader_.frames()[i]);
+    }
+    std::printf("]");
+#endif
     latency_.print("latency");
     tail_.print("tail");
     interval_.print("interval");
@@ -366,6 +407,10 @@ class Bench {
   VerilatedFstC wave_;
 #endif
   Vdut dut_;
+#if NN_LOAD
+  Loader loader_;
+#endif
+  Prng loads_;  // of its own, so that samples do not depend on it
 
   uint64_t edges_ = 0;   // since the start, for the wave
   uint64_t cycle_ = 0;   // since the reset

@@ -46,6 +46,7 @@ struct Options {
   const char* in = nullptr;
   const char* out = nullptr;
   const char* wave = nullptr;
+  const char* load = nullptr;
   uint64_t seed = 1;
   uint64_t watchdog = 100000;
   uint32_t bubble = 0;
@@ -82,6 +83,7 @@ Options parse(int argc, char** argv) {
     const char* value = equals + 1;
     const uint64_t number = std::strtoull(value, nullptr, 10);
     if (name == "wave") options.wave = value;
+    else if (name == "load") options.load = value;
     else if (name == "seed") options.seed = number;
     else if (name == "watchdog") options.watchdog = number;
     else if (name == "bubble") options.bubble = uint32_t(number);

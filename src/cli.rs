@@ -211,6 +211,12 @@ pub struct Cosim {
     /// Drive the AXI4-Stream wrapper instead of the plain top module.
     #[arg(long)]
     pub axi: bool,
+    /// Load these weights while samples are under way (arrays LAYER.weight, LAYER.bias; repeat for several).
+    #[arg(long, value_name = "W.npz")]
+    pub update: Vec<PathBuf>,
+    /// The sample after whose beginning the weights of --update are committed (repeat alike).
+    #[arg(long, value_name = "SAMPLE")]
+    pub at: Vec<u32>,
     /// Seed of random samples and stalls.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

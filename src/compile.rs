@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Io, Level, Warning};
+use crate::config::{Config, Io, Level, Warning, Weights};
 use crate::design::{Design, LatencyTarget, LayerPlan, OutputScale, Plan};
 use crate::device::{self, Device};
 use crate::error::{Located, Origin, Problem, Problems, Result};
@@ -99,10 +99,21 @@ pub fn import(
     let options = passes::Options {
         pinned: names().filter(pinned).collect(),
         typed: typed(&graph, config),
+        loaded: loaded(&graph, config),
         compat: config.is_compat(),
     };
     let removed = passes::run(&mut graph, &options);
     Ok((graph, removed))
+}
+
+/// The layers whose weights can be loaded.
+fn loaded(graph: &nn::Graph, config: &Config) -> BTreeSet<String> {
+    let order = graph.topo();
+    let nodes = order.iter().map(|id| graph.node(*id));
+    let is_loaded = |it: &&crate::graph::Node<Layer, nn::Shape>| {
+        config.weights(&it.name, it.op.spec().kind()) == Weights::Runtime
+    };
+    nodes.filter(is_loaded).map(|it| it.name.clone()).collect()
 }
 
 /// The layers with constants of a type that the user gave them, by name or by class.

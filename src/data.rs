@@ -3,6 +3,7 @@
 //! The first axis counts samples; the rest must have as many elements as the model's input. Values
 //! become f64, which holds every f32 and every integer up to 2^53 exactly.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -135,6 +136,32 @@ pub fn read(path: &Path, index: usize) -> Result<Batch> {
         0 => Ok(batch),
         count => Err(DataError::NotFinite { count }).locate(&at),
     }
+}
+
+/// Reads all arrays of an `.npz`, by name.
+///
+/// # Errors
+/// [`DataError`], with the file's name.
+pub fn read_named(path: &Path) -> Result<BTreeMap<String, Batch>> {
+    let at = Origin::new(path.display().to_string(), "");
+    let arrays = read_archive(path).locate(&at)?;
+    let wrong = |it: &Batch| it.values.iter().filter(|it| !it.is_finite()).count();
+    match arrays.values().map(wrong).sum() {
+        0 => Ok(arrays),
+        count => Err(DataError::NotFinite { count }).locate(&at),
+    }
+}
+
+fn read_archive(path: &Path) -> std::result::Result<BTreeMap<String, Batch>, DataError> {
+    let file = std::fs::File::open(path).map_err(DataError::Read)?;
+    let mut archive = npyz::npz::NpzArchive::new(file).map_err(DataError::Read)?;
+    let names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+    let mut arrays = BTreeMap::new();
+    for name in names {
+        let array = archive.by_name(&name).map_err(DataError::Read)?;
+        arrays.insert(name, from_npy(array.expect("the name comes from the archive"))?);
+    }
+    Ok(arrays)
 }
 
 fn read_any(path: &Path, index: usize) -> std::result::Result<Batch, DataError> {

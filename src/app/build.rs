@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::manifest::{
-    HlsInfo, Manifest, ModelInfo, PortInfo, ProcessInfo, RtlInfo, SlotInfo, VERSION,
+    ControlInfo, HlsInfo, Manifest, ModelInfo, PortInfo, ProcessInfo, RtlInfo, SlotInfo, VERSION,
 };
 use super::{Outcome, comparison, folding, model, target};
 use crate::cli::{Build, Flow};
@@ -16,10 +16,12 @@ use crate::design;
 use crate::device::Device;
 use crate::error::{Located, Result};
 use crate::firmware::{self, Rtl};
+use crate::graph::NodeId;
 use crate::hls::{HlsProject, Tool};
 use crate::precision;
 use crate::project::{MANIFEST, Project};
 use crate::report::{compare::Comparison, listing};
+use crate::stream::loaded::windows;
 use crate::stream::pixels;
 
 /// The command; with `deny_warnings` nothing is written if there are any.
@@ -60,6 +62,15 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     }
     if deny_warnings && !warnings.is_empty() {
         return Ok(Outcome { warnings, ..Outcome::default() });
+    }
+    if hls.is_some() {
+        let at = |it: &NodeId| &compiled.graph.node(*it).origin;
+        let loaded = compiled
+            .graph
+            .topo()
+            .into_iter()
+            .filter(|it| compiled.formats.of(*it).settings.weights == config::Weights::Runtime);
+        warnings.extend(loaded.map(|it| Warning::at(at(&it), Frozen)));
     }
     let comparison = comparison::estimated(&compiled, rtl.as_ref(), hls.as_ref())?;
     let hls = hls.as_ref().map(|it| (tool, &it.project));
@@ -117,6 +128,11 @@ struct NoBlocks;
      saturating accumulator, inputs of different formats) or are of groups of channels"
 )]
 struct Unfolded;
+
+/// Weights that only one of the paths can load.
+#[derive(Debug, thiserror::Error)]
+#[error("Weights: runtime has no effect on the HLS path, where weights stay what they are now")]
+struct Frozen;
 
 /// An HLS tool that nothing is written for yet.
 #[derive(Debug, thiserror::Error)]
@@ -235,6 +251,7 @@ pub(super) fn rtl_info(rtl: &Rtl, device: &Device) -> RtlInfo {
         processes: processes.collect(),
         sources: rtl.project.files.iter().filter(is_source).map(|it| slashes(&it.0)).collect(),
         ports: interface.ports.iter().map(port).collect(),
+        control: rtl.stream.as_ref().and_then(|it| ControlInfo::new(&windows(&it.flow))),
     }
 }
 

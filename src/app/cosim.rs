@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::engines::{self, Rows, RtlRun};
+use super::update::{Updates, Wanted};
 use super::{Manifest, Outcome};
 use crate::cli::{Cosim, Simulated};
 use crate::cosim::prng::Prng;
@@ -63,7 +64,16 @@ pub(super) fn run(args: &Cosim) -> Result<Outcome> {
     let manifest: Manifest = project::read_json(&args.dir, MANIFEST)?;
     let design = Design::of_project(&args.dir)?;
     let rows = samples(args, &design)?;
-    let want = Emulator::new(&design.graph).run(&rows);
+    let wanted = Wanted {
+        files: &args.update,
+        at: &args.at,
+        samples: rows.len(),
+        rtl_only: args.engines.iter().all(|it| matches!(it, Simulated::Rtl)),
+        resets: args.resets > 0.0,
+    };
+    let control = manifest.rtl.as_ref().and_then(|it| it.control.as_ref());
+    let updates = Updates::read(&wanted, control, &design)?;
+    let mut want = Emulator::new(&design.graph).run(&rows);
     let mut cosim = compare::Cosim { samples: rows.len() as u64, ..compare::Cosim::default() };
     let mut timing = None;
     for engine in &args.engines {
@@ -75,6 +85,7 @@ pub(super) fn run(args: &Cosim) -> Result<Outcome> {
                     bubble: args.stall,
                     stall: args.stall,
                     reset: args.resets,
+                    updates: updates.words.clone(),
                     wave,
                     ..Stimulus::default()
                 };
@@ -86,6 +97,9 @@ pub(super) fn run(args: &Cosim) -> Result<Outcome> {
                     &rows,
                     &drive,
                 )?;
+                if !updates.words.is_empty() {
+                    want = updates.expect(&rows, &want, &report.updates)?;
+                }
                 timing = Some(report);
                 ("RTL (Verilator)", got)
             }
@@ -97,20 +111,21 @@ pub(super) fn run(args: &Cosim) -> Result<Outcome> {
         note_differences(&mut cosim, name, args, &manifest, &design, &rows, &want, &got);
     }
     let failed = cosim.mismatches > 0;
-    let undisturbed =
-        timing.clone().filter(|_| args.stall == 0.0 && args.resets == 0.0 && !args.axi);
+    let undisturbed = timing.clone().filter(|_| {
+        args.stall == 0.0 && args.resets == 0.0 && !args.axi && updates.words.is_empty()
+    });
     let stored = Stored { cosim: cosim.clone(), timing: undisturbed };
     let bytes = serde_json::to_vec_pretty(&stored).anywhere()?;
     project::update(&args.dir, &[(PathBuf::from(RESULT), bytes)])?;
     Ok(Outcome {
-        text: text(&cosim, timing.as_ref()),
+        text: text(args, &cosim, timing.as_ref()),
         json: json!({ "cosim": cosim, "timing": timing }),
         failed,
         ..Outcome::default()
     })
 }
 
-fn text(cosim: &compare::Cosim, timing: Option<&Report>) -> String {
+fn text(args: &Cosim, cosim: &compare::Cosim, timing: Option<&Report>) -> String {
     let mut text = format!("{}\n", listing::verdict(cosim));
     if let Some(timing) = timing {
         let interval = timing.interval.map_or("unknown".to_owned(), |it| {
@@ -122,6 +137,9 @@ fn text(cosim: &compare::Cosim, timing: Option<&Report>) -> String {
             false => format!("{} to {}", latency.min, latency.max),
         };
         text.push_str(&format!("RTL simulated: latency {latency} cycles, II {interval}\n"));
+        for (file, from) in args.update.iter().zip(&timing.updates) {
+            text.push_str(&format!("{} holds from sample {from} on\n", file.display()));
+        }
         if timing.resets > 0 {
             text.push_str(&format!("{} resets in the middle of samples\n", timing.resets));
         }

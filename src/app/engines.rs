@@ -108,6 +108,7 @@ fn dut(dir: &Path, info: &RtlInfo, axi: bool) -> Dut {
         streams: info.beats.clone(),
         has_last: axi || info.beats.is_some(),
         has_keep: axi && info.beats.is_some(),
+        load: info.control.as_ref().map(|it| it.address_bits - 2),
         protocol: if axi { Protocol::AxiStream } else { Protocol::ValidReady },
         ..Dut::new(top.clone(), info.sources.iter().map(|it| dir.join(it)).collect())
     }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::device::Resources;
+use crate::fixed::Format;
 use crate::report::compare::{Comparison, FormatRow};
+use crate::stream::loaded::{self, Window};
 
 /// Layout of the manifest; raised when it changes.
 pub(super) const VERSION: u32 = 1;
@@ -83,6 +85,82 @@ pub struct RtlInfo {
     pub sources: Vec<String>,
     /// Data ports of the top module.
     pub ports: Vec<PortInfo>,
+    /// The weights that can be loaded, and where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlInfo>,
+}
+
+/// The AXI4-Lite port of the wrapper: registers, then a window for the weights of each layer. The top's own port
+/// has the same addresses, of words of four bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ControlInfo {
+    /// Bits of the address of a byte.
+    pub address_bits: u32,
+    /// The registers.
+    pub registers: Vec<RegisterInfo>,
+    /// The layers.
+    pub layers: Vec<LoadedInfo>,
+}
+
+/// A register.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegisterInfo {
+    /// Its name.
+    pub name: String,
+    /// Where it is, in bytes.
+    pub offset: u32,
+}
+
+/// A layer whose weights can be loaded. The weight from term `i` of a sum to output `j` is the word at
+/// `base + i * row_bytes + j * 4`, its mantissa with its sign extended; the biases are row `rows`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoadedInfo {
+    /// Its name.
+    pub layer: String,
+    /// Where its window begins, in bytes.
+    pub base: u32,
+    /// From one row to the next.
+    pub row_bytes: u32,
+    /// Terms of a sum.
+    pub rows: usize,
+    /// Outputs.
+    pub outputs: usize,
+    /// Format of a weight.
+    pub weight: Format,
+    /// Format of a bias, if the layer has any.
+    pub bias: Option<Format>,
+}
+
+impl LoadedInfo {
+    /// The address of a word for the top's own port.
+    pub(super) fn word(&self, row: u32, output: u32) -> u32 {
+        (self.base + row * self.row_bytes) / 4 + output
+    }
+}
+
+impl ControlInfo {
+    /// What `nn_axil` has in front, and the windows of a dataflow; `None` without any.
+    pub(super) fn new(windows: &[Window]) -> Option<ControlInfo> {
+        let names = ["ID", "STATUS", "COMMIT", "FRAME"];
+        let register = |(at, name): (usize, &str)| RegisterInfo {
+            name: name.to_owned(),
+            offset: 4 * at as u32,
+        };
+        let layer = |it: &Window| LoadedInfo {
+            layer: it.layer.clone(),
+            base: 4 * it.word(0, 0) as u32,
+            row_bytes: 4 * (it.word(1, 0) - it.word(0, 0)) as u32,
+            rows: it.rows,
+            outputs: it.outputs,
+            weight: it.weight,
+            bias: it.bias,
+        };
+        (!windows.is_empty()).then(|| ControlInfo {
+            address_bits: loaded::address_bits(windows) + 2,
+            registers: names.into_iter().enumerate().map(register).collect(),
+            layers: windows.iter().map(layer).collect(),
+        })
+    }
 }
 
 /// A process of a stream.

@@ -12,6 +12,7 @@ mod predict;
 mod probe;
 mod show;
 mod target;
+mod update;
 
 use serde_json::Value;
 

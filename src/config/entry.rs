@@ -18,6 +18,9 @@ pub(super) enum Section {
 
 const MODEL_KEYS: &[&str] = &["compat", "width", "trace_output"];
 
+/// Keys of a layer or a class that the model as a whole does not have.
+const OWN_KEYS: &[&str] = &["weights"];
+
 const LAYER_KEYS: &[&str] = &[
     "precision",
     "reuse_factor",
@@ -56,6 +59,9 @@ impl Reader {
                 "trace_output" if section == Section::Model => {
                     out.trace = self.value(&path, tree, Kind::BOOL);
                 }
+                "weights" if section == Section::Layer => {
+                    out.weights = self.value(&path, tree, Kind::WEIGHTS);
+                }
                 "compat" if section == Section::Model => self.compat(&path, tree),
                 "width" if section == Section::Model => {
                     self.config.width = self.value(&path, tree, Kind::WIDTH);
@@ -64,9 +70,8 @@ impl Reader {
                 _ => match key.strip_suffix("_t") {
                     Some(role) => self.attribute(&mut out, role, &path, tree),
                     None => {
-                        let model: &[&str] =
-                            if section == Section::Model { MODEL_KEYS } else { &[] };
-                        let known = LAYER_KEYS.iter().chain(model).copied();
+                        let own = if section == Section::Model { MODEL_KEYS } else { OWN_KEYS };
+                        let known = LAYER_KEYS.iter().chain(own).copied();
                         self.unknown(&path, &key, known.chain(unused.iter().map(|it| it.key)));
                     }
                 },

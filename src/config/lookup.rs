@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Config, LayerConfig, Strategy};
+use super::{Config, LayerConfig, Strategy, Weights};
 use crate::precision::{Precision, Role, Settings};
 
 /// Where in the configuration a value stands.
@@ -131,6 +131,11 @@ impl Config {
         self.value(name, kind, |it| it.strategy).unwrap_or_default()
     }
 
+    /// Where the weights of the layer come from.
+    pub fn weights(&self, name: &str, kind: &str) -> Weights {
+        self.value(name, kind, |it| it.weights).unwrap_or_default()
+    }
+
     /// Positions of a convolution computed at once; `None` leaves it to the strategy.
     pub fn parallelization_factor(&self, name: &str, kind: &str) -> Option<u32> {
         self.value(name, kind, |it| it.parallelization_factor)
@@ -148,6 +153,7 @@ impl Config {
             softmax: self.value(name, kind, |it| it.softmax).unwrap_or_default(),
             skip: self.value(name, kind, |it| it.skip).unwrap_or(default.skip),
             width: self.width.unwrap_or(default.width),
+            weights: self.weights(name, kind),
         }
     }
 }

@@ -138,6 +138,9 @@ pub struct LayerConfig {
     pub conv_implementation: Option<ConvImplementation>,
     /// Record the layer's output in simulation.
     pub trace: Option<bool>,
+    /// Where the weights come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Weights>,
 }
 
 /// Formats by role.
@@ -197,6 +200,26 @@ impl fmt::Display for Strategy {
             Strategy::Resource => "Resource",
             Strategy::Unrolled => "Resource_Unrolled",
             Strategy::DistributedArithmetic => "distributed_arithmetic",
+        })
+    }
+}
+
+/// Where the weights of a layer come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weights {
+    /// The model; they never change.
+    #[default]
+    Constant,
+    /// The model at first, then whoever writes new ones while the hardware runs.
+    Runtime,
+}
+
+impl fmt::Display for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Weights::Constant => "constant",
+            Weights::Runtime => "runtime",
         })
     }
 }

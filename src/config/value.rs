@@ -1,7 +1,7 @@
 //! The values of a configuration: numbers, choices and formats, read from what YAML made of them.
 
 use super::tree::Tree;
-use super::{Compat, ConvImplementation, HlsTool, Io, Strategy, Uncertainty};
+use super::{Compat, ConvImplementation, HlsTool, Io, Strategy, Uncertainty, Weights};
 use crate::fixed::MAX_WIDTH;
 use crate::precision::{Precision, PrecisionError, SoftmaxKind, parse_precision};
 use crate::rtl::dsp::Blocks;
@@ -173,6 +173,15 @@ impl Kind<Strategy> {
                     ("da", Strategy::DistributedArithmetic),
                 ],
             )
+        },
+    };
+}
+
+impl Kind<Weights> {
+    pub(super) const WEIGHTS: Kind<Weights> = Kind {
+        expected: "constant or runtime",
+        read: |tree| {
+            choice(tree, &[("constant", Weights::Constant), ("runtime", Weights::Runtime)])
         },
     };
 }

@@ -20,7 +20,7 @@ pub mod verilate;
 
 mod pins;
 
-pub use run::{Fault, FaultKind, Report, Run, Span, Stimulus};
+pub use run::{Fault, FaultKind, Report, Run, Span, Stimulus, Update};
 pub use verilate::{Effort, Model, Options, verilate};
 
 /// One element of a port: a two's complement or plain binary number.
@@ -81,6 +81,8 @@ pub struct Dut {
     pub has_last: bool,
     /// An AXI4-Stream has `tkeep`: all bytes of every beat are there.
     pub has_keep: bool,
+    /// Bits of the address of a word that can be loaded, through `load_*`, or `s_axil_*` with AXI4-Stream.
+    pub load: Option<u32>,
     /// The names of the pins.
     pub protocol: Protocol,
 }
@@ -98,6 +100,7 @@ impl Dut {
             streams: None,
             has_last: false,
             has_keep: false,
+            load: None,
             protocol: Protocol::ValidReady,
         }
     }

@@ -30,6 +30,8 @@ pub struct Stimulus {
     pub reset: f64,
     /// Cycles without any handshake after which the design counts as hung.
     pub watchdog: u64,
+    /// Words to be loaded while samples are under way; there can be no resets then.
+    pub updates: Vec<Update>,
     /// Where to write waves (FST); one unit of time is half a clock cycle.
     pub wave: Option<PathBuf>,
 }
@@ -44,9 +46,29 @@ impl Default for Stimulus {
             stall: never,
             reset: never,
             watchdog: 100_000,
+            updates: Vec::new(),
             wave: None,
         }
     }
+}
+
+/// Words that are loaded and committed together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Update {
+    /// The sample after whose first beat they are committed.
+    pub at: u32,
+    /// Addresses and data.
+    pub words: Vec<(u32, u32)>,
+}
+
+/// Updates as the harness reads them.
+fn updates(updates: &[Update]) -> Vec<u8> {
+    let mut words = vec![updates.len() as u32];
+    for update in updates {
+        words.extend([update.at, update.words.len() as u32]);
+        words.extend(update.words.iter().flat_map(|(address, data)| [*address, *data]));
+    }
+    words.iter().flat_map(|it| it.to_le_bytes()).collect()
 }
 
 /// Smallest, mean and largest of a figure.
@@ -69,6 +91,9 @@ pub struct Report {
     pub cycles: u64,
     /// Resets in the middle of samples.
     pub resets: u64,
+    /// From which sample on each of the updates held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub updates: Vec<u64>,
     /// Latency of the very first output beat, from the first input beat.
     pub first: u64,
     /// Of each sample: from its first input beat to its last output beat.
@@ -100,6 +125,14 @@ pub enum FaultKind {
     Last,
     /// Bytes of a beat are left out.
     Keep,
+    /// A register of the port through which weights are loaded is not what it should be.
+    Register,
+    /// A word or a commit was refused although nothing was pending.
+    Refused,
+    /// A word was accepted although a commit was pending.
+    Accepted,
+    /// A commit holds from a sample on that it should not.
+    Commit,
 }
 
 /// The first fault of a design, and where it was.
@@ -130,6 +163,10 @@ impl fmt::Display for Fault {
             FaultKind::Early => "output before its input",
             FaultKind::Last => "wrong last",
             FaultKind::Keep => "tkeep leaves bytes out",
+            FaultKind::Register => "a wrong register of the port for weights",
+            FaultKind::Refused => "a word or a commit refused although nothing was pending",
+            FaultKind::Accepted => "a word accepted although a commit was pending",
+            FaultKind::Commit => "a commit that holds from the wrong sample on",
         };
         let Fault { sample, beat, cycle, accepted, delivered, .. } = self;
         write!(
@@ -182,6 +219,11 @@ impl Model {
         ];
         for (name, value) in numbers {
             command.arg(format!("{name}={value}"));
+        }
+        if !stimulus.updates.is_empty() {
+            let load = scratch.path().join("load.bin");
+            fs::write(&load, updates(&stimulus.updates)).map_err(ToolError::io(&load))?;
+            command.arg(format!("load={}", load.display()));
         }
         if let Some(wave) = &stimulus.wave {
             let wave = std::path::absolute(wave).map_err(ToolError::io(wave))?;

@@ -35,6 +35,7 @@ use crate::tools::{self, Cxx, Key, ToolError, Tools, Verilator};
 /// The harness; it reads as it stands.
 const HARNESS: &str = include_str!("../../sim/harness.cpp");
 const VECTORS: &str = include_str!("../../sim/vectors.h");
+const LOAD: &str = include_str!("../../sim/load.h");
 
 /// Bytes of generated C++ in one translation unit.
 const UNIT: u64 = 1_500_000;
@@ -86,7 +87,7 @@ pub(super) fn verilate_with(
     let arguments = arguments(dut, options);
     let flags = flags(cxx, options);
     let mut key = Key::new("model")
-        .parts([verilator.id(), cxx.id(), HARNESS, VECTORS, &pins])
+        .parts([verilator.id(), cxx.id(), HARNESS, VECTORS, LOAD, &pins])
         .parts(&arguments)
         .parts(&flags);
     for source in &dut.sources {
@@ -94,7 +95,12 @@ pub(super) fn verilate_with(
     }
     let executable = tools.cache().get_or_build(&key.hex(), |out| {
         verilate_into(out, verilator, dut, &arguments)?;
-        let texts = [("pins.h", &pins[..]), ("vectors.h", VECTORS), ("harness.cpp", HARNESS)];
+        let texts = [
+            ("pins.h", &pins[..]),
+            ("vectors.h", VECTORS),
+            ("load.h", LOAD),
+            ("harness.cpp", HARNESS),
+        ];
         for (name, text) in texts {
             let path = out.join(name);
             fs::write(&path, text).map_err(ToolError::io(&path))?;
@@ -246,8 +252,12 @@ impl Model {
 
 /// The C++ that a written project needs to build the same simulation by itself: file names and
 /// contents, for the folder that Verilator writes to with `--prefix Vdut`.
-pub fn harness(dut: &Dut, wave: bool) -> Result<[(&'static str, String); 3]> {
+pub fn harness(dut: &Dut, wave: bool) -> Result<[(&'static str, String); 4]> {
     dut.check()?;
-    let (harness, vectors) = (HARNESS.to_owned(), VECTORS.to_owned());
-    Ok([("harness.cpp", harness), ("vectors.h", vectors), ("pins.h", pins::header(dut, wave))])
+    Ok([
+        ("harness.cpp", HARNESS.to_owned()),
+        ("vectors.h", VECTORS.to_owned()),
+        ("load.h", LOAD.to_owned()),
+        ("pins.h", pins::header(dut, wave)),
+    ])
 }

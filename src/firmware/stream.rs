@@ -8,15 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Hls, HlsStreamed, Pipeline, Rtl, Streamed};
 use crate::design::{Design, Plan};
 use crate::device::{Device, Resources};
-use crate::error::{Located, Origin, Problems, Result};
+use crate::error::{Located, Origin, Problem, Problems, Result};
 use crate::estimate::hls as estimate;
-use crate::fixed::Graph;
+use crate::fixed::{Format, Graph};
 use crate::hls::{self, HlsOptions};
+use crate::precision::Role;
 use crate::project;
 use crate::rtl::dsp::{Blocks, DspPlan};
 use crate::rtl::stream::{self as emit, Built};
+use crate::stream::loaded::{self, WORD};
 use crate::stream::plan::Timing;
 use crate::stream::{self, Dataflow, Kind, Loops, ProcessId, plan};
+use crate::units::Unit;
 
 /// What a design that streams cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,15 @@ enum Unsupported {
     Latency,
     #[error("an output that depends on no input cannot be streamed")]
     Constant,
+    #[error(
+        "Weights: runtime needs sums that do not depend on their order: inputs of one format and an \
+         accumulator that neither rounds nor saturates whatever the weights are"
+    )]
+    Inexact,
+    #[error("Weights: runtime: a word of {WORD} bits holds no {role} of {format}")]
+    Wide { role: Role, format: Format },
+    #[error("Weights: runtime: what the layer reads does not depend on the inputs alone")]
+    Early,
 }
 
 /// Divides, pipelines and writes a design.
@@ -81,6 +93,7 @@ pub(super) fn divide(
     // Arrays take what they can use of the DSP blocks that were asked for; kernels get what is left.
     let (dsp, used) = emit::in_blocks(&flow, device, &design.plan.dsp, false);
     let mut left = design.plan.dsp.blocks.without(used);
+    loadable(design, &flow, &mut problems);
     for (at, process) in flow.processes.iter().enumerate() {
         let Kind::Kernel(graph) = &process.kind else { continue };
         if process.inputs.is_empty() {
@@ -165,6 +178,38 @@ impl Divided {
         let project = emit::project(&flow, &plan, &built, &dsp, device, &options);
         let streamed = Streamed { flow, plan, unfolded, parts, kernels: processes };
         Rtl { pipelines, stream: Some(streamed), project }
+    }
+}
+
+/// Notes every layer whose weights should be loaded and cannot be.
+fn loadable(design: &Design, flow: &Dataflow, problems: &mut Problems) {
+    let windows = loaded::windows(flow);
+    let mut layers: BTreeMap<&Origin, usize> = BTreeMap::new();
+    for id in design.graph.topo() {
+        let node = design.graph.node(id);
+        if let Unit::Mac(mac) = &node.op
+            && !mac.loaded.is_nothing()
+        {
+            *layers.entry(&node.origin).or_default() += mac.n_out;
+        }
+    }
+    for (at, outputs) in layers {
+        let mut note = |what: Unsupported| problems.push(Problem::at(at, what));
+        let own = |it: &&loaded::Window| *it.layer == *at.node && it.outputs == outputs;
+        let Some(window) = windows.iter().find(own) else {
+            let help = format!("leave LayerName.{}.Precision.accum to auto", at.node);
+            problems.push(Problem::at(at, Unsupported::Inexact).help(help));
+            continue;
+        };
+        let biases = window.bias.map(|it| (Role::Bias, it));
+        for (role, format) in std::iter::once((Role::Weight, window.weight)).chain(biases) {
+            if format.width > loaded::WORD {
+                note(Unsupported::Wide { role, format });
+            }
+        }
+        if !loaded::waits(flow, window.process) {
+            note(Unsupported::Early);
+        }
     }
 }
 

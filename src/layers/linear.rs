@@ -9,11 +9,12 @@ use std::borrow::Cow;
 
 use super::Lower;
 use super::gather::{Element, Gathering, gather};
+use crate::config::Weights;
 use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed, auto, dequantized};
 use crate::source::Tensor;
-use crate::units::{Mac, Reorder};
+use crate::units::{Loaded, Mac, Reorder};
 
 /// Products of gathered rows with constant matrices.
 #[derive(Debug)]
@@ -44,6 +45,9 @@ impl Linear<'_> {
 
     /// Range of every output, before any cast.
     fn sums(&self, cx: &Resolve<'_>) -> Vec<Span> {
+        if cx.settings.weights == Weights::Runtime {
+            return self.any_sums(cx);
+        }
         let weights = dequantized(&self.weights, cx.format(Role::Weight), cx.compat);
         let bias = self.bias.map(|it| dequantized(it, cx.format(Role::Bias), cx.compat));
         let span = |it: &Element| it.map_or(Span::point(0.0), |it| cx.inputs[0].spans[it as usize]);
@@ -74,6 +78,28 @@ impl Linear<'_> {
         sums
     }
 
+    /// The same for any weights and biases of their formats.
+    fn any_sums(&self, cx: &Resolve<'_>) -> Vec<Span> {
+        let weight = Span::of(cx.format(Role::Weight));
+        let bias = self.bias.map_or(Span::point(0.0), |_| Span::of(cx.format(Role::Bias)));
+        let product = |it: &Element| {
+            it.map_or(Span::point(0.0), |it| cx.inputs[0].spans[it as usize].times(weight))
+        };
+        let sum = |it: &[Element]| it.iter().map(product).fold(bias, Span::add);
+        let columns = self.n_out() / self.groups;
+        let sums = self.reads.chunks(self.terms()).map(sum);
+        sums.flat_map(|it| std::iter::repeat_n(it, columns)).collect()
+    }
+
+    /// What of the unit can be loaded.
+    fn loaded(&self, weights: Weights) -> Loaded {
+        match (weights, self.bias) {
+            (Weights::Constant, _) => Loaded::Nothing,
+            (Weights::Runtime, None) => Loaded::Weights,
+            (Weights::Runtime, Some(_)) => Loaded::All,
+        }
+    }
+
     /// The unit of one group.
     fn mac(&self, cx: &Lower<'_>, group: usize) -> Mac {
         let (n_out, columns) = (self.n_out(), self.n_out() / self.groups);
@@ -93,6 +119,7 @@ impl Linear<'_> {
             bias: cx.format(Role::Bias),
             accum: cx.format(Role::Accum),
             result: cx.format(Role::Result),
+            loaded: self.loaded(cx.formats.settings.weights),
         }
     }
 
@@ -127,7 +154,10 @@ impl Gathering for Linear<'_> {
     const ROLES: &'static [Role] = &[Role::Weight, Role::Bias, Role::Accum, Role::Result];
 
     fn resolve(&self, role: Role, cx: &Resolve<'_>) -> Typed {
+        let is_loaded = cx.settings.weights == Weights::Runtime;
         match role {
+            Role::Weight if is_loaded => auto::loaded(Some(&self.weights), self.quantized, cx),
+            Role::Bias if is_loaded => auto::loaded(self.bias, self.quantized, cx),
             Role::Weight if self.quantized => auto::grid(Some(&self.weights)),
             Role::Bias if self.quantized && self.bias.is_none_or(auto::is_short) => {
                 auto::grid(self.bias)

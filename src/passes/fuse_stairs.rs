@@ -77,7 +77,10 @@ fn chain(graph: &Graph, options: &Options, id: NodeId) -> Option<Chain> {
         }
         let is_free = !is_typed(graph, options, from);
         let (layer, front) = match without_bias(&graph.node(from).op) {
-            Some((front, bias)) if !options.typed.contains(&graph.node(from).name) => {
+            Some((front, bias))
+                if !options.typed.contains(&graph.node(from).name)
+                    && !options.loaded.contains(&graph.node(from).name) =>
+            {
                 (Layer::from(bias), Some(front))
             }
             _ if !is_free => break,

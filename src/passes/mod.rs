@@ -41,8 +41,17 @@ pub struct Options {
     pub pinned: BTreeSet<String>,
     /// Layers whose constants the user gave a type, by their names or their class.
     pub typed: BTreeSet<String>,
+    /// Layers whose weights can be loaded: whatever is true of the present ones may not be later.
+    pub loaded: BTreeSet<String>,
     /// hls4ml's quirks are reproduced.
     pub compat: bool,
+}
+
+impl Options {
+    /// Whether scales may be taken out of a layer's weights, and its bias moved.
+    fn splits(&self, name: &String) -> bool {
+        !self.pinned.contains(name) && !self.loaded.contains(name)
+    }
 }
 
 /// The pipeline. It is begun again whenever something has changed, until nothing does; what nobody

@@ -24,8 +24,7 @@ fn run(graph: &mut Graph, options: &Options) -> bool {
         let operands = graph.operands(id);
         let scales: Vec<Option<Tensor>> =
             operands.iter().map(|it| scale(graph, *it).cloned()).collect();
-        let is_free =
-            !options.pinned.contains(&graph.node(id).name) && !graph.node(id).ty.0.is_empty();
+        let is_free = options.splits(&graph.node(id).name) && !graph.node(id).ty.0.is_empty();
         if !is_free || scales.iter().all(Option::is_none) {
             continue;
         }

@@ -21,7 +21,7 @@ fn run(graph: &mut Graph, options: &Options) -> bool {
     let mut changed = false;
     for id in graph.topo() {
         let node = graph.node(id);
-        if options.pinned.contains(&node.name) {
+        if !options.splits(&node.name) {
             continue;
         }
         if let Some((layer, norm)) = split(&node.op) {

@@ -6,10 +6,10 @@
 //!
 //! [`Hardware::resolve`]: crate::layers::Hardware::resolve
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Calibration, Formats, LayerFormats, Precision, Produced, Resolve, Role, Span, Typed};
-use crate::config::{Config, DEFAULT_WIDTH, attribute_only};
+use crate::config::{Config, DEFAULT_WIDTH, Weights, attribute_only};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::Format;
 use crate::graph::NodeId;
@@ -38,11 +38,19 @@ pub fn assign(graph: &nn::Graph, config: &Config, ranges: Option<&Calibration>) 
     let (layers, compat) = (vec![None; graph.bound()], config.is_compat());
     let mut formats = Formats { layers, compat, scaled: Vec::new() };
     let mut problems = Problems::default();
+    // What was measured with the present weights says nothing about others.
+    let mut loaded = BTreeSet::new();
     let quantized = graph.topo().iter().any(|it| graph.node(*it).op.is_quantizer());
     for id in graph.topo() {
         // An operand that failed has been reported: nothing certain can be said from here on.
-        let cx = context(graph, id, config, ranges, &formats);
-        let Some(cx) = cx.map(|it| Resolve { quantized, ..it }) else { continue };
+        let Some(cx) = context(graph, id, config, ranges, &formats) else { continue };
+        if cx.settings.weights == Weights::Runtime
+            || graph.operands(id).iter().any(|it| loaded.contains(it))
+        {
+            loaded.insert(id);
+        }
+        let calibrated = cx.calibrated.filter(|_| !loaded.contains(&id));
+        let cx = Resolve { quantized, calibrated, ..cx };
         if let Some(mut layer) = problems.note(layer(graph, id, config, cx)) {
             let exact =
                 |from: &NodeId| formats.layers[from.index()].as_ref().is_some_and(|it| it.exact);

@@ -185,3 +185,29 @@ fn no_sum_leaves_its_accumulator_and_no_result_its_range() {
         assert_eq!((result.rounding, result.overflow), (Rounding::Rnd, Overflow::Sat));
     }
 }
+
+/// What can be loaded says nothing about later: formats hold whatever the formats of weights and biases can.
+#[test]
+fn loaded_weights_can_be_any() {
+    let text = "LayerName: {fc: {Weights: runtime}}";
+    let samples: Vec<Vec<Tensor>> = vec![vec![ndarray::arr1(&[0.1, 0.2]).into_dyn()]];
+    let ranges = calibrate(&net(), &samples).unwrap();
+    for ranges in [None, Some(&ranges)] {
+        let text = format!("{text}\nModel: {{Precision: {{input: 'fixed<16,6>'}}}}");
+        let built = Built::try_new(net(), &text, ranges).unwrap_or_else(|it| panic!("{it}"));
+        assert_eq!(built.format("fc", Role::Weight), "fixed<16,2,RND,SAT>");
+        assert_eq!(built.format("fc", Role::Bias), "fixed<16,3,RND,SAT>");
+        // Two products of 32 and 2, a bias of 4.
+        assert_eq!(built.format("fc", Role::Accum), "fixed<33,9>");
+        let fc = built.formats.of(built.find("fc"));
+        assert!(fc.spans.iter().all(|it| it.hi > 131.9 && it.lo < -131.9), "{:?}", fc.spans);
+        // Nor do measured values of what reads it.
+        assert!(!built.reason("out", Role::Result).starts_with("calibrated"));
+    }
+    // A sign, and bits for biases that are zero now.
+    let mut net = Net::new("x", &[2]);
+    net.dense("fc", &[&[1.0], &[0.5]], Some(&[0.0]));
+    let built = Built::new(net.finish(), text);
+    assert_eq!(built.format("fc", Role::Weight), "fixed<16,2,RND,SAT>");
+    assert_eq!(built.format("fc", Role::Bias), "fixed<16,6>");
+}

@@ -21,6 +21,27 @@ pub fn bias(values: Option<&Tensor>, cx: &Resolve<'_>) -> Typed {
     }
 }
 
+/// Weights or biases that others replace while the hardware runs: at least as many bits as the present
+/// ones need, and always a sign.
+pub fn loaded(values: Option<&Tensor>, quantized: bool, cx: &Resolve<'_>) -> Typed {
+    let Some(values) = values else { return bias(None, cx) };
+    if values.iter().all(|it| *it == 0.0) {
+        return Typed::new(cx.default, "loaded: model default, as all are 0 now");
+    }
+    let typed = match quantized && is_short(values) {
+        true => grid(Some(values)),
+        false => weight(values, cx),
+    };
+    if typed.format.signed {
+        return Typed { reason: format!("loaded: now {}", typed.reason), ..typed };
+    }
+    let Format { width, int_bits, .. } = typed.format;
+    let format = Format { signed: true, int_bits: int_bits + 1, ..typed.format };
+    // A grid must not lose its last bit to the sign.
+    let format = if quantized { Format { width: width + 1, ..format } } else { format };
+    Typed::new(format, format!("loaded: now {}, with a sign", typed.reason))
+}
+
 /// The format of the given width that holds a constant tensor, rounding to nearest.
 pub fn constant(values: &Tensor, cx: &Resolve<'_>) -> Typed {
     let span = Span::around(values.iter().copied());

@@ -5,11 +5,13 @@
 //! warning. hls4ml's generated configurations list more than a model has; that passes in silence.
 
 use super::{Precision, Role};
-use crate::config::{Config, LayerConfig, Warning, attribute_only, has_builtin, nearest};
+use crate::config::{
+    Config, Io, LayerConfig, Warning, Weights, attribute_only, has_builtin, nearest,
+};
 use crate::error::{Origin, Problem, Problems, Result};
 use crate::fixed::{Format, Overflow, Rounding};
 use crate::graph::NodeId;
-use crate::layers::{Exactness, Hardware};
+use crate::layers::{Exactness, Hardware, Layer};
 use crate::nn;
 
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,10 @@ enum Misfit {
     Name,
     #[error("there is no class of layers of this name")]
     Class,
+    #[error("Weights: runtime is for dense layers and convolutions; {layer} is of class {kind}")]
+    NoMatrix { layer: String, kind: &'static str },
+    #[error("Weights: runtime is for io: stream; in io: parallel {layer} is made of its weights")]
+    NoStream { layer: String },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +57,7 @@ pub fn check(graph: &nn::Graph, config: &Config, dropped: &[String]) -> Result<V
         Checker { graph, config, dropped, problems: Problems::default(), warnings: Vec::new() };
     checker.names();
     checker.classes();
+    checker.loaded();
     let Checker { problems, warnings, .. } = checker;
     problems.into_result(warnings)
 }
@@ -126,6 +133,28 @@ impl Checker<'_> {
                 self.misfit(&path, Misfit::Class, nearest(class, known));
             } else if sets_anything(entry) {
                 self.warn(&path, Idle::Class { classes: classes.clone() });
+            }
+        }
+    }
+
+    /// Layers whose weights are to be loaded, and cannot be.
+    fn loaded(&mut self) {
+        let (config, graph) = (self.config, self.graph);
+        for id in graph.topo() {
+            let node = graph.node(id);
+            let (layer, kind) = (node.name.clone(), node.op.spec().kind());
+            if config.weights(&layer, kind) == Weights::Constant {
+                continue;
+            }
+            let own = config.layer_name.get(&layer).is_some_and(|it| it.weights.is_some());
+            let entry =
+                if own { format!("LayerName.{layer}") } else { format!("LayerType.{kind}") };
+            let path = format!("{entry}.Weights");
+            if !matches!(node.op, Layer::Dense(_) | Layer::Conv(_) | Layer::ConvTranspose(_)) {
+                self.misfit(&path, Misfit::NoMatrix { layer: layer.clone(), kind }, None);
+            }
+            if config.io != Io::Stream {
+                self.misfit(&path, Misfit::NoStream { layer }, None);
             }
         }
     }
@@ -209,6 +238,7 @@ fn sets_anything(entry: &LayerConfig) -> bool {
         || listed(entry).any(fixed)
         || numbers.into_iter().flatten().any(|it| it != 1)
         || entry.strategy.is_some()
+        || entry.weights.is_some()
 }
 
 /// hls4ml's classes and the frameworks' names for them, which its generators use as keys.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Formats, Role, SoftmaxKind};
-use crate::config::{Compat, Config, HlsTool, Io, Uncertainty, attribute_only};
+use crate::config::{Compat, Config, HlsTool, Io, Uncertainty, Weights, attribute_only};
 use crate::fixed::Format;
 use crate::layers::{Exactness, LayerSpec};
 use crate::nn;
@@ -198,6 +198,9 @@ fn entry(graph: &nn::Graph, id: crate::graph::NodeId, formats: &Formats, config:
     if has(Role::Accum) || has(Role::Scale) {
         number("ReuseFactor", json!(config.reuse_factor(name, kind)));
         number("Strategy", json!(config.strategy(name, kind).to_string()));
+    }
+    if settings.weights != Weights::Constant {
+        number("Weights", json!(settings.weights.to_string()));
     }
     if kind.contains("Conv") {
         // Null leaves it to the strategy.

@@ -30,6 +30,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Weights;
 use crate::fixed::Format;
 use crate::graph::NodeId;
 pub use assign::assign;
@@ -161,6 +162,8 @@ pub struct Settings {
     pub skip: bool,
     /// Bits of a value where nothing else decides.
     pub width: u32,
+    /// Where weights come from: nothing may be inferred from the values of those that are loaded.
+    pub weights: Weights,
 }
 
 impl Default for Settings {
@@ -172,6 +175,7 @@ impl Default for Settings {
             softmax: SoftmaxKind::Stable,
             skip: false,
             width: crate::config::DEFAULT_WIDTH,
+            weights: Weights::Constant,
         }
     }
 }

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use super::{Formats, Role};
+use crate::config::Weights;
 use crate::graph::NodeId;
 use crate::layers::{
     BatchNorm, Conv, Dense, Divisor, Einsum, Exactness, Layer, Merge, Pool, Pooling, Reduce,
@@ -41,9 +42,13 @@ impl Proof {
     }
 }
 
-/// Judges a model; `None` if it has no quantizers, so that nothing was ever exact.
+/// Judges a model; `None` if it has no quantizers, so that nothing was ever exact, or weights that can
+/// become any others.
 pub fn proof(graph: &nn::Graph, formats: &Formats) -> Option<Proof> {
     let order = graph.topo();
+    if order.iter().any(|id| formats.of(*id).settings.weights == Weights::Runtime) {
+        return None;
+    }
     order.iter().find(|id| graph.node(**id).op.is_quantizer())?;
     let exact = |id: &NodeId| formats.of(*id).exact;
     let name = |id: &NodeId| graph.node(*id).name.clone();

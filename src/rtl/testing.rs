@@ -9,7 +9,7 @@ use crate::error::Origin;
 use crate::fixed::{self, Format, Overflow, Rounding, Type};
 use crate::nn::Shape;
 use crate::rtl::pipeline::Delays;
-use crate::units::{Input, Kernel, Mac, Rectify, SourceFile};
+use crate::units::{Input, Kernel, Loaded, Mac, Rectify, SourceFile};
 
 /// SplitMix64.
 #[derive(Clone, Debug)]
@@ -312,7 +312,17 @@ pub(crate) fn network(random: &mut Random, sizes: &[usize], weight_bits: u32) ->
         builder.enter(Origin::new("net.onnx", format!("fc{}", layer + 1)));
         let (weights, biases) = (draw(n_in * n_out), draw(n_out));
         let result = format.with(Rounding::Rnd, Overflow::Sat);
-        let mac = Mac { n_in, n_out, weights, weight, biases, bias: weight, accum, result };
+        let mac = Mac {
+            n_in,
+            n_out,
+            weights,
+            weight,
+            biases,
+            bias: weight,
+            accum,
+            result,
+            loaded: Loaded::Nothing,
+        };
         value = builder.add("", mac, &[value]);
         if layer + 2 < sizes.len() {
             builder.enter(Origin::new("net.onnx", format!("relu{}", layer + 1)));

@@ -6,11 +6,13 @@
 //! blocks of their own.
 
 use crate::fixed::{Cast, Format, Type, Word, bits_of};
-use crate::units::Mac;
+use crate::units::{Loaded, Mac};
 
 /// Multipliers that take a token block by block.
 #[derive(Clone, Debug)]
 pub struct Array {
+    /// The layer.
+    pub layer: String,
     /// The matrices, one for each group of channels: alike but for weights and biases.
     macs: Vec<Mac>,
     /// For every matrix the elements of the token that are its rows.
@@ -33,6 +35,7 @@ impl Array {
     ///
     /// Up to the number of inputs of a sum the inputs are divided, beyond also the outputs.
     pub fn new(
+        layer: &str,
         macs: Vec<Mac>,
         reads: Vec<Vec<usize>>,
         token: &Type,
@@ -42,14 +45,18 @@ impl Array {
         let first = macs.first()?;
         let own = Type::uniform(crate::nn::Shape(vec![first.n_in]), input);
         let alike = |it: &Mac| {
-            let formats = |it: &Mac| (it.n_in, it.n_out, it.weight, it.bias, it.accum, it.result);
+            let formats = |it: &Mac| {
+                let sizes = (it.n_in, it.n_out, it.loaded);
+                (sizes, it.weight, it.bias, it.accum, it.result)
+            };
             formats(it) == formats(first) && it.is_exact(&own)
         };
         if !macs.iter().all(alike) {
             return None;
         }
         let (fan, matrices, share) = (first.n_in, macs.len(), first.n_out);
-        let whole = Array { macs, reads, input, elements: token.elements(), fan, matrices, share };
+        let (layer, elements) = (layer.to_owned(), token.elements());
+        let whole = Array { layer, macs, reads, input, elements, fan, matrices, share };
         Some(whole.folded(reuse))
     }
 
@@ -88,6 +95,26 @@ impl Array {
     /// The result's format.
     pub fn result(&self) -> Format {
         self.macs[0].result
+    }
+
+    /// What of the matrices can be loaded.
+    pub fn loaded(&self) -> Loaded {
+        self.macs[0].loaded
+    }
+
+    /// A weight's format.
+    pub fn weight_format(&self) -> Format {
+        self.macs[0].weight
+    }
+
+    /// A bias's format.
+    pub fn bias_format(&self) -> Format {
+        self.macs[0].bias
+    }
+
+    /// Terms of a sum.
+    pub fn rows(&self) -> usize {
+        self.macs[0].n_in
     }
 
     /// Outputs of a token.
@@ -134,7 +161,7 @@ impl Array {
     }
 
     /// Ranks of registers from operands to the sum.
-    fn ranks(&self) -> usize {
+    pub fn ranks(&self) -> usize {
         2 + self.fan.next_power_of_two().ilog2() as usize
     }
 
@@ -161,6 +188,10 @@ impl Array {
 
     /// Bits of a weight.
     pub fn weight_width(&self) -> u32 {
+        if !self.loaded().is_nothing() {
+            let format = self.weight_format();
+            return format.width + u32::from(!format.signed);
+        }
         let weights = self.macs.iter().flat_map(|it| it.weights.iter());
         let (lo, hi) = weights.fold((0, 0), |it, w| (it.0.min(*w), it.1.max(*w)));
         // One more than the magnitude: signed, whatever the weights are.
@@ -170,6 +201,16 @@ impl Array {
     /// By how much products are shifted up to the sums' grid.
     pub fn shift(&self) -> u32 {
         (self.accum().frac() - self.input.frac() - self.macs[0].weight.frac()).max(0) as u32
+    }
+
+    /// By how much biases that are loaded are shifted up to the sums' grid.
+    pub fn bias_shift(&self) -> u32 {
+        (self.accum().frac() - self.bias_format().frac()).max(0) as u32
+    }
+
+    /// The biases as they are written, in their own format.
+    pub fn biases(&self) -> impl Iterator<Item = i128> + '_ {
+        self.macs.iter().flat_map(|it| it.biases.iter().copied())
     }
 
     /// Matrix and column of an output, counted with those that fill up the last group.

@@ -53,7 +53,8 @@ pub(super) enum At {
 /// What becomes of units that go from step to step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loops {
-    /// The steps take the tokens as they come, what they leave goes around.
+    /// The steps take the tokens as they come, what they leave goes around. Matrices that can be loaded are
+    /// arrays; elsewhere they are the constants that they are at first.
     Around,
     /// A process of its own takes all steps, with the state inside: where streams cannot go around.
     Inside,
@@ -169,7 +170,7 @@ impl<'g> Cutter<'g> {
             Unit::Input(_) => self.source(id),
             Unit::Constant(_) => Place { tokens: 1, at: At::Constant(id) },
             Unit::Scan(scan) => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
-            Unit::Mac(mac) if (self.reuse)(&node.origin.node) > 1 => {
+            Unit::Mac(mac) if self.is_array(mac, &node.origin.node) => {
                 self.folded(id, mac).unwrap_or_else(|| self.unfolded(id))
             }
             unit => {

@@ -4,7 +4,7 @@
 //! puts their outputs side by side is there, and become one array. What else reads them gets them one by
 //! one, unfolded.
 
-use super::cut::{At, Cutter, Place, alike};
+use super::cut::{At, Cutter, Loops, Place, alike};
 use super::window::Pick;
 use super::{Array, Kind, StreamId};
 use crate::fixed::Type;
@@ -13,6 +13,12 @@ use crate::nn::Shape;
 use crate::units::{Mac, Reorder, Requantize, Unit};
 
 impl Cutter<'_> {
+    /// Whether a layer's matrix has multipliers of its own.
+    pub(super) fn is_array(&self, mac: &Mac, layer: &str) -> bool {
+        let is_loaded = self.loops == Loops::Around && !mac.loaded.is_nothing();
+        is_loaded || (self.reuse)(layer) > 1
+    }
+
     /// A matrix as an array, or set aside as one of several groups.
     pub(super) fn folded(&mut self, id: NodeId, mac: &Mac) -> Option<Place> {
         let node = self.node(id);
@@ -72,7 +78,9 @@ impl Cutter<'_> {
             let Unit::Mac(mac) = &self.node(own).op else { return None };
             let window = self.at(self.graph.operands(own)[0]);
             let At::Window { stream, .. } = window.at else { return None };
-            if place.tokens != tokens || *source.get_or_insert(stream) != stream {
+            // The window of a layer has all its weights, and no others.
+            let apart = !mac.loaded.is_nothing() && self.node(own).origin != self.node(id).origin;
+            if apart || place.tokens != tokens || *source.get_or_insert(stream) != stream {
                 return None;
             }
             macs.push(mac.clone());
@@ -100,7 +108,8 @@ impl Cutter<'_> {
     ) -> Option<Place> {
         let node = self.node(id);
         let reuse = (self.reuse)(&node.origin.node);
-        let array = Array::new(macs, reads, &self.flow.stream(stream).ty, reuse)?;
+        let layer = &node.origin.node;
+        let array = Array::new(layer, macs, reads, &self.flow.stream(stream).ty, reuse)?;
         let (accum, result) = (array.accum(), array.result());
         let ty = Type::uniform(Shape(vec![array.outputs()]), accum);
         let name = self.unique(&format!("{}_array", node.origin.node));

@@ -6,7 +6,8 @@
 //!
 //! - a **kernel** computes one token of each of its outputs from one of each of its inputs, the same
 //!   way every time: an integer graph of its own;
-//! - an **array** multiplies a token with a constant matrix on few multipliers, in as many cycles;
+//! - an **array** multiplies a token with a constant matrix on few multipliers, in as many cycles; the
+//!   matrix may be one that can be [`loaded`];
 //! - a **window** keeps the last lines of an image and gives, for every place, the pixels around it;
 //! - a **permutation** keeps what it needs of a tensor and gives its tokens in another order;
 //! - a **repack** makes longer tokens of several, or several of one; a **repeat** gives one many times;
@@ -23,6 +24,7 @@ mod array;
 mod cut;
 mod fold;
 mod kernels;
+pub mod loaded;
 mod loops;
 mod permute;
 pub mod plan;

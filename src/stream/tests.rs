@@ -94,3 +94,33 @@ fn every_dataflow_has_a_plan() {
         assert!(plan.interval >= 1 && plan.latency >= plan.first, "{file}: {plan:?}");
     }
 }
+
+/// Whether sums can run over is asked of all weights that there can be.
+#[test]
+fn loaded_weights_must_not_saturate() {
+    use crate::fixed::{Format, Overflow, Rounding};
+    use crate::nn::Shape;
+    use crate::units::{Loaded, Mac};
+    let token = Type::uniform(Shape(vec![2]), Format::signed(4, 4));
+    let array = |bits: i32, loaded| {
+        let accum = Format::signed(bits as u32, bits).with(Rounding::Trn, Overflow::Sat);
+        let (weight, bias) = (Format::signed(8, 8), Format::signed(8, 8));
+        let (weights, biases) = ([1, -1].to_vec().into(), [3].to_vec().into());
+        let mac =
+            Mac { n_in: 2, n_out: 1, weights, weight, biases, bias, accum, result: accum, loaded };
+        Array::new("fc", vec![mac], vec![vec![0, 1]], &token, 1)
+    };
+    assert!(array(6, Loaded::Nothing).is_some());
+    // Two products of 8 and 128, a bias of 128.
+    for (bits, loaded, fits) in [
+        (11, Loaded::Weights, false),
+        (12, Loaded::Weights, false),
+        (13, Loaded::Weights, true),
+        (12, Loaded::All, false),
+        (13, Loaded::All, true),
+    ] {
+        let array = array(bits, loaded);
+        assert_eq!(array.is_some(), fits, "{bits} bits, {loaded:?}");
+        assert!(array.is_none_or(|it| it.weight_width() == 8));
+    }
+}

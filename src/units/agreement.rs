@@ -154,6 +154,7 @@ fn mac(formats: &[Format], raw: &[i64], n_in: usize, n_out: usize) -> Mac {
         bias: formats[3],
         accum: formats[4],
         result: formats[1],
+        loaded: Loaded::Nothing,
     }
 }
 

@@ -16,6 +16,26 @@ use crate::hls::Folding;
 use crate::nn::Shape;
 use crate::rtl::datapath::{Product, Term, ValueId, Wiring};
 
+/// What of a matrix can be loaded while the hardware runs: nothing may be inferred from its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loaded {
+    /// Nothing: it is constant.
+    #[default]
+    Nothing,
+    /// The weights; the layer has no biases.
+    Weights,
+    /// Weights and biases.
+    All,
+}
+
+impl Loaded {
+    /// Whether the matrix is constant.
+    pub fn is_nothing(&self) -> bool {
+        *self == Loaded::Nothing
+    }
+}
+
 /// A constant matrix with biases.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Mac {
@@ -35,6 +55,14 @@ pub struct Mac {
     pub accum: Format,
     /// Output `R`.
     pub result: Format,
+    /// What of it can be loaded.
+    #[serde(default, skip_serializing_if = "Loaded::is_nothing")]
+    pub loaded: Loaded,
+}
+
+/// The largest magnitude of a format.
+fn largest(format: Format) -> u128 {
+    format.min().unsigned_abs().max(format.max() as u128)
 }
 
 impl Mac {
@@ -52,8 +80,29 @@ impl Mac {
     /// rounding, and either wrapping or a range that provably holds every partial sum.
     pub fn is_exact(&self, input: &Type) -> bool {
         let on_grid = (0..input.elements()).all(|it| self.products_on_grid(input.format(it)))
-            && (self.bias.frac() <= self.accum.frac() || self.biases.iter().all(|it| *it == 0));
+            && (self.bias.frac() <= self.accum.frac() || !self.has_biases());
         on_grid && (self.accum.overflow == Overflow::Wrap || self.never_overflows(input))
+    }
+
+    /// Whether any bias is, or can become, other than zero.
+    fn has_biases(&self) -> bool {
+        self.loaded == Loaded::All || self.biases.iter().any(|it| *it != 0)
+    }
+
+    /// The largest magnitude that a weight has or can be given.
+    fn weight_reach(&self, i: usize, j: usize) -> u128 {
+        match self.loaded {
+            Loaded::Nothing => self.at(i, j).unsigned_abs(),
+            Loaded::Weights | Loaded::All => largest(self.weight),
+        }
+    }
+
+    /// The same for a bias.
+    fn bias_reach(&self, j: usize) -> u128 {
+        match self.loaded {
+            Loaded::Nothing | Loaded::Weights => self.biases[j].unsigned_abs(),
+            Loaded::All => largest(self.bias),
+        }
     }
 
     /// Whether no partial sum can leave the accumulator, for inputs of the given type. Products must
@@ -62,14 +111,12 @@ impl Mac {
         let shift = |frac: i32| (self.accum.frac() - frac).clamp(0, 127) as u32;
         (0..input.elements() / self.n_in.max(1)).all(|position| {
             (0..self.n_out).all(|j| {
-                let mut reach = self.biases[j]
-                    .unsigned_abs()
-                    .saturating_mul(1 << shift(self.bias.frac()).min(100));
+                let mut reach =
+                    self.bias_reach(j).saturating_mul(1 << shift(self.bias.frac()).min(100));
                 for i in 0..self.n_in {
                     let format = input.format(position * self.n_in + i);
-                    let largest = format.min().unsigned_abs().max(format.max() as u128);
                     let by = shift(format.frac() + self.weight.frac()).min(100);
-                    let product = largest.saturating_mul(self.at(i, j).unsigned_abs());
+                    let product = largest(format).saturating_mul(self.weight_reach(i, j));
                     reach = reach.saturating_add(product.saturating_mul(1 << by));
                 }
                 let signed_fits = self.accum.signed || self.all_positive(input, j);
@@ -79,7 +126,12 @@ impl Mac {
     }
 
     fn all_positive(&self, input: &Type, j: usize) -> bool {
-        !input.union().signed && self.biases[j] >= 0 && (0..self.n_in).all(|i| self.at(i, j) >= 0)
+        let own = match self.loaded {
+            Loaded::Nothing => self.biases[j] >= 0 && (0..self.n_in).all(|i| self.at(i, j) >= 0),
+            Loaded::Weights => !self.weight.signed,
+            Loaded::All => !self.weight.signed && !self.bias.signed,
+        };
+        !input.union().signed && own
     }
 }
 
@@ -107,9 +159,9 @@ impl UnitSpec for Mac {
             false => cast.working_bits(product),
         };
         let bias = Cast { from_frac: self.bias.frac(), to: self.accum };
-        let biased = match self.biases.iter().all(|it| *it == 0) {
-            true => 0,
-            false => bias.working_bits(self.bias.width),
+        let biased = match self.has_biases() {
+            false => 0,
+            true => bias.working_bits(self.bias.width),
         };
         // A wrapping sum may run over in the word as long as the word is not narrower than the
         // accumulator; one bit more holds any single sum before it is saturated.

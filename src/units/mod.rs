@@ -40,7 +40,7 @@ pub use eltwise::{Binary, Eltwise, Read};
 pub use external::{External, Kernel, SourceFile, kernels};
 pub use input::Input;
 pub use lut::{Index, Lut, float_code};
-pub use mac::Mac;
+pub use mac::{Loaded, Mac};
 pub use matmul::Matmul;
 pub use rectify::Rectify;
 pub use reduce::{Reduce, Reduction};

@@ -18,6 +18,7 @@ mod models;
 mod own;
 mod prove;
 mod qkeras;
+mod runtime;
 mod shared;
 mod strategies;
 mod stream;

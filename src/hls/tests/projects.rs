@@ -34,6 +34,7 @@ fn dense(
         // Narrow, so that it saturates now and then: the order of sums is seen.
         accum: Format::signed(14, 5).with(Rounding::RndConv, Overflow::Sat),
         result: Format::signed(12, 5).rounded(),
+        loaded: Loaded::Nothing,
     };
     builder.add("", mac, &[from])
 }
@@ -122,8 +123,17 @@ fn a_matrix_means_the_same_however_it_is_folded() {
         let biases = mantissas(&mut random, 5, 8);
         let (weight, bias) = (Format::signed(8, 2), Format::signed(8, 2));
         let result = Format::signed(12, 5).rounded();
-        let mac =
-            Mac { n_in: 8, n_out: 5, weights: weights.into(), weight, biases, bias, accum, result };
+        let mac = Mac {
+            n_in: 8,
+            n_out: 5,
+            weights: weights.into(),
+            weight,
+            biases,
+            bias,
+            accum,
+            result,
+            loaded: Loaded::Nothing,
+        };
         let y = builder.add("", mac, &[x]);
         builder.graph.outputs.push(y);
         options.layers.insert(name, Folding { strategy, reuse, parallel });
@@ -243,7 +253,17 @@ fn single(accum: Format) -> Graph {
     let format = Format::signed(6, 2);
     let (weights, biases) = ([3, -5, 7, 0].to_vec().into(), [9, -9].to_vec().into());
     let (weight, bias, result) = (format, format, Format::signed(8, 4));
-    let mac = Mac { n_in: 2, n_out: 2, weights, weight, biases, bias, accum, result };
+    let mac = Mac {
+        n_in: 2,
+        n_out: 2,
+        weights,
+        weight,
+        biases,
+        bias,
+        accum,
+        result,
+        loaded: Loaded::Nothing,
+    };
     let y = builder.add("", mac, &[x]);
     builder.graph.outputs.push(y);
     builder.graph

@@ -273,7 +273,8 @@ fn mac(
             builder.add("rows", Reorder::reshape(shape), &[x])
         }
     };
-    let mac = Mac { n_in, n_out, weights, weight, biases, bias, accum, result };
+    let mac =
+        Mac { n_in, n_out, weights, weight, biases, bias, accum, result, loaded: Loaded::Nothing };
     add(builder, name, mac, &[reshaped])
 }
 

@@ -36,6 +36,7 @@ pub(super) fn dense(
         bias: Format::signed(8, 2),
         accum: Format::signed(26, 12),
         result: Format::signed(12, 5).rounded(),
+        loaded: Loaded::Nothing,
     };
     builder.add("", mac, &[from])
 }

@@ -14,7 +14,7 @@ use crate::layers::gather::gather;
 use crate::layers::{Hardware, Lower};
 use crate::nn::Shape;
 use crate::precision::{Resolve, Role, Span, Typed, auto, dequantized};
-use crate::units::{Mac, Matmul, Reorder};
+use crate::units::{Loaded, Mac, Matmul, Reorder};
 
 /// An einsum of tensors of known shapes.
 struct Plan {
@@ -222,6 +222,7 @@ impl Einsum {
                 bias: cx.format(Role::Bias),
                 accum: cx.format(Role::Accum),
                 result: cx.format(Role::Result),
+                loaded: Loaded::Nothing,
             };
             let reads = plan.operands[0][first * sum..][..taken * sum].iter().map(|it| Some(*it));
             let shape = Shape(vec![taken, sum]);

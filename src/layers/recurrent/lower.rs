@@ -14,7 +14,7 @@ use crate::layers::{Layer, Lower};
 use crate::nn::Shape;
 use crate::precision::{LayerFormats, Role, Typed};
 use crate::source::Tensor;
-use crate::units::{Binary, Eltwise, Input, Mac, Read, Reorder, Scan};
+use crate::units::{Binary, Eltwise, Input, Loaded, Mac, Read, Reorder, Scan};
 
 /// What an activation is for.
 #[derive(Clone, Copy, PartialEq)]
@@ -114,6 +114,7 @@ impl Recurrent {
             bias,
             accum: cx.format(Role::Accum),
             result: cx.format(result),
+            loaded: Loaded::Nothing,
         }
     }
 

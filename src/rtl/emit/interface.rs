@@ -29,6 +29,19 @@ pub struct Interface {
     /// Beats of a sample at each input and each output, for a design that streams: every port has a
     /// handshake of its own, with `last`.
     pub beats: Option<[Vec<u32>; 2]>,
+    /// A port through which weights are loaded.
+    pub load: Option<Load>,
+}
+
+/// The port through which weights are loaded: `load_*` of the top, `s_axil_*` of the wrapper.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Load {
+    /// Bits of the address of a word.
+    pub address_bits: u32,
+    /// Words that the wrapper's registers take in front of the first weight.
+    pub registers: usize,
+    /// Arrays that have such weights.
+    pub arrays: usize,
 }
 
 /// A data port.
@@ -87,6 +100,7 @@ impl Interface {
             axis_in_bits: axis_bits[0],
             axis_out_bits: axis_bits[1],
             beats: None,
+            load: None,
         }
     }
 }

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub(in crate::rtl) use super::netlist::unique;
-pub use interface::{Interface, PortShape, Slot};
+pub use interface::{Interface, Load, PortShape, Slot};
 
 use self::lower::Writer;
 use super::datapath::Datapath;

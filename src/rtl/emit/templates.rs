@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use super::interface::{Interface, PortShape, Slot};
+use super::interface::{Interface, Load, PortShape, Slot};
 use super::text::plain;
 use super::{Family, File, RtlOptions};
 
@@ -39,6 +39,14 @@ pub(in crate::rtl) const STREAM: &[Module] = &[
     ("rtl/nn_last.sv", text!("rtl-templates/nn_last.sv")),
 ];
 
+/// What weights that can be loaded need besides.
+pub(in crate::rtl) const LOADED: &[Module] = &[
+    ("rtl/nn_commit.sv", text!("rtl-templates/nn_commit.sv")),
+    ("rtl/nn_bank.sv", text!("rtl-templates/nn_bank.sv")),
+    ("rtl/nn_place.sv", text!("rtl-templates/nn_place.sv")),
+    ("rtl/nn_axil.sv", text!("rtl-templates/nn_axil.sv")),
+];
+
 const TEMPLATES: &[(&str, &str)] = &[
     ("top.sv", text!("rtl-templates/top.sv.tera")),
     ("stream.sv", text!("rtl-templates/stream.sv.tera")),
@@ -55,6 +63,63 @@ const TEMPLATES: &[(&str, &str)] = &[
 
 /// Part of a clock that the outside may take at inputs and outputs.
 const IO_SHARE: f64 = 0.2;
+
+/// Numbers of the port through which weights are loaded.
+#[derive(Serialize)]
+struct TemplateLoad {
+    /// Highest bits of an address of a word, and of one of a byte.
+    msb: u32,
+    axil_msb: u32,
+    arrays: usize,
+    arrays_msb: usize,
+    pins: Vec<Pin>,
+}
+
+/// A pin of the wrapper's AXI4-Lite.
+#[derive(Serialize)]
+struct Pin {
+    name: &'static str,
+    input: bool,
+    bits: u32,
+}
+
+impl TemplateLoad {
+    fn new(load: &Load) -> TemplateLoad {
+        let (address, arrays) = (load.address_bits + 2, load.arrays);
+        let inputs = [
+            ("awaddr", address),
+            ("awprot", 3),
+            ("awvalid", 1),
+            ("wdata", 32),
+            ("wstrb", 4),
+            ("wvalid", 1),
+            ("bready", 1),
+            ("araddr", address),
+            ("arprot", 3),
+            ("arvalid", 1),
+            ("rready", 1),
+        ];
+        let outputs = [
+            ("awready", 1),
+            ("wready", 1),
+            ("bresp", 2),
+            ("bvalid", 1),
+            ("arready", 1),
+            ("rdata", 32),
+            ("rresp", 2),
+            ("rvalid", 1),
+        ];
+        let pin = |input| move |(name, bits)| Pin { name, input, bits };
+        let pins = inputs.into_iter().map(pin(true)).chain(outputs.into_iter().map(pin(false)));
+        TemplateLoad {
+            msb: load.address_bits - 1,
+            axil_msb: address - 1,
+            arrays,
+            arrays_msb: arrays - 1,
+            pins: pins.collect(),
+        }
+    }
+}
 
 /// What a port is to a template.
 #[derive(Serialize)]
@@ -162,6 +227,8 @@ fn context(interface: &Interface, origin: &str) -> Context {
     let padded = |it: &&TemplatePort<'_>| it.slots.iter().any(|slot| slot.pad > 0);
     context.insert("has_pad", &inputs.iter().any(|it| padded(&it)));
     context.insert("file", origin);
+    let load = interface.load.as_ref().map(TemplateLoad::new);
+    context.insert("load", &load);
     context
 }
 
@@ -236,6 +303,7 @@ pub(super) fn tools(sources: &[File], interface: &Interface, options: &RtlOption
         sources.iter().map(|it| it.0.as_str()).filter(|it| it.ends_with(".svh")).collect();
     context.insert("headers", &headers);
     context.insert("buses", &buses(interface));
+    context.insert("load", &interface.load.as_ref().map(TemplateLoad::new));
     context.insert("hertz", &format!("{:.0}", 1e9 / options.clock_ns));
     context.insert("interface", interface);
     // A name in a script is one word, whatever the user typed.

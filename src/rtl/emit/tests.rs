@@ -236,7 +236,7 @@ fn random_programs_are_exact() {
 #[test]
 fn library_modules_are_clean_alone() {
     let Some(verilator) = verilator() else { return };
-    for module in ["nn_credit", "nn_fifo"] {
+    for module in ["nn_credit", "nn_fifo", "nn_commit", "nn_bank", "nn_place", "nn_axil"] {
         run(Command::new(verilator.join("bin/verilator_bin"))
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("rtl-templates"))
             .env("VERILATOR_ROOT", &verilator)

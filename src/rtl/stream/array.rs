@@ -1,7 +1,5 @@
 //! The module of a folded matrix: its weights and biases, and an `nn_mac_array`.
 
-use std::fmt::Write;
-
 use crate::device::Storage;
 use crate::rtl::emit::File;
 use crate::stream::Array;
@@ -50,67 +48,34 @@ fn lanes(array: &Array) -> String {
     format!("{{\n    {}\n  }}", slices.join(",\n    "))
 }
 
-/// The module.
-pub(super) fn module(array: &Array, styles: Styles, name: &str) -> File {
-    let (weight, sum) = (array.weight_width(), array.accum().width);
-    let (steps, groups, inner) = (array.steps(), array.groups(), array.inner());
-    let (blocks, block, columns) = (array.blocks(), array.block(), array.columns());
-    let Array { fan, share, elements, .. } = array;
-    let word_bits = array.multipliers() as u32 * weight;
-    let address = super::address_bits(steps);
-    let biases: Vec<i128> = (0..groups * columns).map(|it| array.bias(it)).collect();
-    let biases = word(&biases, sum);
+/// The weights at first, a row a step, and the token's blocks: what stands in front of an `nn_mac_array`.
+pub(super) fn weights(array: &Array) -> String {
+    let weight = array.weight_width();
+    let steps = array.steps();
     let rows: Vec<String> =
         (0..steps).map(|it| format!("    {}", word(&array.weights(it), weight))).collect();
     let rows = rows.join(",\n");
-    let signed = u8::from(array.input.signed);
-    let (outputs, multipliers) = (array.outputs(), array.multipliers());
-    let (in_width, shift) = (array.input.width, array.shift());
-    let lanes = lanes(array);
-    let dsp = u8::from(styles.dsp);
-    let rom = match styles.rom {
-        Storage::Tables => "`NN_TABLE_ROM",
-        Storage::Block => "`NN_BLOCK_ROM",
-    };
-    let mut text = String::new();
-    let _ = write!(
-        text,
-        "// {name}: {elements} elements of {in_width} bits times weights of {weight}, on {multipliers} multipliers in {steps} cycles.
-//
-// A token becomes {outputs} sums of {sum} bits.
-
-`include \"nn_synth.svh\"
-
-module {name} (
-  input  logic clk_i,
-  input  logic rst_ni,
-
-  input  logic in_valid_i,
-  output logic in_ready_o,
-  input  logic [{}:0] in_data_i,
-
-  output logic out_valid_o,
-  input  logic out_ready_i,
-  output logic [{}:0] out_data_o
-);
-
-  // A step a row: of every output in turn the weights of its elements, the first in the low bits.
-  localparam logic [{}:0] Weights [{steps}] = '{{
+    let word_msb = array.multipliers() as u32 * weight - 1;
+    format!(
+        "  // A step a row: of every output in turn the weights of its elements, the first in the low bits.
+  localparam logic [{word_msb}:0] Weights [{steps}] = '{{
 {rows}
   }};
+"
+    )
+}
 
-  localparam logic [{}:0][{}:0][{}:0] Biases = {biases};
-
-  logic [{}:0] address;
-  logic [{}:0] weights_q;
-
-  {rom} logic [{}:0] rom [{steps}] = Weights;
-
-  always_ff @(posedge clk_i) begin
-    weights_q <= rom[address];
-  end
-
-  // Block after block, the first in the low bits.
+/// The blocks of a token, and the `nn_mac_array`.
+pub(super) fn multipliers(array: &Array, dsp: bool, weights: &str, biases: &str) -> String {
+    let (weight, sum) = (array.weight_width(), array.accum().width);
+    let (groups, inner) = (array.groups(), array.inner());
+    let (blocks, block, columns) = (array.blocks(), array.block(), array.columns());
+    let Array { fan, share, .. } = array;
+    let signed = u8::from(array.input.signed);
+    let (outputs, in_width, shift) = (array.outputs(), array.input.width, array.shift());
+    let (lanes, dsp) = (lanes(array), u8::from(dsp));
+    format!(
+        "  // Block after block, the first in the low bits.
   logic [{}:0] blocks;
 
   assign blocks = {lanes};
@@ -140,22 +105,76 @@ module {name} (
     .out_ready_i,
     .out_data_o,
     .address_o (address),
-    .weights_i (weights_q),
-    .biases_i  (Biases)
+    .weights_i ({weights}),
+    .biases_i  ({biases})
   );
-
-endmodule
 ",
-        *elements as u32 * in_width - 1,
-        outputs as u32 * sum - 1,
-        word_bits - 1,
-        groups - 1,
-        columns - 1,
-        sum - 1,
-        address - 1,
-        word_bits - 1,
-        word_bits - 1,
         (blocks * block) as u32 * in_width - 1,
+    )
+}
+
+/// What a module is, and its ports but for the closing parenthesis.
+pub(super) fn head(array: &Array, name: &str) -> String {
+    let (weight, sum) = (array.weight_width(), array.accum().width);
+    let (elements, in_width) = (array.elements, array.input.width);
+    let (outputs, multipliers, steps) = (array.outputs(), array.multipliers(), array.steps());
+    let (in_msb, out_msb) = (elements as u32 * in_width - 1, outputs as u32 * sum - 1);
+    format!(
+        "// {name}: {elements} elements of {in_width} bits times weights of {weight}, on {multipliers} multipliers in {steps} cycles.
+//
+// A token becomes {outputs} sums of {sum} bits.
+
+`include \"nn_synth.svh\"
+
+module {name} (
+  input  logic clk_i,
+  input  logic rst_ni,
+
+  input  logic in_valid_i,
+  output logic in_ready_o,
+  input  logic [{in_msb}:0] in_data_i,
+
+  output logic out_valid_o,
+  input  logic out_ready_i,
+  output logic [{out_msb}:0] out_data_o"
+    )
+}
+
+/// The module of a constant matrix.
+pub(super) fn module(array: &Array, styles: Styles, name: &str) -> File {
+    let columns = array.groups() * array.columns();
+    let sum = array.accum().width;
+    let biases: Vec<i128> = (0..columns).map(|it| array.bias(it)).collect();
+    let biases = word(&biases, sum);
+    let (group_msb, column_msb, sum_msb) = (array.groups() - 1, array.columns() - 1, sum - 1);
+    let rom = match styles.rom {
+        Storage::Tables => "`NN_TABLE_ROM",
+        Storage::Block => "`NN_BLOCK_ROM",
+    };
+    let steps = array.steps();
+    let address_msb = super::address_bits(array.steps()) - 1;
+    let word_msb = array.multipliers() as u32 * array.weight_width() - 1;
+    let (head, weights) = (head(array, name), weights(array));
+    let multipliers = multipliers(array, styles.dsp, "weights_q", "Biases");
+    let text = format!(
+        "{head}
+);
+
+{weights}
+  localparam logic [{group_msb}:0][{column_msb}:0][{sum_msb}:0] Biases = {biases};
+
+  logic [{address_msb}:0] address;
+  logic [{word_msb}:0] weights_q;
+
+  {rom} logic [{word_msb}:0] rom [{steps}] = Weights;
+
+  always_ff @(posedge clk_i) begin
+    weights_q <= rom[address];
+  end
+
+{multipliers}
+endmodule
+"
     );
     (format!("rtl/{name}.sv"), text)
 }

@@ -133,7 +133,7 @@ impl Writer<'_> {
             Kind::Kernel(_) => self.kernel(id, &mut made),
             Kind::Array(_) | Kind::Permute(_) => {
                 let module = super::array::name(&self.interface.top, name);
-                made.instances.push(self.one(id, &module));
+                made.instances.push(self.loaded(id, self.one(id, &module)));
             }
             Kind::Window(window) => made.instances.push(self.window(id, window)),
             Kind::Repack => {
@@ -302,6 +302,26 @@ impl Writer<'_> {
             .port("out_valid_o", format!("{name}_valid"))
             .port("out_ready_i", format!("{name}_ready"))
             .port("out_data_o", format!("{name}_data"))
+    }
+
+    /// An array with the pins through which it is loaded, if it can be.
+    fn loaded(&self, id: ProcessId, instance: Instance) -> Instance {
+        let is_loaded = |it: &crate::stream::Process| match &it.kind {
+            Kind::Array(array) => !array.loaded().is_nothing(),
+            _ => false,
+        };
+        if !is_loaded(&self.flow.processes[id.0]) {
+            return instance;
+        }
+        let at = self.flow.processes[..id.0].iter().filter(|it| is_loaded(it)).count();
+        instance
+            .port("load_valid_i", "load_write")
+            .port("load_address_i", "load_address_i")
+            .port("load_data_i", "load_data_i")
+            .port("load_known_o", format!("load_known[{at}]"))
+            .port("bank_i", "load_bank")
+            .port("frame_i", "load_frame_o")
+            .port("bank_o", format!("load_banks[{at}]"))
     }
 
     fn state(&self, id: ProcessId, state: &State, made: &mut Process) {

@@ -4,6 +4,7 @@
 mod array;
 mod body;
 pub mod cost;
+mod loaded;
 mod multiply;
 mod permute;
 
@@ -12,8 +13,9 @@ pub use self::multiply::in_blocks;
 use std::collections::BTreeSet;
 
 use self::body::Body;
-use super::emit::{self, Interface, Kernel, PortShape, RtlOptions, RtlProject, templates};
+use super::emit::{self, Interface, Kernel, Load, PortShape, RtlOptions, RtlProject, templates};
 use crate::device::Device;
+use crate::stream::loaded::{REGISTERS, Window, address_bits as load_bits, windows};
 use crate::stream::plan::Plan;
 use crate::stream::{Dataflow, Kind, ProcessId, StreamId};
 
@@ -58,26 +60,36 @@ pub fn project(
     device: &Device,
     options: &RtlOptions,
 ) -> RtlProject {
-    let interface = interface(flow, plan, &options.name);
+    let windows = windows(flow);
+    let interface = Interface { load: load(&windows), ..interface(flow, plan, &options.name) };
     let origin = kernels.first().map(|it| it.kernel.origin.clone()).unwrap_or_default();
     let body = Body::new(flow, plan, kernels, &interface);
     let mut sources = templates::library(templates::PIPELINE);
     sources.extend(templates::library(templates::STREAM));
+    if !windows.is_empty() {
+        sources.extend(templates::library(templates::LOADED));
+    }
     for file in kernels.iter().flat_map(|it| &it.kernel.files) {
         // A module of the user's may stand in several kernels.
         if !sources.iter().any(|it| it.0 == file.0) {
             sources.push(file.clone());
         }
     }
-    for (at, (process, name)) in flow.processes.iter().zip(names(flow)).enumerate() {
+    for ((at, process), name) in flow.processes.iter().enumerate().zip(names(flow)) {
         let module = array::name(&interface.top, &name);
-        match &process.kind {
-            Kind::Array(it) => {
-                let styles =
-                    array::Styles { dsp: dsp.contains(&ProcessId(at)), rom: cost::rom(it, device) };
+        let id = ProcessId(at);
+        let window = windows.iter().find(|it| it.process == id);
+        let dsp = dsp.contains(&id);
+        match (&process.kind, window, &interface.load) {
+            (Kind::Array(it), Some(window), Some(load)) => {
+                let sizes = (flow.stream(process.inputs[0]).tokens, load.address_bits);
+                sources.push(loaded::module(it, window, sizes, dsp, &module));
+            }
+            (Kind::Array(it), ..) => {
+                let styles = array::Styles { dsp, rom: cost::rom(it, device) };
                 sources.push(array::module(it, styles, &module));
             }
-            Kind::Permute(it) => {
+            (Kind::Permute(it), ..) => {
                 let bits = flow.stream(process.inputs[0]).bits();
                 sources.push(permute::module(it, bits, &module));
             }
@@ -87,6 +99,12 @@ pub fn project(
     sources.push(templates::stream(&interface, &origin, &body));
     sources.push(templates::axis(&interface, &origin));
     emit::finished(sources, interface, options)
+}
+
+/// The port through which weights are loaded, if any can be.
+fn load(windows: &[Window]) -> Option<Load> {
+    let (address_bits, registers, arrays) = (load_bits(windows), REGISTERS, windows.len());
+    (arrays > 0).then_some(Load { address_bits, registers, arrays })
 }
 
 /// Bits of numbers below `n`, at least one.
@@ -144,5 +162,6 @@ fn interface(flow: &Dataflow, plan: &Plan, name: &str) -> Interface {
         axis_in_bits: widest[0],
         axis_out_bits: widest[1],
         beats: Some(beats),
+        load: None,
     }
 }
