@@ -89,6 +89,7 @@ fn array(array: &Array, dsp: bool, device: &Device) -> Resources {
     let (steps, groups) = (array.steps(), array.groups());
     let words = array.multipliers() as u32 * array.weight_width();
     let weights = match rom(array, device) {
+        _ if !array.loaded().is_nothing() => banks(array, device),
         Storage::Block => device.blocks(steps, words),
         Storage::Tables => {
             let tables = table_luts(super::address_bits(steps), words, device.lut_inputs());
@@ -133,6 +134,16 @@ fn array(array: &Array, dsp: bool, device: &Device) -> Resources {
         }
     };
     weights + products + turn + tree + sums + ends + counter(steps).times(2) + control(array)
+}
+
+/// Two banks of weights, a memory for each multiplier, and of biases, with the place of a word that comes.
+fn banks(array: &Array, device: &Device) -> Resources {
+    let rows = 2 * array.steps().next_power_of_two();
+    let width = array.weight_width();
+    let memory = device.memory(rows, width) + registers(u64::from(width));
+    let biases = array.outputs() as u64 * u64::from(array.accum().width);
+    let biases = Resources { lut: biases, ff: 2 * biases, ..Resources::default() };
+    memory.times(array.multipliers() as u64) + biases + counter(array.products()).times(8)
 }
 
 /// What is known of a step, in every rank.
