@@ -11,8 +11,8 @@
 // Yosys neither: it has `-nodsp`.
 
 //
-// NN_BLOCK_ROM and NN_TABLE_ROM: in front of a memory that is never written, and lies in block RAM or in
-// lookup tables; Yosys has no distributed memory with contents, and takes logic.
+// NN_BLOCK_ROM and NN_TABLE_ROM: in front of a memory that is never written, and lies in block RAM
+// or in lookup tables; Yosys has no distributed memory with contents, and takes logic.
 
 `ifndef NN_SYNTH_SVH
 `define NN_SYNTH_SVH

@@ -301,9 +301,13 @@ impl<'f> Simulation<'f> {
         let (mut starts, mut firsts, mut lasts) = (Vec::new(), Vec::new(), Vec::new());
         let mut waits = BTreeSet::new();
         let mut cycle = 0;
+        // Inside of a process things move for so long without anybody seeing it.
+        let patience = self.models.iter().map(Model::patience).sum::<usize>() + 8;
+        let mut still = 0;
         loop {
-            let moves = self.cycle(cycle, &mut moved);
-            if moves {
+            let (seen, inside) = self.cycle(cycle, &mut moved);
+            still = if seen { 0 } else { still + 1 };
+            if seen {
                 waits.extend(self.waiting());
             }
             // A sample begins with its first beat anywhere, and ends with its last one anywhere.
@@ -322,9 +326,9 @@ impl<'f> Simulation<'f> {
             }
             // Where nothing moves all is as it was until the next word comes out of a pipeline.
             let next = || self.models.iter().filter_map(|it| it.next(cycle)).min();
-            cycle = match if moves { Some(cycle + 1) } else { next() } {
-                Some(next) => next,
-                None => {
+            cycle = match if seen || inside { Some(cycle + 1) } else { next() } {
+                Some(next) if still <= patience => next,
+                _ => {
                     let halted: Vec<_> = self.waiting().collect();
                     assert!(!halted.is_empty(), "only forks can bring a dataflow to a halt");
                     return Err(halted);
@@ -349,8 +353,9 @@ impl<'f> Simulation<'f> {
         self.ends.iter().enumerate().flat_map(of)
     }
 
-    /// A clock cycle; counts the tokens that sources gave and sinks took. Whether anything moved.
-    fn cycle(&mut self, now: u64, moved: &mut [usize]) -> bool {
+    /// A clock cycle; counts the tokens that sources gave and sinks took. Whether a token moved, and whether
+    /// anything did inside of a process.
+    fn cycle(&mut self, now: u64, moved: &mut [usize]) -> (bool, bool) {
         self.offer(now, moved);
         self.take(now);
         self.edge(now, moved)
@@ -386,14 +391,14 @@ impl<'f> Simulation<'f> {
     }
 
     /// The clock edge.
-    fn edge(&mut self, now: u64, moved: &mut [usize]) -> bool {
-        let mut any = false;
+    fn edge(&mut self, now: u64, moved: &mut [usize]) -> (bool, bool) {
+        let (mut any, mut inside) = (false, false);
         for (at, moved) in moved.iter_mut().enumerate() {
             let (valid, ready, there) = (self.valid[at], self.ready[at], &self.there[at]);
             for (port, end) in self.ends[at].iter().enumerate() {
                 self.took[at][port] = there[port] && end.ready;
             }
-            any |= self.models[at].step(now, there, &self.took[at], ready);
+            inside |= self.models[at].step(now, there, &self.took[at], ready);
             match self.flow.processes[at].kind {
                 Kind::Source(_) => *moved += usize::from(valid && ready),
                 Kind::Sink(_) => *moved += usize::from(there.iter().all(|it| *it)),
@@ -416,6 +421,6 @@ impl<'f> Simulation<'f> {
                 }
             }
         }
-        any
+        (any, inside)
     }
 }

@@ -145,6 +145,17 @@ impl Model {
         }
     }
 
+    /// Cycles for which something may move inside alone.
+    pub(super) fn patience(&self) -> usize {
+        match self {
+            Model::Kernel(_) | Model::Keeper(_) | Model::Loop(_) => 8,
+            Model::Window(it) => it.total(),
+            Model::Permute(it) => it.order.order.len() + 2,
+            Model::State(_) => 2,
+            _ => 0,
+        }
+    }
+
     /// When something happens next that does not follow from what moves outside.
     pub(super) fn next(&self, now: u64) -> Option<u64> {
         match self {
