@@ -8,10 +8,12 @@
 //! before it gives its first: the shorter one's reader must have a FIFO for them. The processes are run
 //! without any FIFO first; where they come to a halt, the readers that hold the others up get room
 //! without end, until nothing halts; then also those of which the design becomes faster. What such a
-//! FIFO held at most is its depth. As a halt depends on how many tokens go where, not when, no stall
-//! outside can bring one about.
+//! FIFO held at most is enough; its depth is the smallest with which interval and latency stay as
+//! they are. As a halt depends on how many tokens go where, not when, no stall outside can bring one about.
 
 mod models;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,11 +91,49 @@ pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
     // A FIFO that is never filled is not built.
     let fifos = open.keys().map(|it| (*it, depth(it))).filter(|it| it.1 > 0).collect();
     let timed = run(&fifos).unwrap_or(timed);
+    let (fifos, timed) = tightened(run, fifos, timed);
     let Timed { starts, firsts, ends, .. } = &timed;
     let interval = timed.interval();
     // Where a fork leads to a port, that may get the word before the source is rid of it.
     let since = |it: u64| it.saturating_sub(starts[0]);
     Plan { first: since(firsts[0]), latency: since(ends[0]), interval, fifos }
+}
+
+/// FIFOs without the words that nothing is faster for, and the run with them.
+fn tightened(
+    run: impl Fn(&Fifos) -> Result<Timed, Vec<(ProcessId, usize)>>,
+    mut fifos: Fifos,
+    mut timed: Timed,
+) -> (Fifos, Timed) {
+    let wanted = timed.figures();
+    for (reader, depth) in fifos.clone() {
+        // All depths from `enough` on are as good, all below `few` are not.
+        let (mut few, mut enough) = (0, depth);
+        // Mostly all words are needed.
+        let mut tried = depth - 1;
+        while few < enough {
+            let less = with_depth(&fifos, reader, tried);
+            match run(&less) {
+                Ok(as_fast) if as_fast.figures() <= wanted => {
+                    (enough, timed) = (tried, as_fast);
+                }
+                _ => few = tried + 1,
+            }
+            tried = few + (enough - few) / 2;
+        }
+        fifos = with_depth(&fifos, reader, enough);
+    }
+    (fifos, timed)
+}
+
+/// FIFOs with another depth of one; without any word it is none.
+fn with_depth(fifos: &Fifos, reader: (ProcessId, usize), depth: usize) -> Fifos {
+    let mut other = fifos.clone();
+    match depth {
+        0 => other.remove(&reader),
+        _ => other.insert(reader, depth),
+    };
+    other
 }
 
 /// What a run at full rate gave, in cycles.
@@ -133,26 +173,32 @@ struct End {
     /// It has the present word, and others do not.
     done: bool,
     offered: bool,
-    valid: bool,
-    /// The reader takes a word.
-    ready: bool,
     /// It has no room for a word that all others have.
     waits: bool,
 }
 
 impl End {
-    fn room(&self) -> bool {
-        self.fifo.map_or(self.ready, |(depth, count)| count < depth)
+    /// Whether it takes a word; `ready`: its reader does.
+    fn room(&self, ready: bool) -> bool {
+        self.fifo.map_or(ready, |(depth, count)| count < depth)
     }
 }
 
 struct Simulation<'f> {
     flow: &'f Dataflow,
     models: Vec<Model>,
-    /// By process and input.
-    ends: Vec<Vec<End>>,
-    /// By process: who reads any of its outputs.
-    readers: Vec<Vec<(usize, usize)>>,
+    /// Inputs, process by process.
+    ends: Vec<End>,
+    /// Whose, and which.
+    named: Vec<(ProcessId, usize)>,
+    /// Whether a word is there, whether its reader takes one, and whether both is so.
+    there: Vec<bool>,
+    ready: Vec<bool>,
+    took: Vec<bool>,
+    /// By process: its inputs.
+    inputs: Vec<std::ops::Range<usize>>,
+    /// By process: the inputs that read any of its outputs.
+    readers: Vec<Vec<usize>>,
     /// By process: tokens that a source gives at most. Without an end, what hangs on no other part of the
     /// design would hide that the rest has come to a halt.
     most: Vec<usize>,
@@ -164,16 +210,21 @@ impl<'f> Simulation<'f> {
         timing: impl Fn(ProcessId) -> Timing,
         fifos: &BTreeMap<(ProcessId, usize), usize>,
     ) -> Simulation<'f> {
-        let end = |process, port| End {
-            fifo: fifos.get(&(ProcessId(process), port)).map(|depth| (*depth, 0)),
-            ..End::default()
-        };
-        let ends = flow.processes.iter().enumerate();
-        let ends = ends.map(|(at, it)| (0..it.inputs.len()).map(|port| end(at, port)).collect());
-        let readers = flow.processes.iter().map(|it| {
-            let readers = it.outputs.iter().flat_map(|id| flow.readers(*id));
-            readers.map(|(process, port)| (process.0, port)).collect()
-        });
+        let mut named = Vec::new();
+        let mut inputs = Vec::with_capacity(flow.processes.len());
+        for (at, process) in flow.processes.iter().enumerate() {
+            let first = named.len();
+            named.extend((0..process.inputs.len()).map(|port| (ProcessId(at), port)));
+            inputs.push(first..named.len());
+        }
+        let end = |it| End { fifo: fifos.get(it).map(|depth| (*depth, 0)), ..End::default() };
+        let ends: Vec<End> = named.iter().map(end).collect();
+        let mut of = vec![Vec::new(); flow.streams.len()];
+        for (at, (process, port)) in named.iter().enumerate() {
+            of[flow.processes[process.0].inputs[*port].0].push(at);
+        }
+        let readers = flow.processes.iter();
+        let readers = readers.map(|it| it.outputs.iter().flat_map(|id| of[id.0].clone()).collect());
         let models = (0..flow.processes.len()).map(ProcessId);
         let models = models.map(|it| Model::new(flow, it, timing(it))).collect();
         let most = flow.processes.iter().map(|it| match it.kind {
@@ -181,7 +232,8 @@ impl<'f> Simulation<'f> {
             _ => usize::MAX,
         });
         let (most, readers) = (most.collect(), readers.collect());
-        Simulation { flow, models, ends: ends.collect(), readers, most }
+        let [there, ready, took] = [(); 3].map(|()| vec![false; ends.len()]);
+        Simulation { flow, models, ends, named, there, ready, took, inputs, readers, most }
     }
 
     /// All samples; or, if nothing moves any more, the readers that hold up others.
@@ -226,20 +278,15 @@ impl<'f> Simulation<'f> {
                 break;
             }
         }
-        let filled = self.ends.iter().enumerate().flat_map(|(at, ends)| {
-            ends.iter().enumerate().map(move |(port, it)| ((ProcessId(at), port), it.most))
-        });
+        let filled = self.named.iter().copied().zip(self.ends.iter().map(|it| it.most));
         let waits = waits.into_iter().collect();
         Ok(Timed { filled: filled.collect(), waits, starts, firsts, ends: lasts })
     }
 
     /// The readers that hold up others.
     fn waiting(&self) -> impl Iterator<Item = (ProcessId, usize)> {
-        let of = |(at, ends): (usize, &Vec<End>)| {
-            let waits = ends.iter().enumerate().filter(|it| it.1.waits);
-            waits.map(|(port, _)| (ProcessId(at), port)).collect::<Vec<_>>()
-        };
-        self.ends.iter().enumerate().flat_map(of)
+        let waits = self.named.iter().zip(&self.ends).filter(|it| it.1.waits);
+        waits.map(|it| *it.0)
     }
 
     /// A clock cycle; counts the tokens that sources gave and sinks took. Whether any token moved.
@@ -249,20 +296,16 @@ impl<'f> Simulation<'f> {
         self.edge(&valid, &ready, moved)
     }
 
-    /// Which inputs of a process are there.
-    fn there(&self, process: usize) -> Vec<bool> {
-        self.ends[process].iter().map(|it| it.valid).collect()
-    }
-
     /// What every process offers, from the first to the last.
     fn offer(&mut self, moved: &[usize]) -> Vec<bool> {
         let mut valid = Vec::with_capacity(self.models.len());
         for (at, model) in self.models.iter().enumerate() {
-            let offers = moved[at] < self.most[at] && model.valid(&self.there(at));
-            for (reader, port) in &self.readers[at] {
-                let end = &mut self.ends[*reader][*port];
+            let there = &self.there[self.inputs[at].clone()];
+            let offers = moved[at] < self.most[at] && model.valid(there);
+            for reader in &self.readers[at] {
+                let end = &mut self.ends[*reader];
                 end.offered = offers && !end.done;
-                end.valid = end.offered || end.fifo.is_some_and(|(_, count)| count > 0);
+                self.there[*reader] = end.offered || end.fifo.is_some_and(|(_, count)| count > 0);
             }
             valid.push(offers);
         }
@@ -273,14 +316,12 @@ impl<'f> Simulation<'f> {
     fn take(&mut self) -> Vec<bool> {
         let mut ready = vec![false; self.models.len()];
         for (at, all_ready) in ready.iter_mut().enumerate().rev() {
-            let room = |(reader, port): &(usize, usize)| {
-                let end = &self.ends[*reader][*port];
-                end.done || end.room()
-            };
+            let room = |it: &usize| self.ends[*it].done || self.ends[*it].room(self.ready[*it]);
             *all_ready = self.readers[at].iter().all(room);
-            let there = self.there(at);
-            for (port, end) in self.ends[at].iter_mut().enumerate() {
-                end.ready = self.models[at].ready(port, &there, *all_ready);
+            let inputs = self.inputs[at].clone();
+            let there = &self.there[inputs.clone()];
+            for (port, ready) in self.ready[inputs].iter_mut().enumerate() {
+                *ready = self.models[at].ready(port, there, *all_ready);
             }
         }
         ready
@@ -289,27 +330,32 @@ impl<'f> Simulation<'f> {
     /// The clock edge.
     fn edge(&mut self, valid: &[bool], ready: &[bool], moved: &mut [usize]) -> bool {
         let mut any = false;
+        for (took, (there, ready)) in self.took.iter_mut().zip(self.there.iter().zip(&self.ready)) {
+            *took = *there && *ready;
+            any |= *took;
+        }
         for (at, moved) in moved.iter_mut().enumerate() {
-            let there = self.there(at);
-            let took: Vec<bool> = self.ends[at].iter().map(|it| it.valid && it.ready).collect();
-            self.models[at].step(&there, &took, ready[at]);
+            let inputs = self.inputs[at].clone();
+            let there = &self.there[inputs.clone()];
+            self.models[at].step(there, &self.took[inputs], ready[at]);
             match self.flow.processes[at].kind {
                 Kind::Source(_) => *moved += usize::from(valid[at] && ready[at]),
                 Kind::Sink(_) => *moved += usize::from(there.iter().all(|it| *it)),
                 _ => {}
             }
             let several = self.readers[at].len() > 1;
-            for (reader, port) in &self.readers[at] {
-                let end = &mut self.ends[*reader][*port];
-                let took = end.offered && end.room();
-                any |= took || end.valid && end.ready;
+            for reader in &self.readers[at] {
+                let takes = self.ready[*reader];
+                let end = &mut self.ends[*reader];
+                let took = end.offered && end.room(takes);
+                any |= took;
                 end.waits = several && end.offered && !took;
                 if valid[at] {
                     end.done = !ready[at] && (end.done || took);
                 }
                 if let Some((depth, count)) = &mut end.fifo {
-                    let pop = *count > 0 && end.ready;
-                    let push = end.offered && *count < *depth && !(*count == 0 && end.ready);
+                    let pop = *count > 0 && takes;
+                    let push = end.offered && *count < *depth && !(*count == 0 && takes);
                     *count = *count + usize::from(push) - usize::from(pop);
                     end.most = end.most.max(*count);
                 }

@@ -10,7 +10,7 @@ use crate::emulate::Emulator;
 use crate::fixed::{self, Word};
 
 /// The graph of a model of `tests/models`.
-fn graph(file: &str) -> Option<fixed::Graph> {
+pub(super) fn graph(file: &str) -> Option<fixed::Graph> {
     let path = format!("{}/tests/models/{file}", env!("CARGO_MANIFEST_DIR"));
     let loaded = compile::load(Path::new(&path), None).unwrap();
     let compiled = compile::compile(loaded, &Config::default(), &[], Vec::new());
@@ -39,9 +39,8 @@ fn count(flow: &Dataflow, wanted: impl Fn(&Kind) -> bool) -> usize {
     flow.processes.iter().filter(|it| wanted(&it.kind)).count()
 }
 
-/// Every token of every dataflow is what the graph's emulator gives.
-#[test]
-fn dataflows_compute_what_graphs_do() {
+/// The models of `tests/models`.
+pub(super) fn models() -> Vec<String> {
     let folder = format!("{}/tests/models", env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
@@ -49,6 +48,13 @@ fn dataflows_compute_what_graphs_do() {
         .filter(|it| [".keras", ".onnx", ".pt2"].iter().any(|end| it.ends_with(end)))
         .collect();
     files.sort();
+    files
+}
+
+/// Every token of every dataflow is what the graph's emulator gives.
+#[test]
+fn dataflows_compute_what_graphs_do() {
+    let files = models();
     let (mut compared, mut windows, mut arrays) = (0, 0, 0);
     let (mut states, mut orders, mut inside) = (0, 0, 0);
     for file in &files {
