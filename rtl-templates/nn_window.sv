@@ -134,8 +134,9 @@ module nn_window #(
   assign last     = &at_end;
   assign complete = !done_q && head_q == need_q;
   assign fire     = complete && out_ready_i;
-  // The next place has the same newest token: nothing may move.
-  assign again    = fire && !last && step == '0;
+  // The next place has the same newest token: nothing may move. So it is if the flush has completed the
+  // first window of the next frame.
+  assign again    = fire && (last ? Flush == First + 1 && ahead_q : step == '0);
   assign ends     = (done_q || (fire && last)) && head_q == HeadWidth'(Total);
 
   assign flushing = 32'(head_q) >= Tokens && !ends;

@@ -351,7 +351,11 @@ impl Line {
         let complete = !self.done && self.head == self.need;
         let fire = complete && out_ready;
         let last = self.place + 1 == self.window.places();
-        let again = fire && !last && self.advance() == 0;
+        let again = match last {
+            true => self.ahead && self.window.flush() == self.window.first + 1,
+            false => self.advance() == 0,
+        };
+        let again = fire && again;
         let ends = (self.done || fire && last) && self.head == self.total();
         let flushing = self.head >= self.window.tokens && !ends;
         let full = self.window.overlaps() && self.level == self.window.flush();

@@ -264,6 +264,10 @@ fn windows() -> Vec<Engine> {
         image([3, 3], [2, 2], [3, 3], 1, 1, [0, 0]),
         image([1, 9], [1, 3], [1, 9], 1, 1, [0, 2]),
         image([1, 9], [1, 3], [1, 9], 1, 1, [0, 0]),
+        // The flush completes the first window of the next image.
+        image([1, 3], [1, 1], [1, 4], 1, 1, [0, 0]),
+        image([2, 3], [1, 1], [2, 4], 1, 1, [0, 0]),
+        image([3, 3], [2, 1], [4, 3], 1, 1, [1, 0]),
         // Pixels that no window reads.
         image([6, 6], [2, 2], [2, 2], 2, 1, [0, 0]),
     ]
