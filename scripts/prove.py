@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Proves of the modules of streams what tests/rtl/prove.sv and prove_flow.sv say, with Yosys (pyosys).
 
-    prove.py [--rtl DIR] [NAME ...]
+    prove.py [--rtl DIR] [--first] [NAME ...]
 
 NAME is a module of streams (fifo, skid ...); without one all are proved. --rtl is the folder of the modules,
-so that others than ours can be tried. All proofs are by induction: what is proved holds for ever, for the
+so that others than ours can be tried. --first ends with the first proof that fails. All proofs are by induction: what is proved holds for ever, for the
 sizes that are named. Each is a line; the exit code is 1 if one fails: refuted, with the number of cycles
 after which something is wrong, or open.
 """
@@ -73,6 +73,7 @@ def main():
     about = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     here = pathlib.Path(__file__).resolve().parent.parent
     about.add_argument("--rtl", type=pathlib.Path, default=here / "rtl-templates")
+    about.add_argument("--first", action="store_true")
     about.add_argument("names", nargs="*", metavar="NAME")
     asked = about.parse_args()
     known = sorted({it[0] for it in PROOFS})
@@ -97,6 +98,8 @@ def main():
         failed = failed or result != "proved"
         sizes = "".join(f" {key}={value}" for key, value in parameters.items())
         print(f"nn_{name}{sizes}: {result} ({time.monotonic() - start:.1f} s)", file=told, flush=True)
+        if failed and asked.first:
+            break
     sys.exit(1 if failed else 0)
 
 

@@ -22,7 +22,7 @@ pub(crate) const K3: &str = "tests/models/k3_mlp.keras";
 const DIGITS: &str = "examples/digits/digits.keras";
 
 /// What is missing here, or `None` after a loud note. Missing tools fail where they are required.
-fn available<T, E: std::fmt::Display>(found: Result<T, E>) -> Option<T> {
+pub(crate) fn available<T, E: std::fmt::Display>(found: Result<T, E>) -> Option<T> {
     match found {
         Ok(found) => Some(found),
         Err(error) => {

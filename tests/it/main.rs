@@ -16,6 +16,7 @@ mod layers;
 #[path = "../frontends/models.rs"]
 mod models;
 mod own;
+mod prove;
 mod qkeras;
 mod shared;
 mod strategies;

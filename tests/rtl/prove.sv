@@ -59,6 +59,67 @@ module prove_stream #(
 
 endmodule
 
+// Where in a ring something lies: a sum of two places.
+module prove_ring #(
+  parameter int unsigned Size = 3
+) (
+  input  logic [3:0] a_i,
+  input  logic [3:0] b_i,
+  output logic [3:0] sum_o
+);
+
+  logic [4:0] sum;
+
+  assign sum   = 5'(a_i) + 5'(b_i);
+  assign sum_o = 4'(sum >= 5'(Size) ? sum - 5'(Size) : sum);
+
+endmodule
+
+// What a ring of memory holds: from the word it reads, `count_i` numbers from `first_i` on.
+module prove_memory #(
+  parameter int unsigned Size = 3,
+  parameter int unsigned Width = 4
+) (
+  input  logic [3:0]                  read_i,
+  input  logic [3:0]                  write_i,
+  input  logic [3:0]                  count_i,
+  input  logic [Width-1:0]            first_i,
+  input  logic [Size-1:0][Width-1:0]  memory_i,
+  output logic                        right_o
+);
+
+  logic [3:0]      back;
+  logic [3:0]      write;
+  logic [Size-1:0] right;
+
+  assign back = read_i == 0 ? '0 : 4'(Size) - read_i;
+
+  for (genvar i = 0; i < Size; i++) begin : gen_word
+    logic [3:0] behind;
+
+    prove_ring #(
+      .Size (Size)
+    ) i_behind (
+      .a_i   (4'(i)),
+      .b_i   (back),
+      .sum_o (behind)
+    );
+
+    assign right[i] = count_i <= behind || memory_i[i] == first_i + Width'(behind);
+  end
+
+  prove_ring #(
+    .Size (Size)
+  ) i_write (
+    .a_i   (read_i),
+    .b_i   (count_i),
+    .sum_o (write)
+  );
+
+  assign right_o = &right && read_i < 4'(Size) && count_i <= 4'(Size) && write_i == write;
+
+endmodule
+
 module prove_fifo #(
   parameter int unsigned Depth = 3,
   parameter int unsigned Storage = 0
@@ -112,43 +173,56 @@ module prove_fifo #(
   );
 
   // Behind the oldest word lie the next ones.
-  logic [Depth-1:0] stored;
-  logic             pointers;
+  logic stored;
 
   if (Storage == 0) begin : gen_registers
+    logic [Depth-1:0] right;
     for (genvar i = 0; i < Depth; i++) begin : gen_word
-      assign stored[i] = level <= i || i_dut.gen_registers.word_q[i] == out_q + Width'(i);
+      assign right[i] = level <= i || i_dut.gen_registers.word_q[i] == out_q + Width'(i);
     end
-    assign pointers = 1'b1;
+    assign stored = &right;
   end else if (Storage == 1) begin : gen_tables
+    logic [Depth-1:0][Width-1:0] memory;
     for (genvar i = 0; i < Depth; i++) begin : gen_word
-      logic [31:0] behind;
-      assign behind = (i + Depth - 32'(i_dut.gen_tables.read_q)) % Depth;
-      assign stored[i] = 32'(level) <= behind
-          || i_dut.gen_tables.memory_q[i] == out_q + Width'(behind);
+      assign memory[i] = i_dut.gen_tables.memory_q[i];
     end
-    assign pointers = 32'(i_dut.gen_tables.read_q) < Depth
-        && 32'(i_dut.gen_tables.write_q) == (32'(i_dut.gen_tables.read_q) + 32'(level)) % Depth;
+    prove_memory #(
+      .Size  (Depth),
+      .Width (Width)
+    ) i_memory (
+      .read_i   (4'(i_dut.gen_tables.read_q)),
+      .write_i  (4'(i_dut.gen_tables.write_q)),
+      .count_i  (4'(level)),
+      .first_i  (out_q),
+      .memory_i (memory),
+      .right_o  (stored)
+    );
   end else begin : gen_block
     localparam int unsigned Words = Depth - 2;
-    logic [31:0]      kept;
-    logic [Width-1:0] second;
-    assign kept   = level > 2 ? 32'(level) - 2 : 0;
+    logic [Words-1:0][Width-1:0] memory;
+    logic [Width-1:0]            second;
+    logic                        kept;
+    for (genvar i = 0; i < Words; i++) begin : gen_word
+      assign memory[i] = i_dut.gen_block.memory_q[i];
+    end
+    prove_memory #(
+      .Size  (Words),
+      .Width (Width)
+    ) i_memory (
+      .read_i   (4'(i_dut.gen_block.read_q)),
+      .write_i  (4'(i_dut.gen_block.write_q)),
+      .count_i  (level > 2 ? 4'(level) - 4'd2 : 4'd0),
+      .first_i  (out_q + Width'(2)),
+      .memory_i (memory),
+      .right_o  (kept)
+    );
     assign second = i_dut.gen_block.fetched_valid_q ? i_dut.gen_block.fetched_q
                                                     : i_dut.gen_block.second_q;
-    assign stored[0] = level < 1 || i_dut.gen_block.first_q == out_q;
-    assign stored[1] = level < 2 || second == out_q + 1'b1;
-    for (genvar i = 0; i < Words; i++) begin : gen_word
-      logic [31:0] behind;
-      assign behind = (i + Words - 32'(i_dut.gen_block.read_q)) % Words;
-      assign stored[i+2] = kept <= behind
-          || i_dut.gen_block.memory_q[i] == out_q + Width'(behind) + Width'(2);
-    end
-    assign pointers = 32'(i_dut.gen_block.read_q) < Words
-        && 32'(i_dut.gen_block.write_q) == (32'(i_dut.gen_block.read_q) + kept) % Words;
+    assign stored = kept && (level < 1 || i_dut.gen_block.first_q == out_q)
+        && (level < 2 || second == out_q + 1'b1);
   end
 
-  assign known = &stored && pointers && Width'(level) == in_q - out_q && 32'(level) <= Depth
+  assign known = stored && Width'(level) == in_q - out_q && 32'(level) <= Depth
       && in_ready == (32'(level) < Depth) && out_valid == (level != 0 || in_valid_i);
 
   prove_stream #(

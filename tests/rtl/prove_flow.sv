@@ -411,11 +411,11 @@ module prove_credit #(
   );
 
   // Words in the pipeline, and how far the oldest has come.
-  logic [7:0]         inside_count;
-  logic [7:0]         oldest;
-  logic [Latency-1:0] moving;
-  logic [Credits-1:0] stored;
-  logic               pointers;
+  logic [7:0]                    inside_count;
+  logic [7:0]                    oldest;
+  logic [Latency-1:0]            moving;
+  logic [Credits-1:0][Width-1:0] memory;
+  logic                          stored;
 
   always_comb begin
     inside_count = '0;
@@ -430,21 +430,26 @@ module prove_credit #(
   end
 
   for (genvar i = 0; i < Credits; i++) begin : gen_word
-    logic [31:0] behind;
-    assign behind = (i + Credits - 32'(i_dut.i_fifo.gen_tables.read_q)) % Credits;
-    assign stored[i] = 32'(i_dut.unused_level) <= behind
-        || i_dut.i_fifo.gen_tables.memory_q[i] == out_q + Width'(behind);
+    assign memory[i] = i_dut.i_fifo.gen_tables.memory_q[i];
   end
 
-  assign pointers = 32'(i_dut.i_fifo.gen_tables.read_q) < Credits
-      && 32'(i_dut.i_fifo.gen_tables.write_q)
-          == (32'(i_dut.i_fifo.gen_tables.read_q) + 32'(i_dut.unused_level)) % Credits;
+  prove_memory #(
+    .Size  (Credits),
+    .Width (Width)
+  ) i_memory (
+    .read_i   (4'(i_dut.i_fifo.gen_tables.read_q)),
+    .write_i  (4'(i_dut.i_fifo.gen_tables.write_q)),
+    .count_i  (4'(i_dut.unused_level)),
+    .first_i  (out_q),
+    .memory_i (memory),
+    .right_o  (stored)
+  );
 
   logic [7:0] flying;
   logic       known;
 
   assign flying = inside_count + 8'(i_dut.unused_level);
-  assign known  = &moving && &stored && pointers && 32'(flying) <= Credits
+  assign known  = &moving && stored && 32'(flying) <= Credits
       && flying == 8'(i_dut.i_credit.count_q) && Width'(flying) == in_q - out_q
       && in_ready == (32'(flying) < Credits && !early_q) && (!early_q || flying == 0)
       && (i_dut.unused_level == 0 || idle == 0)

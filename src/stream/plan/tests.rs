@@ -23,7 +23,9 @@ fn every_word_is_needed() {
         for reuse in [1, 4] {
             let (flow, _) = cut(&graph, Loops::Around, |_| reuse);
             eprintln!("{file} {reuse}: {} processes {}", flow.processes.len(), plan_words(&flow));
-            if flow.processes.len() > 60 {continue};
+            if flow.processes.len() > 60 {
+                continue;
+            };
             let start = std::time::Instant::now();
             let plan = paced(&flow, timing);
             let planned = start.elapsed();
@@ -49,4 +51,6 @@ fn every_word_is_needed() {
     assert!(halts > 50 && slower > 50, "{halts} halt, {slower} are slower");
 }
 
-fn plan_words(flow: &Dataflow) -> usize { flow.streams.iter().map(|it| it.tokens).max().unwrap_or(0) }
+fn plan_words(flow: &Dataflow) -> usize {
+    flow.streams.iter().map(|it| it.tokens).max().unwrap_or(0)
+}
