@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Proves of the modules of streams what tests/rtl/prove.sv and prove_flow.sv say, with Yosys (pyosys).
+"""Proves of the modules of streams what tests/rtl/prove*.sv say, with Yosys (pyosys).
 
     prove.py [--rtl DIR] [--first] [NAME ...]
 
@@ -87,8 +87,8 @@ def main():
     # Yosys tells everything that it does; its errors go to stderr.
     told = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    checkers = [here / "tests/rtl" / it for it in ("prove.sv", "prove_flow.sv", "alone.sv")]
-    sources = [*checkers, *sorted(asked.rtl.glob("*.sv"))]
+    tests = here / "tests/rtl"
+    sources = [*sorted(tests.glob("prove*.sv")), tests / "alone.sv", *sorted(asked.rtl.glob("*.sv"))]
     failed = False
     for name, parameters in PROOFS:
         if asked.names and name not in asked.names:

@@ -147,6 +147,38 @@ fn axi_streams() {
     }
 }
 
+/// With one word less in its FIFO a design halts, or its frames take longer: the depths of the plan are
+/// those that the hardware needs.
+#[test]
+fn a_word_less_halts_or_slows() {
+    let Some(_) = tools() else { return };
+    for (model, halts) in [("t_rest.pt2", true), ("graph.onnx", false)] {
+        let options = ["--precision", "fixed<8,3>", "--flow", "rtl"];
+        let project = build(&own("tests/models").join(model), &options);
+        let cycles = |count: &str| {
+            let told = project.cosim(&["--engines", "rtl", "--samples", count]);
+            told["timing"]["cycles"].as_u64().unwrap()
+        };
+        let taken = || cycles("60") - cycles("40");
+        let planned = taken();
+        let name = model.split('.').next().unwrap();
+        let top = project.dir.join(format!("rtl/{name}.sv"));
+        let text = std::fs::read_to_string(&top).unwrap();
+        let (before, rest) = text.split_once(".Depth (").unwrap();
+        let (depth, behind) = rest.split_once(')').unwrap();
+        let less = depth.parse::<usize>().unwrap() - 1;
+        assert!(less > 0, "{model} has a FIFO of one word");
+        std::fs::write(&top, format!("{before}.Depth ({less}){behind}")).unwrap();
+        if halts {
+            let folder = project.dir.display().to_string();
+            let told = stderr(&run(2, &["cosim", &folder, "--engines", "rtl", "--samples", "9"]));
+            assert!(told.contains("hang"), "{told}");
+        } else {
+            assert!(taken() > planned, "{model}: {planned} cycles with {depth} words and {less}");
+        }
+    }
+}
+
 /// A byte that TKEEP leaves out, or TLAST where no sample ends, raises `frame_error`; the bits are the same.
 #[test]
 fn wrong_frames_are_told() {

@@ -4,6 +4,9 @@ use super::*;
 use crate::stream::tests::{graph, models};
 use crate::stream::{Loops, cut};
 
+/// Processes of the dataflows that are tried: others take long to plan.
+const MOST: usize = 48;
+
 /// Kernels of different lengths.
 fn timing(it: ProcessId) -> Timing {
     Timing { latency: 2 + it.0 as u32 % 4, interval: 1 }
@@ -17,40 +20,30 @@ fn figures(flow: &Dataflow, fifos: &Fifos) -> Option<(u64, u64)> {
 /// With one word less in any FIFO of any model, everything halts or becomes slower.
 #[test]
 fn every_word_is_needed() {
-    let (mut halts, mut slower) = (0, 0);
+    let (mut halt, mut slower, mut flows) = (0, 0, 0);
     for file in models() {
         let Some(graph) = graph(&file) else { continue };
         for reuse in [1, 4] {
             let (flow, _) = cut(&graph, Loops::Around, |_| reuse);
-            eprintln!("{file} {reuse}: {} processes {}", flow.processes.len(), plan_words(&flow));
-            if flow.processes.len() > 60 {
+            if flow.processes.len() > MOST {
                 continue;
-            };
-            let start = std::time::Instant::now();
+            }
+            flows += 1;
             let plan = paced(&flow, timing);
-            let planned = start.elapsed();
             let wanted = (plan.interval, plan.latency);
             assert_eq!(figures(&flow, &plan.fifos), Some(wanted), "{file}");
             for (reader, depth) in &plan.fifos {
                 let less = with_depth(&plan.fifos, *reader, depth - 1);
                 match figures(&flow, &less) {
-                    None => halts += 1,
+                    None => halt += 1,
                     Some(worse) if worse > wanted => slower += 1,
                     Some(same) => panic!("{file}: {reader:?} has {depth} words: {same:?}"),
                 }
             }
-            eprintln!(
-                "{file} {reuse} fifos {:?} {:?} {:?}",
-                plan.fifos.values(),
-                planned,
-                start.elapsed()
-            );
         }
     }
-    eprintln!("{halts} {slower}");
-    assert!(halts > 50 && slower > 50, "{halts} halt, {slower} are slower");
-}
-
-fn plan_words(flow: &Dataflow) -> usize {
-    flow.streams.iter().map(|it| it.tokens).max().unwrap_or(0)
+    assert!(
+        halt > 0 && slower > 60 && flows > 60,
+        "{halt} halt, {slower} are slower, {flows} flows"
+    );
 }
