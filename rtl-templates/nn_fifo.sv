@@ -16,8 +16,8 @@ module nn_fifo #(
   localparam int unsigned Tables = 1,
   localparam int unsigned Block = 2,
 
-  // The bypass and the choice between two words fit in one table a bit; tables that store words do not
-  // pay before the third one.
+  // The bypass and the choice between two words fit in one table a bit; tables that store words do
+  // not pay before the third one.
   localparam int unsigned MostRegisters = 2,
   // A table stores 64 bits of its column, a block (a RAMB18) 512 words of 36 bits. A device has
   // some 130 tables that can store for each block: with half of that a block is the smaller part.
@@ -128,8 +128,8 @@ module nn_fifo #(
   end else begin : gen_block
 
     // The two oldest words are in front of the memory: a register, and either another one or the
-    // memory's own output. When the first is taken, the memory reads the third, which has been there
-    // for a cycle at least: it never reads what it writes.
+    // memory's own output. When the first is taken, the memory reads the third, which has been
+    // there for a cycle at least: it never reads what it writes.
     localparam int unsigned Words = Depth > 2 ? Depth - 2 : 1;
     localparam int unsigned PointerWidth = Words > 1 ? $clog2(Words) : 1;
 

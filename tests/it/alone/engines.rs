@@ -311,7 +311,7 @@ impl Array {
                     let x = token[step % self.blocks * self.block() + from];
                     let x = if self.signed { signed(x, Array::IN) } else { x };
                     let weight = (step * 57 + (column * self.fan + i) * 23 + 11) * 41;
-                    sum += x * signed(weight as i128, Array::WEIGHT) << self.shift;
+                    sum += (x * signed(weight as i128, Array::WEIGHT)) << self.shift;
                 }
             }
             sum & ((1 << Array::SUM) - 1)

@@ -85,16 +85,10 @@ impl Engine {
             ("out_valid_o", all("valid", "o")),
             ("out_ready_i", all("ready", "i")),
         ];
-        match self.readers {
-            None => {
-                let data = [
-                    ("in_data_i", format!("{input}_i")),
-                    ("out_data_o", format!("{}_o", outputs[0])),
-                ];
-                ports.extend(data);
-            }
-            // A fork has no data: they go by.
-            Some(_) => {}
+        // A fork has no data: they go by.
+        if self.readers.is_none() {
+            ports.push(("in_data_i", format!("{input}_i")));
+            ports.push(("out_data_o", format!("{}_o", outputs[0])));
         }
         if self.module == "nn_fifo" {
             ports.push(("level_o", String::new()));
