@@ -329,3 +329,23 @@ fn limits_of_streams_are_told() {
     let warnings = warned["warnings"].to_string();
     assert!(warnings.contains("depend on their order"), "{warned}");
 }
+
+/// Reuse factors chosen for a rate and for a device keep what they promise; what cannot be is said.
+#[test]
+fn reuse_factors_are_chosen() {
+    let Some(_) = tools() else { return };
+    let model = own(K3);
+    let project = build(&model, &["--flow", "rtl", "--target-ii", "16"]);
+    let rtl = project.json("nn2rtl.json")["rtl"].clone();
+    assert!((2..=16).contains(&rtl["interval"].as_u64().unwrap()), "{rtl}");
+    let told = project.cosim(&["--engines", "rtl", "--samples", "12"]);
+    assert_eq!(told["timing"]["latency"]["min"], rtl["latency"], "{told}");
+    let project = build(&model, &["--flow", "rtl", "--fit", "--target", "xc7a100t"]);
+    let total = project.json("nn2rtl.json")["comparison"]["total"]["rtl"].clone();
+    assert!(total["lut"]["value"].as_f64().is_none_or(|it| it <= 0.7 * 63400.0), "{total}");
+    project.cosim(&["--engines", "rtl", "--samples", "12"]);
+    let dir = project.scratch.path().join("small");
+    let options = ["--io", "stream", "--flow", "rtl", "--fit", "--target", "ice40hx8k"];
+    run(1, &[&["build", text(&model), "-o", text(&dir)], &options[..]].concat());
+    assert!(!dir.exists());
+}

@@ -184,7 +184,9 @@ fn modules_of_streams_alone() {
         // Some stand in a module that gives them streams.
         let inner = module.replacen("nn_", "alone_", 1);
         let there = engines.iter().any(|it| it.module == module || it.module == inner);
-        assert!(there, "{module} is not run alone");
+        // Weights that are loaded: without streams of their own, they run in `runtime`.
+        let loads = ["nn_axil", "nn_bank", "nn_commit", "nn_place"].contains(&&*module);
+        assert!(there || loads, "{module} is not run alone");
     }
     let folder = tempfile::tempdir().unwrap();
     let dut = dut(&engines, folder.path());
