@@ -238,8 +238,8 @@ impl<'a> Search<'a> {
                 false => low = at + 1,
             }
         }
-        for at in low..limits.len() {
-            let tried = self.tried(limits[at])?;
+        for limit in &limits[low..] {
+            let tried = self.tried(*limit)?;
             if self.fits(&tried.divided.resources(&tried.plan, self.device)) {
                 return Ok(Ok(tried));
             }
