@@ -90,7 +90,8 @@ fn json_of_commands_on_projects() {
     let bench = Bench::new();
     let (model, project) = (bench.path("m.keras"), bench.path("p"));
     let build = json(0, &["build", &model, "-o", &project]);
-    expect!["project rtl hls files proof folding kernels warnings"].assert_eq(&keys(&build).join(" "));
+    expect!["project rtl hls files proof folding kernels warnings"]
+        .assert_eq(&keys(&build).join(" "));
     assert_eq!(build["rtl"]["interval"], 1);
     // Every file that is listed is there, and the other way round.
     let mut listed: Vec<&str> =
