@@ -15,7 +15,7 @@ use super::stream::{Divided, Known, divide};
 use crate::design::Design;
 use crate::device::{Device, Resources};
 use crate::error::Result;
-use crate::stream::plan::Plan;
+use crate::stream::plan::{Plan, whole_room};
 use crate::stream::{self, Array, Dataflow, Kind, Loops, ProcessId};
 
 /// What a folding is for.
@@ -23,7 +23,7 @@ use crate::stream::{self, Array, Dataflow, Kind, Loops, ProcessId};
 pub enum Goal {
     /// A sample in no more than so many cycles, on as few multipliers as that takes.
     Interval(u64),
-    /// The shortest interval that fits the device, or the shortest from this one on.
+    /// The shortest interval that fits the device.
     Fit,
 }
 
@@ -64,7 +64,7 @@ pub struct Choice {
 pub enum Unmet {
     /// Too fast.
     #[error(
-        "a sample every {wanted} cycles: {longest} alone has {least} tokens a sample; with no layer folded a sample takes {reached} cycles"
+        "a sample every {wanted} cycles: {longest} alone has {least} tokens a sample, and the least that was reached is {reached} cycles"
     )]
     Interval {
         /// What was asked for.
@@ -73,7 +73,7 @@ pub enum Unmet {
         least: u64,
         /// The layer that makes it.
         longest: String,
-        /// What can be had.
+        /// The least that was reached.
         reached: u64,
     },
     /// Too large.
@@ -119,8 +119,8 @@ pub fn fold(
     };
     Ok(found.map(|it| {
         let choice = search.choice(&it);
-        let Tried { divided, .. } = it;
-        (choice, divided.finish(design, device))
+        let Tried { divided, plan, .. } = it;
+        (choice, divided.finish(plan, design, device))
     }))
 }
 
@@ -161,9 +161,9 @@ impl<'a> Search<'a> {
     /// The largest reuse factor with which a layer takes no more than so many cycles. One that the user
     /// gave is kept.
     fn reuse(&self, layer: &str, limit: u64) -> usize {
-        let given = self.design.plan.layers.get(layer).map_or(1, |it| it.reuse_factor);
+        let given = given(self.design, layer);
         if given > 1 {
-            return given as usize;
+            return given;
         }
         let arrays = self.arrays.get(layer).into_iter().flatten();
         let reuse = arrays.map(|(tokens, array)| {
@@ -177,8 +177,10 @@ impl<'a> Search<'a> {
         let layers = self.arrays.keys();
         let reuse: BTreeMap<String, usize> =
             layers.map(|it| (it.clone(), self.reuse(it, limit))).collect();
-        let own = |layer: &str| reuse.get(layer).copied().unwrap_or(1);
-        divide(self.design, self.device, &own, &mut self.known)
+        let design = self.design;
+        // What was asked of a layer that cannot be folded is warned of.
+        let own = |layer: &str| reuse.get(layer).copied().unwrap_or_else(|| given(design, layer));
+        divide(design, self.device, &own, &mut self.known)
     }
 
     fn tried(&mut self, limit: u64) -> Result<Tried> {
@@ -194,11 +196,12 @@ impl<'a> Search<'a> {
         // What a loop waits for, or a token more in a window, is in no layer's own cycles.
         for _ in 0..8 {
             let tried = self.tried(limit)?;
-            reached = tried.plan.interval;
+            reached = reached.min(tried.plan.interval);
             if reached <= cycles {
                 return Ok(Ok(tried));
             }
-            let next = (limit as u128 * u128::from(cycles) / u128::from(reached)) as u64;
+            let next =
+                (limit as u128 * u128::from(cycles) / u128::from(tried.plan.interval)) as u64;
             if limit == 1 {
                 break;
             }
@@ -277,6 +280,11 @@ impl<'a> Search<'a> {
     }
 }
 
+/// The reuse factor that the user gave.
+fn given(design: &Design, layer: &str) -> usize {
+    design.plan.layers.get(layer).map_or(1, |it| it.reuse_factor as usize)
+}
+
 /// A plan that was not run: kernels hold about as many tokens as come while one is inside.
 fn guessed(divided: &Divided, limit: u64) -> Plan {
     let flow: &Dataflow = &divided.flow;
@@ -284,7 +292,7 @@ fn guessed(divided: &Divided, limit: u64) -> Plan {
     for (at, process) in flow.processes.iter().enumerate() {
         let (Kind::Kernel(_), id) = (&process.kind, ProcessId(at)) else { continue };
         let tokens = process.outputs.iter().map(|it| flow.stream(*it).tokens).max().unwrap_or(1);
-        let most = u64::from(divided.latency(id)) + 2;
+        let most = whole_room(divided.latency(id)) as u64;
         let come = 1 + (most * tokens as u64).div_ceil(limit.max(1));
         if come < most {
             plan.rooms.insert(id, come as usize);

@@ -45,17 +45,19 @@ enum Unsupported {
 pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     let layers = &design.plan.layers;
     let reuse = |layer: &str| layers.get(layer).map_or(1, |it| it.reuse_factor as usize);
-    Ok(divide(design, device, &reuse, &mut Known::default())?.finish(design, device))
+    let divided = divide(design, device, &reuse, &mut Known::default())?;
+    let plan = divided.plan();
+    Ok(divided.finish(plan, design, device))
 }
 
 /// Kernels that were pipelined before, by name, graph and the DSP blocks that they could have.
 #[derive(Debug, Default)]
-pub(super) struct Known(BTreeMap<(String, String, String), Pipeline>);
+pub(super) struct Known(BTreeMap<(String, String, Blocks), Pipeline>);
 
 impl Known {
     fn pipeline(&mut self, kernel: &Design, device: &Device) -> Result<Pipeline> {
         let graph = serde_json::to_string(&kernel.graph).anywhere()?;
-        let blocks = format!("{:?}", kernel.plan.dsp.blocks);
+        let blocks = kernel.plan.dsp.blocks;
         let key = (kernel.plan.name.clone(), project::sha256(graph.as_bytes()), blocks);
         if let Some(known) = self.0.get(&key) {
             return Ok(known.clone());
@@ -164,9 +166,8 @@ impl Divided {
         layers.collect::<Vec<_>>().join(", ")
     }
 
-    /// Writes it.
-    pub(super) fn finish(self, design: &Design, device: &Device) -> Rtl {
-        let plan = self.plan();
+    /// Writes it; `plan` is its own.
+    pub(super) fn finish(self, plan: plan::Plan, design: &Design, device: &Device) -> Rtl {
         let parts = self.parts(&plan, device);
         let Divided { flow, unfolded, dsp, processes, pipelines } = self;
         let options = super::options(design, device, &pipelines);

@@ -11,8 +11,6 @@ use crate::units::{Loaded, Mac};
 /// Multipliers that take a token block by block.
 #[derive(Clone, Debug)]
 pub struct Array {
-    /// The layer.
-    pub layer: String,
     /// The matrices, one for each group of channels: alike but for weights and biases.
     macs: Vec<Mac>,
     /// For every matrix the elements of the token that are its rows.
@@ -35,7 +33,6 @@ impl Array {
     ///
     /// Up to the number of inputs of a sum the inputs are divided, beyond also the outputs.
     pub fn new(
-        layer: &str,
         macs: Vec<Mac>,
         reads: Vec<Vec<usize>>,
         token: &Type,
@@ -55,8 +52,8 @@ impl Array {
             return None;
         }
         let (fan, matrices, share) = (first.n_in, macs.len(), first.n_out);
-        let (layer, elements) = (layer.to_owned(), token.elements());
-        let whole = Array { layer, macs, reads, input, elements, fan, matrices, share };
+        let elements = token.elements();
+        let whole = Array { macs, reads, input, elements, fan, matrices, share };
         Some(whole.folded(reuse))
     }
 

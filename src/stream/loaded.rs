@@ -5,7 +5,7 @@
 //! begin at multiples of a power of two, windows at multiples of their size, so that an address is
 //! taken apart by its bits. In front of all windows lie the control registers.
 
-use super::{Array, Dataflow, Kind, ProcessId};
+use super::{Array, Dataflow, Kind, ProcessId, index_bits};
 use crate::fixed::Format;
 use crate::units::Loaded;
 
@@ -48,26 +48,21 @@ impl Window {
     }
 }
 
-/// Bits of numbers below `n`, at least one.
-fn bits(n: usize) -> u32 {
-    (usize::BITS - (n - 1).leading_zeros()).max(1)
-}
-
 /// The windows of a dataflow, in order of address.
 pub fn windows(flow: &Dataflow) -> Vec<Window> {
     let mut end = REGISTERS;
-    let window = |(at, array): (usize, &Array)| {
+    let window = |(at, layer, array): (usize, &String, &Array)| {
         let bias = (array.loaded() == Loaded::All).then(|| array.bias_format());
         let (rows, outputs) = (array.rows(), array.outputs());
-        let bits = [bits(rows + usize::from(bias.is_some())), bits(outputs)];
-        let (process, layer, weight) = (ProcessId(at), array.layer.clone(), array.weight_format());
+        let bits = [index_bits(rows + usize::from(bias.is_some())), index_bits(outputs)];
+        let (process, layer, weight) = (ProcessId(at), layer.clone(), array.weight_format());
         let window = Window { process, layer, base: 0, bits, rows, outputs, weight, bias };
         let base = end.next_multiple_of(window.size());
         end = base + window.size();
         Window { base, ..window }
     };
     let arrays = flow.processes.iter().enumerate().filter_map(|(at, it)| match &it.kind {
-        Kind::Array(array) if !array.loaded().is_nothing() => Some((at, array)),
+        Kind::Array(array) if !array.loaded().is_nothing() => Some((at, &it.layer, array)),
         _ => None,
     });
     arrays.map(window).collect()
@@ -75,7 +70,7 @@ pub fn windows(flow: &Dataflow) -> Vec<Window> {
 
 /// Bits of a word's address that reach all of them.
 pub fn address_bits(windows: &[Window]) -> u32 {
-    windows.last().map_or(0, |it| bits(it.base + it.size()))
+    windows.last().map_or(0, |it| index_bits(it.base + it.size()))
 }
 
 /// Whether a process takes no token of a sample before a beat of that sample is offered at a source: what is

@@ -51,6 +51,11 @@ use std::sync::Arc;
 use crate::fixed::{Graph, Type};
 use crate::graph::NodeId;
 
+/// Bits of numbers below `n`, at least one.
+pub fn index_bits(n: usize) -> u32 {
+    (usize::BITS - (n - 1).leading_zeros()).max(1)
+}
+
 /// A stream, as an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub usize);

@@ -48,6 +48,11 @@ const CYCLES: u64 = 20_000;
 /// own credits: one that is seen to be taken a cycle later, and another one as margin.
 const ENDS: usize = 2;
 
+/// Tokens that a kernel of so many cycles can use room for.
+pub fn whole_room(latency: u32) -> usize {
+    latency as usize + ENDS
+}
+
 /// FIFOs by who reads them.
 type Fifos = BTreeMap<(ProcessId, usize), usize>;
 
@@ -80,7 +85,7 @@ pub fn lean(flow: &Dataflow, latency: impl Fn(ProcessId) -> u32) -> Plan {
     for more in 0..2 {
         let room = |(id, most): (&ProcessId, &usize)| {
             let room = most.max(&1) + more;
-            (room < latency(*id) as usize + ENDS).then_some((*id, room))
+            (room < whole_room(latency(*id))).then_some((*id, room))
         };
         let kernel = |id: &ProcessId| matches!(flow.processes[id.0].kind, Kind::Kernel(_));
         let inside = full.inside.iter().filter(|it| kernel(it.0));

@@ -23,7 +23,7 @@ use crate::device::Device;
 use crate::rtl::pipeline::Delays;
 
 /// How many DSP blocks the direct path uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Blocks {
     /// As many as it takes to get below a share of the lookup tables; products of two variables are

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::device::{Device, Resources, Storage, adder_luts, multiplier_luts, table_luts};
-use crate::stream::plan::Plan;
+use crate::stream::plan::{Plan, whole_room};
 use crate::stream::{Array, Dataflow, Kind, Permutation, ProcessId, StreamId, Window};
 
 /// What a process takes, with the FIFOs in front of it and the fork behind it.
@@ -28,7 +28,7 @@ pub fn process(
             counter(port.map(|it| flow.stream(*it).tokens).max().unwrap_or(1))
         }
         Kind::Kernel(_) => {
-            let room = plan.rooms.get(&id).copied().unwrap_or(latency as usize + 2);
+            let room = plan.rooms.get(&id).copied().unwrap_or(whole_room(latency));
             fifo(room, output, device) + counter(room)
         }
         Kind::Array(it) => array(it, dsp.contains(&id), device),

@@ -17,7 +17,7 @@ use super::emit::{self, Interface, Kernel, Load, PortShape, RtlOptions, RtlProje
 use crate::device::Device;
 use crate::stream::loaded::{REGISTERS, Window, address_bits as load_bits, windows};
 use crate::stream::plan::Plan;
-use crate::stream::{Dataflow, Kind, ProcessId, StreamId};
+use crate::stream::{Dataflow, Kind, ProcessId, StreamId, index_bits as address_bits};
 
 /// A kernel of a dataflow, scheduled and written.
 #[derive(Clone, Debug)]
@@ -105,11 +105,6 @@ pub fn project(
 fn load(windows: &[Window]) -> Option<Load> {
     let (address_bits, registers, arrays) = (load_bits(windows), REGISTERS, windows.len());
     (arrays > 0).then_some(Load { address_bits, registers, arrays })
-}
-
-/// Bits of numbers below `n`, at least one.
-fn address_bits(n: usize) -> u32 {
-    (usize::BITS - (n - 1).leading_zeros()).max(1)
 }
 
 /// Names of all processes in the RTL.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{ENDS, Timing};
+use super::{Timing, whole_room};
 use crate::stream::Array;
 
 /// A pipeline that is a loop: first values are read at the first step, and not every step gives a token.
@@ -138,7 +138,7 @@ impl Keeper {
 impl Kernel {
     pub(super) fn of(timing: Timing, room: Option<usize>) -> Kernel {
         let Timing { latency, interval } = timing;
-        let credits = room.unwrap_or(latency as usize + ENDS);
+        let credits = room.unwrap_or(whole_room(latency));
         Kernel::new(latency as usize, credits, interval.max(1) as usize)
     }
 
