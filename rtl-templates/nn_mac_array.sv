@@ -1,16 +1,18 @@
-// Products with constant matrices, folded: `Columns * Fan` multipliers take `Inner * Groups` cycles a token.
+// Products with constant matrices, folded: `Columns * Fan` multipliers take `Inner * Groups` cycles a pack.
 //
-// A token comes as `Blocks` blocks of `Block` elements, one for each step. In a step, output `j` of the
-// `Columns` that are due multiplies the `Fan` elements from `(j / Share) * Fan` on; after `Inner` steps
-// these outputs are complete and the next ones follow. With fewer blocks than steps the token turns
-// around again for every group of outputs. The weights of step `address_o` must be at `weights_i` in
-// the next cycle: for output `j` and its element `i` at `(j * Fan + i) * WeightWidth`. Sums are modulo
-// `2^SumWidth`, products shifted left by `Shift` first.
+// A token comes in one or several packs, each of `Blocks` blocks of `Block` elements, one block for each
+// step. In a step, output `j` of the `Columns` that are due multiplies the `Fan` elements from
+// `(j / Share) * Fan` on; after `Inner` steps the next outputs follow. With fewer blocks than steps the
+// pack turns around again for every group of outputs. If the array gathers, sums go on over all
+// `Packs` of a token; otherwise each of the `Packs` has outputs of its own. The weights of step
+// `address_o`, counted over all packs, must be at `weights_i` in the next cycle: for output `j` and its
+// element `i` at `(j * Fan + i) * WeightWidth`. Sums are modulo `2^SumWidth`, products shifted left by
+// `Shift` first.
 //
-// Outputs are given all at once. A token may begin in the cycle of the last step of the one before.
-// Where a group takes longer than what follows the last step, one token is kept at the end: the first
-// group of the next one waits before its last step until that has been taken. Where it does not, a
-// FIFO and credits see to it that what comes out has room.
+// Outputs are given all at once. A pack may begin in the cycle of the last step of the one before.
+// Where sums take longer than what follows their last step, those of one token are kept at the end: the
+// first group of the next one waits before its last step until they have been taken. Where they do not,
+// a FIFO and credits see to it that what comes out has room.
 
 `include "nn_assert.svh"
 `include "nn_synth.svh"
@@ -20,6 +22,8 @@ module nn_mac_array #(
   parameter int unsigned Block = 1,
   parameter int unsigned Inner = 4,
   parameter int unsigned Groups = 2,
+  parameter int unsigned Packs = 1,
+  parameter bit          Gathers = 1'b0,
   parameter int unsigned Columns = 2,
   parameter int unsigned Fan = 1,
   parameter int unsigned Share = 2,
@@ -33,7 +37,9 @@ module nn_mac_array #(
   parameter bit          Dsp = 1'b1,
 
   localparam int unsigned Steps = Inner * Groups,
-  localparam int unsigned AddressWidth = Steps > 1 ? $clog2(Steps) : 1
+  localparam int unsigned Rows = Steps * Packs,
+  localparam int unsigned Turns = Gathers ? 1 : Packs,
+  localparam int unsigned AddressWidth = Rows > 1 ? $clog2(Rows) : 1
 ) (
   input  logic                                 clk_i,
   input  logic                                 rst_ni,
@@ -49,7 +55,7 @@ module nn_mac_array #(
   output logic [AddressWidth-1:0]              address_o,
   input  logic [Columns*Fan*WeightWidth-1:0]   weights_i,
   // Padded to whole groups.
-  input  logic [Groups-1:0][Columns-1:0][SumWidth-1:0] biases_i
+  input  logic [Turns-1:0][Groups-1:0][Columns-1:0][SumWidth-1:0] biases_i
 );
 
   // Ranks of registers: operands, products, one for each level of the tree, the sum.
@@ -59,15 +65,19 @@ module nn_mac_array #(
   localparam int unsigned ProductWidth = InWidth + 1 + WeightWidth;
   localparam int unsigned GroupWidth = Groups > 1 ? $clog2(Groups) : 1;
   localparam int unsigned InnerWidth = Inner > 1 ? $clog2(Inner) : 1;
+  localparam int unsigned PackWidth = Packs > 1 ? $clog2(Packs) : 1;
   // A token has been taken by the time at which the next one's first group would wait for it.
-  localparam bit          Keeps = Inner >= Ranks + 3;
+  localparam bit          Keeps = (Gathers ? (Packs - 1) * Steps : 0) + Inner >= Ranks + 3;
 
   // What is known of a step on its way through the ranks.
   typedef struct packed {
     logic                  valid;
+    // Of a group's steps with a pack; of a sum's.
     logic                  first;
+    logic                  begins;
     logic                  last;
     logic [GroupWidth-1:0] group;
+    logic [PackWidth-1:0]  turn;
   } step_t;
 
   logic credit;
@@ -77,30 +87,47 @@ module nn_mac_array #(
   logic issue;
   logic ends;
 
-  logic [InnerWidth-1:0]                    inner_q;
-  logic [GroupWidth-1:0]                    group_q;
+  // The pack begins, or completes, sums.
+  logic opens;
+  logic closes;
+
+  logic [InnerWidth-1:0]                     inner_q;
+  logic [GroupWidth-1:0]                     group_q;
+  logic [PackWidth-1:0]                      pack_q;
+  logic [AddressWidth-1:0]                   address_q;
   logic [Blocks-1:0][Block-1:0][InWidth-1:0] token_q;
 
   assign issue      = busy_q && !hold;
   assign ends       = inner_q == InnerWidth'(Inner - 1) && group_q == GroupWidth'(Groups - 1);
   assign in_ready_o = credit && (!busy_q || (ends && !hold));
   assign take       = in_valid_i && in_ready_o;
-  assign address_o  = AddressWidth'(32'(group_q) * Inner + 32'(inner_q));
+  assign address_o  = address_q;
+
+  if (Gathers && Packs > 1) begin : gen_gather
+    assign opens  = pack_q == '0;
+    assign closes = pack_q == PackWidth'(Packs - 1);
+  end else begin : gen_each
+    assign {opens, closes} = '1;
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      busy_q  <= 1'b0;
-      inner_q <= '0;
-      group_q <= '0;
-    end else if (take) begin
-      busy_q  <= 1'b1;
-      inner_q <= '0;
-      group_q <= '0;
-    end else if (issue) begin
-      busy_q  <= !ends;
-      inner_q <= inner_q == InnerWidth'(Inner - 1) ? '0 : inner_q + 1'b1;
-      if (inner_q == InnerWidth'(Inner - 1)) begin
-        group_q <= ends ? '0 : group_q + 1'b1;
+      busy_q    <= 1'b0;
+      inner_q   <= '0;
+      group_q   <= '0;
+      pack_q    <= '0;
+      address_q <= '0;
+    end else begin
+      busy_q <= take || (busy_q && !(issue && ends));
+      if (issue) begin
+        inner_q   <= inner_q == InnerWidth'(Inner - 1) ? '0 : inner_q + 1'b1;
+        address_q <= address_q == AddressWidth'(Rows - 1) ? '0 : address_q + 1'b1;
+        if (inner_q == InnerWidth'(Inner - 1)) begin
+          group_q <= ends ? '0 : group_q + 1'b1;
+        end
+        if (ends) begin
+          pack_q <= pack_q == PackWidth'(Packs - 1) ? '0 : pack_q + 1'b1;
+        end
       end
     end
   end
@@ -120,10 +147,12 @@ module nn_mac_array #(
   step_t [Ranks:0] step_q;
 
   assign step = '{
-    valid: issue,
-    first: inner_q == '0,
-    last:  inner_q == InnerWidth'(Inner - 1),
-    group: group_q
+    valid:  issue,
+    first:  inner_q == '0,
+    begins: inner_q == '0 && opens,
+    last:   inner_q == InnerWidth'(Inner - 1) && closes,
+    group:  group_q,
+    turn:   Gathers ? '0 : pack_q
   };
 
   always_ff @(posedge clk_i) begin
@@ -144,6 +173,23 @@ module nn_mac_array #(
   end
 
   logic [Columns-1:0][SumWidth-1:0] sum_q;
+  // What the sums of a group were after the pack before.
+  logic [Columns-1:0][SumWidth-1:0] carried;
+
+  if (Gathers && Groups > 1) begin : gen_carry
+    nn_delay #(
+      .Width  (Columns*SumWidth),
+      .Length (Groups - 1)
+    ) i_carry (
+      .clk_i,
+      .rst_ni,
+      .shift_i (step_q[Ranks-1].valid && step_q[Ranks-1].first),
+      .data_i  (sum_q),
+      .data_o  (carried)
+    );
+  end else begin : gen_last
+    assign carried = sum_q;
+  end
 
   for (genvar j = 0; j < Columns; j++) begin : gen_column
 
@@ -193,13 +239,20 @@ module nn_mac_array #(
       end
     end
 
-    logic [SumWidth-1:0] bias;
+    logic [SumWidth-1:0] addend;
 
-    assign bias = biases_i[step_q[Ranks-1].group][j];
+    always_comb begin
+      addend = sum_q[j];
+      if (step_q[Ranks-1].begins) begin
+        addend = biases_i[step_q[Ranks-1].turn][step_q[Ranks-1].group][j];
+      end else if (step_q[Ranks-1].first) begin
+        addend = carried[j];
+      end
+    end
 
     always_ff @(posedge clk_i) begin
       if (step_q[Ranks-1].valid) begin
-        sum_q[j] <= (step_q[Ranks-1].first ? bias : sum_q[j]) + node[0];
+        sum_q[j] <= addend + node[0];
       end
     end
   end
@@ -224,14 +277,14 @@ module nn_mac_array #(
     logic owed_q;
 
     assign credit = 1'b1;
-    assign hold   = owed_q && inner_q == InnerWidth'(Inner - 1) && group_q == '0;
+    assign hold   = owed_q && closes && inner_q == InnerWidth'(Inner - 1) && group_q == '0;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
         owed_q      <= 1'b0;
         out_valid_o <= 1'b0;
       end else begin
-        owed_q      <= (issue && ends) || (owed_q && !(out_valid_o && out_ready_i));
+        owed_q      <= (issue && ends && closes) || (owed_q && !(out_valid_o && out_ready_i));
         out_valid_o <= finished || (out_valid_o && !out_ready_i);
       end
     end
@@ -244,18 +297,28 @@ module nn_mac_array #(
   end else begin : gen_credits
 
     // Tokens between entering and leaving.
-    localparam int unsigned Depth = 2 + (Ranks + 2 + Steps - 1) / Steps;
+    localparam int unsigned Cycles = Gathers ? Rows : Steps;
+    localparam int unsigned Depth = 2 + (Ranks + 2 + Cycles - 1) / Cycles;
 
     logic [Groups*Columns*SumWidth-1:0] results;
 
     assign hold = 1'b0;
+
+    // The pack that is taken is the last of a token.
+    logic token;
+
+    if (Gathers && Packs > 1) begin : gen_tokens
+      assign token = busy_q ? pack_q == PackWidth'(Packs - 2) : closes;
+    end else begin : gen_token
+      assign token = 1'b1;
+    end
 
     nn_credit #(
       .Credits (Depth)
     ) i_credit (
       .clk_i,
       .rst_ni,
-      .take_i  (take),
+      .take_i  (take && token),
       .ready_o (credit),
       .give_i  (out_valid_o && out_ready_i)
     );

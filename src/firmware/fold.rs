@@ -147,13 +147,15 @@ impl<'a> Search<'a> {
         let mut arrays: BTreeMap<String, Vec<(usize, Array)>> = BTreeMap::new();
         for process in &flow.processes {
             if let Kind::Array(array) = &process.kind {
-                let tokens = flow.stream(process.outputs[0]).tokens;
+                let tokens = flow.stream(process.outputs[0]).tokens / array.turns();
                 arrays.entry(process.layer.clone()).or_default().push((tokens, array.clone()));
             }
         }
-        let longest = flow.streams.iter().max_by_key(|it| it.tokens);
+        // Packs of tokens are as many as there is time for.
+        let (unfolded, _) = stream::cut(&design.graph, Loops::Around, |_| 1);
+        let longest = unfolded.streams.iter().max_by_key(|it| it.tokens);
         let (least, longest) = longest.map_or((1, String::new()), |it| {
-            (it.tokens as u64, flow.processes[it.from.0].layer.clone())
+            (it.tokens as u64, unfolded.processes[it.from.0].layer.clone())
         });
         Search { design, device, known: Known::default(), arrays, least, longest }
     }

@@ -4,7 +4,12 @@
 //! the token turns around once for each group of outputs. Of a matrix of groups of channels (a depthwise
 //! convolution) an output reads its own group's share of the block, and the outputs of a step have
 //! blocks of their own.
+//!
+//! A token may come in [`Packs`]: words of some channels of each of its pixels. The sums of a plain matrix go
+//! on from pack to pack, its **parts**; of a matrix of groups every pack gives the outputs of its own
+//! groups, the array **turning** from some matrices to the next.
 
+use super::packs::Packs;
 use crate::fixed::{Cast, Format, Type, Word, bits_of};
 use crate::units::{Loaded, Mac};
 
@@ -12,32 +17,26 @@ use crate::units::{Loaded, Mac};
 #[derive(Clone, Debug)]
 pub struct Array {
     /// The matrices, one for each group of channels: alike but for weights and biases.
-    macs: Vec<Mac>,
-    /// For every matrix the elements of the token that are its rows.
-    reads: Vec<Vec<usize>>,
+    pub(super) macs: Vec<Mac>,
+    /// For every matrix the elements of the whole token that are its rows.
+    pub(super) reads: Vec<Vec<usize>>,
     /// An element of a token.
     pub input: Format,
-    /// Elements of a token.
-    pub elements: usize,
+    /// Elements of a whole token.
+    pub(super) whole: usize,
+    /// How a token comes.
+    pub(super) packs: Packs,
     /// Elements that an output reads in a step.
     pub fan: usize,
     /// Matrices of a step.
-    matrices: usize,
+    pub(super) matrices: usize,
     /// Outputs of a matrix in a step.
     pub share: usize,
 }
 
 impl Array {
-    /// The product of a token with matrices on so many times fewer multipliers; `None` for sums that
-    /// depend on their order.
-    ///
-    /// Up to the number of inputs of a sum the inputs are divided, beyond also the outputs.
-    pub fn new(
-        macs: Vec<Mac>,
-        reads: Vec<Vec<usize>>,
-        token: &Type,
-        reuse: usize,
-    ) -> Option<Array> {
+    /// The product of a token with matrices, all at once; `None` for sums that depend on their order.
+    pub fn new(macs: Vec<Mac>, reads: Vec<Vec<usize>>, token: &Type) -> Option<Array> {
         let input = token.common()?;
         let first = macs.first()?;
         let own = Type::uniform(crate::nn::Shape(vec![first.n_in]), input);
@@ -52,36 +51,8 @@ impl Array {
             return None;
         }
         let (fan, matrices, share) = (first.n_in, macs.len(), first.n_out);
-        let elements = token.elements();
-        let whole = Array { macs, reads, input, elements, fan, matrices, share };
-        Some(whole.folded(reuse))
-    }
-
-    /// The same on so many times fewer multipliers than there are products.
-    pub fn folded(self, reuse: usize) -> Array {
-        let reuse = reuse.clamp(1, self.products());
-        let Mac { n_in, n_out, .. } = self.macs[0];
-        let groups = reuse.div_ceil(n_in);
-        let (matrices, share) = match self.macs.len() {
-            1 => (1, n_out.div_ceil(groups.min(n_out))),
-            count => (count.div_ceil(groups.min(count)), n_out),
-        };
-        Array { fan: n_in.div_ceil(reuse), matrices, share, ..self }
-    }
-
-    /// The largest reuse factor with which a token takes no more than so many cycles.
-    pub fn reuse_in(&self, cycles: usize) -> usize {
-        let most = cycles.clamp(1, self.products());
-        let rows = self.macs[0].n_in;
-        // Beyond the rows whole groups of outputs follow each other, and the last may be short of some.
-        let choices = [most, most / rows * rows, most.min(rows)];
-        let fits = |it: &usize| *it > 0 && self.clone().folded(*it).steps() <= cycles;
-        choices.into_iter().find(fits).unwrap_or(1)
-    }
-
-    /// Products of a token.
-    pub fn products(&self) -> usize {
-        self.macs[0].n_in * self.macs[0].n_out * self.macs.len()
+        let packs = Packs::whole(&reads, first.n_in);
+        Some(Array { macs, reads, input, whole: token.elements(), packs, fan, matrices, share })
     }
 
     /// The sums' format.
@@ -109,14 +80,39 @@ impl Array {
         self.macs[0].bias
     }
 
+    /// Products of a token.
+    pub fn products(&self) -> usize {
+        self.macs[0].n_in * self.macs[0].n_out * self.macs.len()
+    }
+
     /// Terms of a sum.
     pub fn rows(&self) -> usize {
         self.macs[0].n_in
     }
 
-    /// Outputs of a token.
+    /// Packs of a token.
+    pub fn packs(&self) -> usize {
+        self.packs.count
+    }
+
+    /// Packs over which a sum goes.
+    pub fn parts(&self) -> usize {
+        if self.macs.len() == 1 { self.packs.count } else { 1 }
+    }
+
+    /// Packs that have matrices of their own.
+    pub fn turns(&self) -> usize {
+        self.packs.count / self.parts()
+    }
+
+    /// Elements of a pack.
+    pub fn elements(&self) -> usize {
+        self.whole / self.packs.count
+    }
+
+    /// Outputs given at once.
     pub fn outputs(&self) -> usize {
-        self.macs.len() * self.macs[0].n_out
+        self.macs.len() * self.macs[0].n_out / self.turns()
     }
 
     /// Elements of a block.
@@ -129,27 +125,32 @@ impl Array {
         self.matrices * self.share
     }
 
-    /// Steps for one group of outputs.
+    /// Steps of a pack for one group of outputs.
     pub fn inner(&self) -> usize {
-        self.macs[0].n_in.div_ceil(self.fan)
+        (self.rows() / self.parts()).div_ceil(self.fan)
     }
 
     /// Groups of outputs.
     pub fn groups(&self) -> usize {
         match self.macs.len() {
             1 => self.macs[0].n_out.div_ceil(self.share),
-            count => count.div_ceil(self.matrices),
+            count => (count / self.turns()).div_ceil(self.matrices),
         }
     }
 
-    /// Blocks of a token.
+    /// Blocks of a pack.
     pub fn blocks(&self) -> usize {
         if self.macs.len() == 1 { self.inner() } else { self.steps() }
     }
 
-    /// Cycles a token.
+    /// Cycles a pack.
     pub fn steps(&self) -> usize {
         self.inner() * self.groups()
+    }
+
+    /// Cycles a token.
+    pub fn cycles(&self) -> usize {
+        self.steps() * self.packs.count
     }
 
     /// Multipliers.
@@ -167,20 +168,20 @@ impl Array {
         self.ranks() + 1
     }
 
-    /// Cycles from a token in to its sums out.
+    /// Cycles from a token's last pack in to its sums out.
     pub fn latency(&self) -> usize {
         self.steps() + self.behind() + usize::from(self.keeps())
     }
 
-    /// Whether the sums of one token are kept until they are taken, and the next one's first group waits
-    /// for that; or a FIFO has room for all.
+    /// Whether the sums of one token are kept until they are taken, and the next one's first complete
+    /// group waits for that; or a FIFO has room for all.
     pub fn keeps(&self) -> bool {
-        self.inner() >= self.ranks() + 3
+        (self.parts() - 1) * self.steps() + self.inner() >= self.ranks() + 3
     }
 
     /// Tokens that may be inside, with a FIFO.
     pub fn credits(&self) -> usize {
-        2 + (self.ranks() + 2).div_ceil(self.steps())
+        2 + (self.ranks() + 2).div_ceil(self.steps() * self.parts())
     }
 
     /// Bits of a weight.
@@ -210,52 +211,66 @@ impl Array {
         self.macs.iter().flat_map(|it| it.biases.iter().copied())
     }
 
-    /// Matrix and column of an output, counted with those that fill up the last group.
-    fn output(&self, at: usize) -> Option<(&Mac, usize)> {
-        let mac = self.macs.get(at / self.macs[0].n_out)?;
-        Some((mac, at % mac.n_out))
+    /// Matrix and column of an output; `None` are those that fill up the last group of a turn.
+    fn output(&self, turn: usize, at: usize) -> Option<(&Mac, usize)> {
+        let n_out = self.macs[0].n_out;
+        let output = (at < self.outputs()).then_some(turn * self.outputs() + at)?;
+        Some((self.macs.get(output / n_out)?, output % n_out))
     }
 
-    /// What an output begins with.
-    pub fn bias(&self, output: usize) -> i128 {
-        self.output(output).map_or(0, |(mac, j)| {
+    /// What an output of a turn begins with.
+    pub fn bias(&self, turn: usize, output: usize) -> i128 {
+        self.output(turn, output).map_or(0, |(mac, j)| {
             Cast { from_frac: mac.bias.frac(), to: mac.accum }.apply(mac.biases[j])
         })
     }
 
-    /// The element of the token at a place of a block; `None` is padding.
+    /// The element of a pack at a place of a block; `None` is padding.
     pub fn lane(&self, block: usize, at: usize) -> Option<usize> {
         let (group, inner) = (block / self.inner(), block % self.inner());
-        let reads = self.reads.get(group * self.matrices + at / self.fan)?;
-        reads.get(inner * self.fan + at % self.fan).copied()
+        let lanes = self.packs.lanes.get(group * self.matrices + at / self.fan)?;
+        lanes.get(inner * self.fan + at % self.fan).copied()
     }
 
-    /// The weights of a step, as `nn_mac_array` reads them: output after output, the lowest first.
+    /// The weights of a step of all packs, as `nn_mac_array` reads them: output after output, the lowest
+    /// first.
     pub fn weights(&self, step: usize) -> Vec<i128> {
+        let (pack, step) = (step / self.steps(), step % self.steps());
         let (group, inner) = (step / self.inner(), step % self.inner());
+        let (part, turn) = if self.macs.len() == 1 { (pack, 0) } else { (0, pack) };
+        let rows = &self.packs.rows[part];
         let weight = |column: usize, at: usize| {
-            let i = inner * self.fan + at;
-            let output = self.output(group * self.columns() + column);
-            output.filter(|(mac, _)| i < mac.n_in).map_or(0, |(mac, j)| mac.at(i, j))
+            let row = rows.get(inner * self.fan + at)?;
+            let (mac, j) = self.output(turn, group * self.columns() + column)?;
+            Some(mac.at(*row, j))
         };
-        let column = |it: usize| (0..self.fan).map(move |at| weight(it, at));
+        let column = |it: usize| (0..self.fan).map(move |at| weight(it, at).unwrap_or(0));
         (0..self.columns()).flat_map(column).collect()
     }
 
-    /// The sums of a token.
-    pub fn sums(&self, token: &[i128]) -> Vec<i128> {
-        let accum = self.accum();
-        let sum = |(at, reads, mac, j): (usize, &Vec<usize>, &Mac, usize)| {
-            let products = reads.iter().enumerate();
-            let products = products.map(|(i, it)| token[*it].wrapping_mul(mac.at(i, j)));
-            let sum = products.fold(0_i128, |sum, it| sum.wrapping_add(it << self.shift()));
-            Word::wrap(sum.wrapping_add(self.bias(at)), accum.width, accum.signed)
+    /// The sums of the packs of a token, step by step; those of all turns one after the other.
+    pub fn sums(&self, packs: &[Vec<i128>]) -> Vec<Vec<i128>> {
+        let (accum, columns) = (self.accum(), self.columns());
+        let begin = |turn: usize| (0..self.groups() * columns).map(move |it| self.bias(turn, it));
+        let mut sums: Vec<Vec<i128>> = (0..self.turns()).map(|it| begin(it).collect()).collect();
+        for (pack, elements) in packs.iter().enumerate() {
+            let own = &mut sums[pack / self.parts()];
+            for step in 0..self.steps() {
+                let (block, first) = (step % self.blocks(), step / self.inner() * columns);
+                let weights = self.weights(pack * self.steps() + step);
+                for (at, weight) in weights.into_iter().enumerate() {
+                    let (column, i) = (at / self.fan, at % self.fan);
+                    let lane = self.lane(block, column / self.share * self.fan + i);
+                    let product = lane.map_or(0, |it| elements[it].wrapping_mul(weight));
+                    let sum = &mut own[first + column];
+                    *sum = sum.wrapping_add(product << self.shift());
+                }
+            }
+        }
+        let outputs = |own: &Vec<i128>| {
+            let own = own.iter().take(self.outputs());
+            own.map(|it| Word::wrap(*it, accum.width, accum.signed)).collect()
         };
-        let all = self
-            .macs
-            .iter()
-            .zip(&self.reads)
-            .flat_map(|(mac, reads)| (0..mac.n_out).map(move |j| (reads, mac, j)));
-        all.enumerate().map(|(at, (reads, mac, j))| sum((at, reads, mac, j))).collect()
+        sums.iter().map(outputs).collect()
     }
 }

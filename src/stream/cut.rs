@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::kernels::{Kernel, KernelId};
 use super::permute::{WIDE, bits};
 use super::window::{Pick, Window};
-use super::{Dataflow, Kind, ProcessId, StreamId, ports};
+use super::{Dataflow, Kind, ProcessId, StreamId, packs, ports};
 use crate::error::Origin;
 use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
@@ -387,12 +387,13 @@ impl<'g> Cutter<'g> {
         }
     }
 
-    /// Puts the kernels in, and processes behind those that they read.
+    /// Puts the kernels in, divides tokens of arrays, and puts processes behind those that they read.
     fn finish(mut self) -> Dataflow {
         for kernel in &mut self.kernels {
             let graph = std::mem::take(&mut kernel.graph);
             self.flow.processes[kernel.process.0].kind = Kind::Kernel(graph);
         }
+        packs::divide(&mut self.flow, self.reuse);
         let mut flow = self.flow;
         for id in self.graph.topo() {
             if let Some(Place { at: At::Kernel(kernel, local), .. }) = &self.places[id.index()] {

@@ -108,7 +108,7 @@ impl Cutter<'_> {
     ) -> Option<Place> {
         let node = self.node(id);
         let reuse = (self.reuse)(&node.origin.node);
-        let array = Array::new(macs, reads, &self.flow.stream(stream).ty, reuse)?;
+        let array = Array::new(macs, reads, &self.flow.stream(stream).ty)?.folded(reuse);
         let (accum, result) = (array.accum(), array.result());
         let ty = Type::uniform(Shape(vec![array.outputs()]), accum);
         let name = self.unique(&format!("{}_array", node.origin.node));

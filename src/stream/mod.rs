@@ -26,6 +26,7 @@ mod fold;
 mod kernels;
 pub mod loaded;
 mod loops;
+mod packs;
 mod permute;
 pub mod plan;
 mod ports;
@@ -93,7 +94,8 @@ pub enum Kind {
     Sink(usize),
     /// One token of each input becomes one of each output.
     Kernel(Graph),
-    /// The sums of products of a token with a constant matrix, on few multipliers.
+    /// The sums of products of a token with a constant matrix, on few multipliers; the token may come in
+    /// several words.
     Array(Array),
     /// Elements of several tokens of the input become one of the output.
     Window(Window),

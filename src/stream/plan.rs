@@ -143,24 +143,29 @@ fn tightened(
     mut timed: Timed,
 ) -> (Fifos, Timed) {
     let wanted = timed.figures();
-    for (reader, depth) in fifos.clone() {
-        // All depths from `enough` on are as good, all below `few` are not.
-        let (mut few, mut enough) = (0, depth);
-        // Mostly all words are needed.
-        let mut tried = depth - 1;
-        while few < enough {
-            let less = with_depth(&fifos, reader, tried);
-            match run(&less) {
-                Ok(as_fast) if as_fast.figures() <= wanted => {
-                    (enough, timed) = (tried, as_fast);
+    loop {
+        let before = fifos.clone();
+        for (reader, depth) in &before {
+            // All depths from `enough` on are as good, all below `few` are not.
+            let (mut few, mut enough) = (0, *depth);
+            // Mostly all words are needed.
+            let mut tried = depth - 1;
+            while few < enough {
+                match run(&with_depth(&fifos, *reader, tried)) {
+                    Ok(as_fast) if as_fast.figures() <= wanted => {
+                        (enough, timed) = (tried, as_fast);
+                    }
+                    _ => few = tried + 1,
                 }
-                _ => few = tried + 1,
+                tried = few + (enough - few) / 2;
             }
-            tried = few + (enough - few) / 2;
+            fifos = with_depth(&fifos, *reader, enough);
         }
-        fifos = with_depth(&fifos, reader, enough);
+        // With fewer words in one, another may need fewer.
+        if fifos == before {
+            return (fifos, timed);
+        }
     }
-    (fifos, timed)
 }
 
 /// FIFOs with another depth of one; without any word it is none.

@@ -96,7 +96,8 @@ impl<'f> Actor<'f> {
             Kind::Source(_) | Kind::Sink(_) => Vec::new(),
             Kind::Kernel(_) => self.kernel(),
             Kind::Array(array) => {
-                vec![(output, self.queues[0].drain(..).map(|it| array.sums(&it)).collect())]
+                let tokens = self.samples(array.packs());
+                vec![(output, tokens.iter().flat_map(|it| array.sums(it)).collect())]
             }
             Kind::Repeat(times) => {
                 let tokens = self.queues[0].drain(..);

@@ -108,7 +108,7 @@ fn loaded_weights_must_not_saturate() {
         let (weights, biases) = ([1, -1].to_vec().into(), [3].to_vec().into());
         let mac =
             Mac { n_in: 2, n_out: 1, weights, weight, biases, bias, accum, result: accum, loaded };
-        Array::new(vec![mac], vec![vec![0, 1]], &token, 1)
+        Array::new(vec![mac], vec![vec![0, 1]], &token)
     };
     assert!(array(6, Loaded::Nothing).is_some());
     // Two products of 8 and 128, a bias of 128.

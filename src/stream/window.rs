@@ -97,6 +97,23 @@ impl Window {
         self.flush() > 0 && self.flush() <= self.first + 1
     }
 
+    /// The same over pixels that come in so many packs of channels, all packs of a pixel in turn.
+    pub(super) fn packed(&self, packs: usize) -> Window {
+        let taps = self.taps.iter().map(|it| {
+            let everywhere = Span { first: 0, last: packs - 1 };
+            let inside = it.inside.iter().copied().chain([everywhere]).collect();
+            Tap { distance: it.distance * packs, inside }
+        });
+        Window {
+            tokens: self.tokens * packs,
+            extents: self.extents.iter().copied().chain([packs]).collect(),
+            strides: self.strides.iter().map(|it| it * packs).chain([1]).collect(),
+            first: self.first * packs,
+            taps: taps.collect(),
+            padding: self.padding,
+        }
+    }
+
     /// By how much the newest token moves when an axis advances and all faster ones begin again.
     pub fn steps(&self) -> Vec<isize> {
         let along = |(extent, stride): (&usize, &usize)| ((extent - 1) * stride) as isize;

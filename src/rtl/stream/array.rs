@@ -51,7 +51,7 @@ fn lanes(array: &Array) -> String {
 /// The weights at first, a row a step, and the token's blocks: what stands in front of an `nn_mac_array`.
 pub(super) fn weights(array: &Array) -> String {
     let weight = array.weight_width();
-    let steps = array.steps();
+    let steps = array.cycles();
     let rows: Vec<String> =
         (0..steps).map(|it| format!("    {}", word(&array.weights(it), weight))).collect();
     let rows = rows.join(",\n");
@@ -71,6 +71,7 @@ pub(super) fn multipliers(array: &Array, dsp: bool, weights: &str, biases: &str)
     let (groups, inner) = (array.groups(), array.inner());
     let (blocks, block, columns) = (array.blocks(), array.block(), array.columns());
     let Array { fan, share, .. } = array;
+    let (packs, gathers) = (array.packs(), u8::from(array.parts() > 1));
     let signed = u8::from(array.input.signed);
     let (outputs, in_width, shift) = (array.outputs(), array.input.width, array.shift());
     let (lanes, dsp) = (lanes(array), u8::from(dsp));
@@ -85,6 +86,8 @@ pub(super) fn multipliers(array: &Array, dsp: bool, weights: &str, biases: &str)
     .Block       ({block}),
     .Inner       ({inner}),
     .Groups      ({groups}),
+    .Packs       ({packs}),
+    .Gathers     (1'b{gathers}),
     .Columns     ({columns}),
     .Fan         ({fan}),
     .Share       ({share}),
@@ -116,11 +119,15 @@ pub(super) fn multipliers(array: &Array, dsp: bool, weights: &str, biases: &str)
 /// What a module is, and its ports but for the closing parenthesis.
 pub(super) fn head(array: &Array, name: &str) -> String {
     let (weight, sum) = (array.weight_width(), array.accum().width);
-    let (elements, in_width) = (array.elements, array.input.width);
-    let (outputs, multipliers, steps) = (array.outputs(), array.multipliers(), array.steps());
+    let (elements, in_width) = (array.elements(), array.input.width);
+    let (outputs, multipliers, steps) = (array.outputs(), array.multipliers(), array.cycles());
+    let packs = match array.packs() {
+        1 => String::new(),
+        packs => format!("{packs} packs of "),
+    };
     let (in_msb, out_msb) = (elements as u32 * in_width - 1, outputs as u32 * sum - 1);
     format!(
-        "// {name}: {elements} elements of {in_width} bits times weights of {weight}, on {multipliers} multipliers in {steps} cycles.
+        "// {name}: {packs}{elements} elements of {in_width} bits times weights of {weight}, on {multipliers} multipliers in {steps} cycles.
 //
 // A token becomes {outputs} sums of {sum} bits.
 
@@ -142,17 +149,18 @@ module {name} (
 
 /// The module of a constant matrix.
 pub(super) fn module(array: &Array, styles: Styles, name: &str) -> File {
-    let columns = array.groups() * array.columns();
+    let (turns, columns) = (array.turns(), array.groups() * array.columns());
     let sum = array.accum().width;
-    let biases: Vec<i128> = (0..columns).map(|it| array.bias(it)).collect();
+    let biases = (0..turns).flat_map(|turn| (0..columns).map(move |it| array.bias(turn, it)));
+    let biases: Vec<i128> = biases.collect();
     let biases = word(&biases, sum);
     let (group_msb, column_msb, sum_msb) = (array.groups() - 1, array.columns() - 1, sum - 1);
     let rom = match styles.rom {
         Storage::Tables => "`NN_TABLE_ROM",
         Storage::Block => "`NN_BLOCK_ROM",
     };
-    let steps = array.steps();
-    let address_msb = super::address_bits(array.steps()) - 1;
+    let (steps, turn_msb) = (array.cycles(), turns - 1);
+    let address_msb = super::address_bits(steps) - 1;
     let word_msb = array.multipliers() as u32 * array.weight_width() - 1;
     let (head, weights) = (head(array, name), weights(array));
     let multipliers = multipliers(array, styles.dsp, "weights_q", "Biases");
@@ -161,7 +169,7 @@ pub(super) fn module(array: &Array, styles: Styles, name: &str) -> File {
 );
 
 {weights}
-  localparam logic [{group_msb}:0][{column_msb}:0][{sum_msb}:0] Biases = {biases};
+  localparam logic [{turn_msb}:0][{group_msb}:0][{column_msb}:0][{sum_msb}:0] Biases = {biases};
 
   logic [{address_msb}:0] address;
   logic [{word_msb}:0] weights_q;

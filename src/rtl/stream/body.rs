@@ -178,7 +178,7 @@ impl Writer<'_> {
             Kind::Sink(_) => format!("Output: {from}"),
             Kind::Kernel(_) => format!("{}: {from} to {to}", process.name),
             Kind::Array(it) => {
-                let (multipliers, steps) = (it.multipliers(), it.steps());
+                let (multipliers, steps) = (it.multipliers(), it.cycles());
                 let name = &process.name;
                 format!("{name}: {multipliers} multipliers, {steps} cycles: {from} to {to}")
             }

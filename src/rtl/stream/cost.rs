@@ -74,7 +74,7 @@ fn operands(array: &Array) -> (u32, u32) {
 
 /// Whether an array's weights lie in block RAM.
 pub fn rom(array: &Array, device: &Device) -> Storage {
-    let (steps, bits) = (array.steps(), array.multipliers() as u32 * array.weight_width());
+    let (steps, bits) = (array.cycles(), array.multipliers() as u32 * array.weight_width());
     let blocks = device.blocks(steps, bits).bram_kbit.div_ceil(18);
     let tables = table_luts(super::address_bits(steps), bits, device.lut_inputs());
     match tables < blocks.saturating_mul(device.luts_of_block()) {
@@ -86,7 +86,7 @@ pub fn rom(array: &Array, device: &Device) -> Storage {
 fn array(array: &Array, dsp: bool, device: &Device) -> Resources {
     let (columns, fan) = (array.columns() as u64, array.fan as u64);
     let (sum, input) = (u64::from(array.accum().width), u64::from(array.input.width));
-    let (steps, groups) = (array.steps(), array.groups());
+    let (steps, groups, turns) = (array.cycles(), array.groups(), array.turns());
     let words = array.multipliers() as u32 * array.weight_width();
     let weights = match rom(array, device) {
         _ if !array.loaded().is_nothing() => banks(array, device),
@@ -106,23 +106,29 @@ fn array(array: &Array, dsp: bool, device: &Device) -> Resources {
             ..Resources::default()
         },
     };
-    // The token turns; its first block is read.
+    // The pack turns, if it is more than a block; its first block is read.
     let token = (array.blocks() * array.block()) as u64 * input;
-    let turn =
-        Resources { lut: token, ff: token + array.block() as u64 * input, ..Resources::default() };
+    let block = array.block() as u64 * input;
+    let lut = if array.blocks() > 1 { token } else { 0 };
+    let turn = Resources { lut, ff: token + block, ..Resources::default() };
     let levels = array.fan.next_power_of_two() as u64 - 1;
     let tree = Resources { lut: adder_luts(array.accum().width), ff: sum, ..Resources::default() };
     let tree = tree.times(columns * levels.min(fan.saturating_sub(1)));
     // A sum with its bias, which is a constant for every group; and what waits for the other groups.
     // A block adds its product to the sum that it has.
+    let carries = array.parts() > 1 && groups > 1;
     let within = dsp && array.fan == 1;
     let adders = if within { 0 } else { columns * sum };
-    let bias = match groups {
+    let bias = match groups * turns {
         1 => 0,
-        _ if within => choice_of_constants(groups, device).max(1),
-        _ => choice_of_constants(groups, device),
+        _ if within || carries => choice_of_constants(groups * turns, device).max(1),
+        _ => choice_of_constants(groups * turns, device),
     };
     let lut = adders + columns * sum * bias;
+    let carry = match carries {
+        true => delay(groups - 1, columns as u32 * array.accum().width, device),
+        false => Resources::default(),
+    };
     let sums = Resources { lut, ff: adders, ..Resources::default() };
     let outputs = array.outputs() as u64 * sum;
     let ends = match array.keeps() {
@@ -133,7 +139,7 @@ fn array(array: &Array, dsp: bool, device: &Device) -> Resources {
             fifo(array.credits(), wide, device) + rest
         }
     };
-    weights + products + turn + tree + sums + ends + counter(steps).times(2) + control(array)
+    weights + products + turn + tree + sums + carry + ends + counter(steps).times(2) + control(array)
 }
 
 /// Two banks of weights, a memory for each multiplier, and of biases, with the place of a word that comes.

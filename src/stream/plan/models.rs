@@ -25,7 +25,7 @@ pub(super) enum Model {
     },
     /// `nn_permute`.
     Permute(Buffer),
-    /// The task of a loop in C++.
+    /// The task of a loop in C++; `nn_mac_array` with a FIFO.
     Loop(Steps),
     /// `nn_state`.
     State(State),
@@ -101,7 +101,12 @@ impl Model {
             Kind::Sink(_) => Model::Sink,
             Kind::Kernel(_) => Model::Kernel(Kernel::of(timing, room)),
             Kind::Array(it) if it.keeps() => Model::Keeper(Keeper::new(it)),
-            Kind::Array(it) => Model::Kernel(Kernel::new(it.latency(), it.credits(), it.steps())),
+            Kind::Array(it) => Model::Loop(Steps {
+                pipeline: Kernel::new(it.latency(), it.credits(), it.steps()),
+                sequences: 1,
+                gives: (1..=it.parts()).map(|part| part == it.parts()).collect(),
+                at: 0,
+            }),
             Kind::Window(window) => Model::Window(Line {
                 window: window.clone(),
                 steps: window.steps(),

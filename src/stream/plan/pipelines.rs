@@ -15,13 +15,16 @@ pub(super) struct Steps {
     pub(super) at: usize,
 }
 
-/// `nn_mac_array` where a token waits before the last step of its first group until the sums of the one
-/// before have been taken.
+/// `nn_mac_array` where a pack that completes a token waits before the last step of its first group until
+/// the sums of the token before have been taken.
 #[derive(Clone, Debug)]
 pub(super) struct Keeper {
-    /// Steps of a group and of a token.
+    /// Steps of a group and of a pack.
     inner: usize,
     steps: usize,
+    /// Packs of a token that are summed up, and the present one.
+    parts: usize,
+    part: usize,
     /// Cycles from a token's last step to its sums.
     behind: usize,
     at: Present,
@@ -32,13 +35,13 @@ pub(super) struct Keeper {
     pub(super) full: bool,
 }
 
-/// The token that a [`Keeper`] works at.
+/// The pack that a [`Keeper`] works at.
 #[derive(Clone, Copy, Debug)]
 enum Present {
     None,
-    /// In its first group, whose last step is due then.
+    /// In its first group, whose last step is due then and may have to wait.
     First(u64),
-    /// In other groups, the last step of which is due then.
+    /// Its last step is due then.
     Rest(u64),
 }
 
@@ -83,11 +86,16 @@ impl Steps {
 impl Keeper {
     pub(super) fn new(array: &Array) -> Keeper {
         let (inner, steps, behind) = (array.inner(), array.steps(), array.behind());
-        let pipe = VecDeque::new();
-        Keeper { inner, steps, behind, at: Present::None, pipe, owed: false, full: false }
+        let (parts, at, pipe) = (array.parts(), Present::None, VecDeque::new());
+        Keeper { inner, steps, parts, part: 0, behind, at, pipe, owed: false, full: false }
     }
 
-    /// Whether the last step of a token is made.
+    /// Whether the present pack completes a token.
+    fn closes(&self) -> bool {
+        self.part + 1 == self.parts
+    }
+
+    /// Whether the last step of a pack is made.
     fn ends(&self, now: u64) -> bool {
         match self.at {
             Present::None => false,
@@ -111,8 +119,12 @@ impl Keeper {
 
     pub(super) fn step(&mut self, now: u64, take: bool, out_ready: bool) -> bool {
         let (ends, gives) = (self.ends(now), self.full && out_ready);
-        if ends {
+        let completes = ends && self.closes();
+        if completes {
             self.pipe.push_back(now + self.behind as u64);
+        }
+        if ends {
+            self.part = (self.part + 1) % self.parts;
         }
         let arrives = self.pipe.front() == Some(&now);
         if arrives {
@@ -125,12 +137,13 @@ impl Keeper {
         };
         self.full = arrives || self.full && !gives;
         self.at = match self.at {
-            _ if take => Present::First(now + self.inner as u64),
+            _ if take && self.closes() => Present::First(now + self.inner as u64),
+            _ if take => Present::Rest(now + self.steps as u64),
             _ if ends => Present::None,
             _ if turns.is_some() => Present::Rest(now + (self.steps - self.inner) as u64),
             at => at,
         };
-        self.owed = ends || self.owed && !gives;
+        self.owed = completes || self.owed && !gives;
         changes || turns.is_some()
     }
 }
