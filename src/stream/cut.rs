@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::kernels::{Kernel, KernelId};
+use super::narrow::narrow;
+use super::order::sorted;
 use super::permute::{WIDE, bits};
 use super::window::{Pick, Window};
 use super::{Dataflow, Kind, ProcessId, StreamId, packs, ports};
@@ -102,7 +104,11 @@ pub(super) fn divide(
         cutter.flow.add(&node.name, &node.origin.node, Kind::Sink(position), vec![stream]);
     }
     let unfolded = std::mem::take(&mut cutter.unfolded);
-    (cutter.finish(), unfolded)
+    let mut flow = cutter.finish();
+    if ports {
+        narrow(&mut flow);
+    }
+    (sorted(flow), unfolded)
 }
 
 pub(super) struct Cutter<'g> {
@@ -387,7 +393,7 @@ impl<'g> Cutter<'g> {
         }
     }
 
-    /// Puts the kernels in, divides tokens of arrays, and puts processes behind those that they read.
+    /// Puts the kernels in, and divides the tokens of arrays.
     fn finish(mut self) -> Dataflow {
         for kernel in &mut self.kernels {
             let graph = std::mem::take(&mut kernel.graph);
@@ -400,28 +406,6 @@ impl<'g> Cutter<'g> {
                 flow.computed.insert(id, (self.kernels[kernel.0].process, *local));
             }
         }
-        let count = flow.processes.len();
-        let mut order: Vec<usize> = Vec::with_capacity(count);
-        let mut placed = vec![false; count];
-        while order.len() < count {
-            let before = order.len();
-            for at in 0..count {
-                let ready = |it: &StreamId| placed[flow.streams[it.0].from.0];
-                if !placed[at] && flow.processes[at].ahead().iter().all(ready) {
-                    placed[at] = true;
-                    order.push(at);
-                }
-            }
-            assert!(order.len() > before, "only states of loops read what comes behind");
-        }
-        let mut position = vec![0; count];
-        order.iter().enumerate().for_each(|(to, from)| position[*from] = to);
-        let mut old: Vec<Option<super::Process>> =
-            std::mem::take(&mut flow.processes).into_iter().map(Some).collect();
-        flow.processes = order.iter().filter_map(|it| old[*it].take()).collect();
-        let moved = |it: &mut ProcessId| *it = ProcessId(position[it.0]);
-        flow.streams.iter_mut().for_each(|it| moved(&mut it.from));
-        flow.computed.values_mut().for_each(|it| moved(&mut it.0));
         flow
     }
 }

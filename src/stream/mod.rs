@@ -26,6 +26,8 @@ mod fold;
 mod kernels;
 pub mod loaded;
 mod loops;
+mod narrow;
+mod order;
 mod packs;
 mod permute;
 pub mod plan;

@@ -202,13 +202,18 @@ fn shorten(flow: &mut Dataflow, stream: StreamId, ratio: usize) {
     let it = &mut flow.streams[stream.0];
     let format = it.ty.format(0);
     let elements = it.ty.elements() / ratio;
-    debug_assert!(it.ty.common().is_some(), "all elements of an array's stream are alike");
+    debug_assert!(it.ty.common().is_some(), "all elements of a divided token are alike");
     it.ty = Type::uniform(Shape(vec![elements]), format);
     it.tokens *= ratio;
 }
 
 /// The tokens of a stream in packs.
-fn repack(flow: &mut Dataflow, on_behalf: ProcessId, from: StreamId, packs: usize) -> StreamId {
+pub(super) fn repack(
+    flow: &mut Dataflow,
+    on_behalf: ProcessId,
+    from: StreamId,
+    packs: usize,
+) -> StreamId {
     let (name, layer) = called(flow, on_behalf, "packs");
     let process = flow.add(&name, &layer, Kind::Repack, vec![from]);
     let own = flow.stream(from).clone();
@@ -217,17 +222,17 @@ fn repack(flow: &mut Dataflow, on_behalf: ProcessId, from: StreamId, packs: usiz
     made
 }
 
-/// Puts the outputs of all turns of an array side by side.
-fn collect(flow: &mut Dataflow, array: ProcessId, turns: usize) {
-    let whole = flow.processes[array.0].outputs[0];
-    let own = flow.stream(whole).clone();
-    flow.processes[array.0].outputs.clear();
-    let sums = flow.output(array, &own.name, own.tokens, own.ty);
-    shorten(flow, sums, turns);
-    let (name, layer) = called(flow, array, "pixels");
-    let process = flow.add(&name, &layer, Kind::Repack, vec![sums]);
-    flow.processes[process.0].outputs = vec![whole];
-    flow.streams[whole.0].from = process;
+/// A process gives parts of its tokens, which are put side by side.
+pub(super) fn collect(flow: &mut Dataflow, process: ProcessId, parts: usize) {
+    for whole in std::mem::take(&mut flow.processes[process.0].outputs) {
+        let own = flow.stream(whole).clone();
+        let made = flow.output(process, &own.name, own.tokens, own.ty);
+        shorten(flow, made, parts);
+        let (name, layer) = called(flow, process, "pixels");
+        let collect = flow.add(&name, &layer, Kind::Repack, vec![made]);
+        flow.processes[collect.0].outputs = vec![whole];
+        flow.streams[whole.0].from = collect;
+    }
 }
 
 /// Name and layer of a process that stands beside another one.

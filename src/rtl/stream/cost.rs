@@ -139,7 +139,15 @@ fn array(array: &Array, dsp: bool, device: &Device) -> Resources {
             fifo(array.credits(), wide, device) + rest
         }
     };
-    weights + products + turn + tree + sums + carry + ends + counter(steps).times(2) + control(array)
+    weights
+        + products
+        + turn
+        + tree
+        + sums
+        + carry
+        + ends
+        + counter(steps).times(2)
+        + control(array)
 }
 
 /// Two banks of weights, a memory for each multiplier, and of biases, with the place of a word that comes.
