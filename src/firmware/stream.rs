@@ -15,7 +15,7 @@ use crate::hls::{self, HlsOptions};
 use crate::precision::Role;
 use crate::project;
 use crate::rtl::dsp::{Blocks, DspPlan};
-use crate::rtl::stream::{self as emit, Built};
+use crate::rtl::stream::{self as emit, Built, Hard};
 use crate::stream::loaded::{self, WORD};
 use crate::stream::plan::Timing;
 use crate::stream::{self, Dataflow, Kind, Loops, ProcessId, plan};
@@ -73,8 +73,7 @@ impl Known {
 pub(super) struct Divided {
     pub(super) flow: Dataflow,
     unfolded: BTreeSet<Origin>,
-    /// Arrays that multiply in DSP blocks.
-    pub(super) dsp: BTreeSet<ProcessId>,
+    hard: Hard,
     processes: Vec<ProcessId>,
     pipelines: Vec<Pipeline>,
 }
@@ -93,8 +92,8 @@ pub(super) fn divide(
     let mut problems = Problems::default();
     let (mut processes, mut pipelines) = (Vec::new(), Vec::new());
     // Arrays take what they can use of the DSP blocks that were asked for; kernels get what is left.
-    let (dsp, used) = emit::in_blocks(&flow, device, &design.plan.dsp, false);
-    let mut left = design.plan.dsp.blocks.without(used);
+    let hard = Hard::new(&flow, device, &design.plan.dsp, false);
+    let mut left = design.plan.dsp.blocks.without(hard.dsps);
     loadable(design, &flow, &mut problems);
     for (at, process) in flow.processes.iter().enumerate() {
         let Kind::Kernel(graph) = &process.kind else { continue };
@@ -111,10 +110,10 @@ pub(super) fn divide(
         }
     }
     let mut divided =
-        problems.into_result(Divided { flow, unfolded, dsp, processes, pipelines })?;
+        problems.into_result(Divided { flow, unfolded, hard, processes, pipelines })?;
     let luts = divided.resources(&plan::Plan::default(), device).lut;
     if design.plan.dsp.limit(device).is_some_and(|it| luts > it) {
-        divided.dsp = emit::in_blocks(&divided.flow, device, &design.plan.dsp, true).0;
+        divided.hard = Hard::new(&divided.flow, device, &design.plan.dsp, true);
     }
     Ok(divided)
 }
@@ -134,7 +133,7 @@ impl Divided {
     /// What each process takes besides the datapath of its pipeline.
     fn parts(&self, plan: &plan::Plan, device: &Device) -> Vec<Resources> {
         let part =
-            |id| emit::cost::process(&self.flow, plan, id, self.latency(id), &self.dsp, device);
+            |id| emit::cost::process(&self.flow, plan, id, self.latency(id), &self.hard, device);
         (0..self.flow.processes.len()).map(ProcessId).map(part).collect()
     }
 
@@ -169,14 +168,14 @@ impl Divided {
     /// Writes it; `plan` is its own.
     pub(super) fn finish(self, plan: plan::Plan, design: &Design, device: &Device) -> Rtl {
         let parts = self.parts(&plan, device);
-        let Divided { flow, unfolded, dsp, processes, pipelines } = self;
+        let Divided { flow, unfolded, hard, processes, pipelines } = self;
         let options = super::options(design, device, &pipelines);
         let built = processes
             .iter()
             .zip(&pipelines)
             .map(|(id, it)| Built::new(&flow, *id, &it.datapath, &it.schedule, &options));
         let built: Vec<Built> = built.collect();
-        let project = emit::project(&flow, &plan, &built, &dsp, device, &options);
+        let project = emit::project(&flow, &plan, &built, &hard, &options);
         let streamed = Streamed { flow, plan, unfolded, parts, kernels: processes };
         Rtl { pipelines, stream: Some(streamed), project }
     }

@@ -1,8 +1,9 @@
 //! The module of a folded matrix: its weights and biases, and an `nn_mac_array`.
 
+use super::Hard;
 use crate::device::Storage;
 use crate::rtl::emit::File;
-use crate::stream::Array;
+use crate::stream::{Array, ProcessId};
 
 /// What an array is made of.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,16 @@ pub(super) struct Styles {
     pub dsp: bool,
     /// What keeps the weights.
     pub rom: Storage,
+}
+
+impl Styles {
+    pub(super) fn new(hard: &Hard, id: ProcessId) -> Styles {
+        let rom = match hard.weights.contains(&id) {
+            true => Storage::Block,
+            false => Storage::Tables,
+        };
+        Styles { dsp: hard.products.contains(&id), rom }
+    }
 }
 
 /// Name of the module of a process.

@@ -3,8 +3,8 @@
 //! White box, as [`crate::rtl::cost`]: each part is counted as its module in `rtl-templates/` is built.
 //! `benches/resources.py` puts the counts beside those of Yosys, process by process.
 
-use std::collections::BTreeSet;
-
+use super::Hard;
+use super::array::Styles;
 use crate::device::{Device, Resources, Storage, adder_luts, multiplier_luts, table_luts};
 use crate::stream::plan::{Plan, whole_room};
 use crate::stream::{Array, Dataflow, Kind, Permutation, ProcessId, StreamId, Window};
@@ -15,7 +15,7 @@ pub fn process(
     plan: &Plan,
     id: ProcessId,
     latency: u32,
-    dsp: &BTreeSet<ProcessId>,
+    hard: &Hard,
     device: &Device,
 ) -> Resources {
     let process = &flow.processes[id.0];
@@ -31,7 +31,7 @@ pub fn process(
             let room = plan.rooms.get(&id).copied().unwrap_or(whole_room(latency));
             fifo(room, output, device) + counter(room)
         }
-        Kind::Array(it) => array(it, dsp.contains(&id), device),
+        Kind::Array(it) => array(it, Styles::new(hard, id), device),
         Kind::Window(it) => window(it, input, device),
         Kind::Repack => {
             let (from, to) = (tokens(flow, process.inputs[0]), tokens(flow, process.outputs[0]));
@@ -72,23 +72,20 @@ fn operands(array: &Array) -> (u32, u32) {
     (array.input.width + u32::from(!array.input.signed), array.weight_width())
 }
 
-/// Whether an array's weights lie in block RAM.
-pub fn rom(array: &Array, device: &Device) -> Storage {
+/// Block RAMs of an array's weights, and the lookup tables that they take instead.
+pub fn weights(array: &Array, device: &Device) -> (u64, u64) {
     let (steps, bits) = (array.cycles(), array.multipliers() as u32 * array.weight_width());
-    let blocks = device.blocks(steps, bits).bram_kbit.div_ceil(18);
     let tables = table_luts(super::address_bits(steps), bits, device.lut_inputs());
-    match tables < blocks.saturating_mul(device.luts_of_block()) {
-        true => Storage::Tables,
-        false => Storage::Block,
-    }
+    (device.blocks(steps, bits).bram_kbit.div_ceil(18), tables)
 }
 
-fn array(array: &Array, dsp: bool, device: &Device) -> Resources {
+fn array(array: &Array, styles: Styles, device: &Device) -> Resources {
+    let dsp = styles.dsp;
     let (columns, fan) = (array.columns() as u64, array.fan as u64);
     let (sum, input) = (u64::from(array.accum().width), u64::from(array.input.width));
     let (steps, groups, turns) = (array.cycles(), array.groups(), array.turns());
     let words = array.multipliers() as u32 * array.weight_width();
-    let weights = match rom(array, device) {
+    let weights = match styles.rom {
         _ if !array.loaded().is_nothing() => banks(array, device),
         Storage::Block => device.blocks(steps, words),
         Storage::Tables => {

@@ -4,17 +4,14 @@
 mod array;
 mod body;
 pub mod cost;
+mod hard;
 mod loaded;
-mod multiply;
 mod permute;
 
-pub use self::multiply::in_blocks;
-
-use std::collections::BTreeSet;
+pub use self::hard::Hard;
 
 use self::body::Body;
 use super::emit::{self, Interface, Kernel, Load, PortShape, RtlOptions, RtlProject, templates};
-use crate::device::Device;
 use crate::stream::loaded::{REGISTERS, Window, address_bits as load_bits, windows};
 use crate::stream::plan::Plan;
 use crate::stream::{Dataflow, Kind, ProcessId, StreamId, index_bits as address_bits};
@@ -51,13 +48,12 @@ impl Built {
     }
 }
 
-/// Writes the project of a dataflow whose kernels are all built; the arrays in `dsp` multiply in DSP blocks.
+/// Writes the project of a dataflow whose kernels are all built.
 pub fn project(
     flow: &Dataflow,
     plan: &Plan,
     kernels: &[Built],
-    dsp: &BTreeSet<ProcessId>,
-    device: &Device,
+    hard: &Hard,
     options: &RtlOptions,
 ) -> RtlProject {
     let windows = windows(flow);
@@ -79,14 +75,13 @@ pub fn project(
         let module = array::name(&interface.top, &name);
         let id = ProcessId(at);
         let window = windows.iter().find(|it| it.process == id);
-        let dsp = dsp.contains(&id);
+        let styles = array::Styles::new(hard, id);
         match (&process.kind, window, &interface.load) {
             (Kind::Array(it), Some(window), Some(load)) => {
                 let sizes = (flow.stream(process.inputs[0]).tokens, load.address_bits);
-                sources.push(loaded::module(it, window, sizes, dsp, &module));
+                sources.push(loaded::module(it, window, sizes, styles.dsp, &module));
             }
             (Kind::Array(it), ..) => {
-                let styles = array::Styles { dsp, rom: cost::rom(it, device) };
                 sources.push(array::module(it, styles, &module));
             }
             (Kind::Permute(it), ..) => {

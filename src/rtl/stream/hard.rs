@@ -1,0 +1,85 @@
+//! What the arrays of a dataflow have in hard blocks: products in DSP blocks, weights in block RAM.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use super::cost;
+use crate::device::Device;
+use crate::rtl::dsp::{Blocks, DspPlan};
+use crate::stream::{Array, Dataflow, Kind, ProcessId};
+
+/// Of the device's block RAM the part that weights may take where lookup tables are scarce: lines and FIFOs
+/// need some.
+const ROM_SHARE: u64 = 2;
+
+/// Lookup tables that a block must save in any case.
+const LEAST: u64 = 16;
+
+/// The arrays that have something in hard blocks.
+#[derive(Clone, Debug, Default)]
+pub struct Hard {
+    /// Their products are in DSP blocks.
+    pub products: BTreeSet<ProcessId>,
+    /// Their weights are in block RAM.
+    pub weights: BTreeSet<ProcessId>,
+    /// DSP blocks that they take.
+    pub dsps: u64,
+}
+
+impl Hard {
+    /// Chooses.
+    ///
+    /// A number of DSP blocks, or those of the device, go to the arrays that save the most lookup tables
+    /// with each; if nothing was asked for, and lookup tables are not scarce, only where that is more
+    /// than half of what the device has for every block. Likewise block RAM goes to weights where a block
+    /// stands for more lookup tables than the device has for each or, where they are scarce, to those that
+    /// save the most.
+    pub fn new(flow: &Dataflow, device: &Device, plan: &DspPlan, scarce: bool) -> Hard {
+        let (most, worth) = match plan.blocks {
+            Blocks::None => (0, 0),
+            Blocks::Count(count) => (u64::from(count), 0),
+            Blocks::Auto if scarce => (device.total.dsp, 0),
+            Blocks::Auto => (device.total.dsp, device.total.lut / device.total.dsp.max(1) / 2),
+        };
+        let (products, dsps) = taken(flow, most, worth, |it| cost::products(it, device));
+        let rom = |it: &Array| match it.loaded().is_nothing() {
+            true => cost::weights(it, device),
+            false => (0, 0),
+        };
+        let blocks = device.total.bram_kbit / 18;
+        let (weights, _) = match scarce {
+            true => taken(flow, blocks / ROM_SHARE, LEAST, rom),
+            false => taken(flow, u64::MAX, device.luts_of_block(), rom),
+        };
+        Hard { products, weights, dsps }
+    }
+}
+
+/// The arrays that save the most lookup tables for each of `most` blocks, more than `worth`, and what they
+/// take; `cost` gives blocks and lookup tables.
+fn taken(
+    flow: &Dataflow,
+    most: u64,
+    worth: u64,
+    cost: impl Fn(&Array) -> (u64, u64),
+) -> (BTreeSet<ProcessId>, u64) {
+    let array = |(at, process): (usize, &crate::stream::Process)| match &process.kind {
+        Kind::Array(it) => {
+            let (blocks, luts) = cost(it);
+            let pays = blocks > 0 && luts > worth.saturating_mul(blocks);
+            pays.then_some((ProcessId(at), blocks, luts))
+        }
+        _ => None,
+    };
+    let mut arrays: Vec<_> = flow.processes.iter().enumerate().filter_map(array).collect();
+    arrays.sort_by_key(|(id, blocks, luts)| (Reverse(luts / blocks), *id));
+    let mut used = 0;
+    let mut chosen = BTreeSet::new();
+    for (id, blocks, _) in arrays {
+        if used + blocks <= most {
+            used += blocks;
+            chosen.insert(id);
+        }
+    }
+    (chosen, used)
+}
