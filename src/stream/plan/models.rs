@@ -66,7 +66,11 @@ pub(super) struct State {
 pub(super) struct Line {
     window: Window,
     steps: Vec<isize>,
-    place: usize,
+    /// Of the window.
+    flush: usize,
+    overlaps: bool,
+    /// The place that is due, along every axis.
+    place: Vec<usize>,
     head: usize,
     need: usize,
     done: bool,
@@ -110,7 +114,9 @@ impl Model {
             Kind::Window(window) => Model::Window(Line {
                 window: window.clone(),
                 steps: window.steps(),
-                place: 0,
+                flush: window.flush(),
+                overlaps: window.overlaps(),
+                place: vec![0; window.extents.len()],
                 head: 0,
                 need: window.first + 1,
                 done: false,
@@ -208,7 +214,7 @@ impl Model {
             Model::Kernel(it) => inputs && it.takes(now),
             Model::Loop(it) => it.reads(port) && it.there(there) && it.pipeline.takes(now),
             Model::Keeper(it) => it.takes(now),
-            Model::Window(it) if it.window.overlaps() => it.level < it.window.flush(),
+            Model::Window(it) if it.overlaps => it.level < it.flush,
             Model::Window(it) => it.token_ready(out_ready),
             Model::Collect { ratio, count } => *count != ratio - 1 || out_ready,
             Model::Spread { ratio, count } => *count == ratio - 1 && out_ready,
@@ -299,29 +305,41 @@ impl State {
 
 impl Line {
     fn total(&self) -> usize {
-        self.window.tokens + self.window.flush()
+        self.window.tokens + self.flush
+    }
+
+    /// The axis along which the next place lies; there is none behind the last place.
+    fn axis(&self) -> Option<usize> {
+        let extents = &self.window.extents;
+        (0..extents.len()).rev().find(|it| self.place[*it] + 1 < extents[*it])
     }
 
     /// By how much the newest token moves to the next place.
     fn advance(&self) -> usize {
-        let index = self.window.index(self.place);
-        let extents = &self.window.extents;
-        let axis = (0..extents.len()).rev().find(|it| index[*it] + 1 < extents[*it]);
-        axis.map_or(0, |it| self.steps[it] as usize)
+        self.axis().map_or(0, |it| self.steps[it] as usize)
+    }
+
+    fn turn(&mut self) {
+        let axis = self.axis();
+        let faster = axis.map_or(0, |it| it + 1);
+        self.place[faster..].fill(0);
+        if let Some(axis) = axis {
+            self.place[axis] += 1;
+        }
     }
 
     fn moves(&self, out_ready: bool) -> Move {
         let complete = !self.done && self.head == self.need;
         let fire = complete && out_ready;
-        let last = self.place + 1 == self.window.places();
+        let last = self.axis().is_none();
         let again = match last {
-            true => self.ahead && self.window.flush() == self.window.first + 1,
+            true => self.ahead && self.flush == self.window.first + 1,
             false => self.advance() == 0,
         };
         let again = fire && again;
         let ends = (self.done || fire && last) && self.head == self.total();
         let flushing = self.head >= self.window.tokens && !ends;
-        let full = self.window.overlaps() && self.level == self.window.flush();
+        let full = self.overlaps && self.level == self.flush;
         let borrow = if self.head == self.window.tokens { full } else { self.ahead };
         let may_shift = (!complete || fire) && !again;
         Move { fire, last, again, ends, flushing, borrow, may_shift }
@@ -337,15 +355,15 @@ impl Line {
         let token_ready = self.token_ready(out_ready);
         let token_valid = inputs || self.level > 0;
         let shift = it.may_shift && (token_valid || it.flushing && !it.borrow);
-        if self.window.overlaps() {
+        if self.overlaps {
             let pop = self.level > 0 && token_ready;
-            let room = self.level < self.window.flush();
+            let room = self.level < self.flush;
             let push = inputs && room && !(self.level == 0 && token_ready);
             self.level = self.level + usize::from(push) - usize::from(pop);
         }
         let step = self.advance();
         self.head = match it.ends {
-            true if self.ahead => self.window.flush() + usize::from(shift),
+            true if self.ahead => self.flush + usize::from(shift),
             true => usize::from(shift),
             false => self.head + usize::from(shift),
         };
@@ -357,7 +375,7 @@ impl Line {
         self.done = !it.ends && (self.done || it.fire && it.last);
         if it.fire {
             self.need = if it.last { self.window.first + 1 } else { self.need + step };
-            self.place = if it.last { 0 } else { self.place + 1 };
+            self.turn();
         }
         debug_assert!(!it.again || !shift, "the line holds while its newest token is read again");
         shift || it.ends || it.fire
