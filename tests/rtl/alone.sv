@@ -296,6 +296,8 @@ module alone_mac_array #(
   parameter int unsigned Block = 1,
   parameter int unsigned Inner = 4,
   parameter int unsigned Groups = 2,
+  parameter int unsigned Packs = 1,
+  parameter bit          Gathers = 1'b0,
   parameter int unsigned Columns = 2,
   parameter int unsigned Fan = 1,
   parameter int unsigned Share = 2,
@@ -318,11 +320,12 @@ module alone_mac_array #(
   output logic [Outputs*SumWidth-1:0]     out_data_o
 );
 
-  localparam int unsigned Steps = Inner * Groups;
+  localparam int unsigned Rows = Inner * Groups * Packs;
+  localparam int unsigned Turns = Gathers ? 1 : Packs;
 
-  logic [(Steps > 1 ? $clog2(Steps) : 1)-1:0]     address;
-  logic [Columns*Fan-1:0][WeightWidth-1:0]        weights_q;
-  logic [Groups*Columns-1:0][SumWidth-1:0]        biases;
+  logic [(Rows > 1 ? $clog2(Rows) : 1)-1:0]      address;
+  logic [Columns*Fan-1:0][WeightWidth-1:0]       weights_q;
+  logic [Turns*Groups*Columns-1:0][SumWidth-1:0] biases;
 
   always_ff @(posedge clk_i) begin
     for (int unsigned i = 0; i < Columns * Fan; i++) begin
@@ -330,7 +333,7 @@ module alone_mac_array #(
     end
   end
 
-  for (genvar i = 0; i < Groups * Columns; i++) begin : gen_bias
+  for (genvar i = 0; i < Turns * Groups * Columns; i++) begin : gen_bias
     assign biases[i] = SumWidth'(i * 77 + 5);
   end
 
@@ -339,6 +342,8 @@ module alone_mac_array #(
     .Block       (Block),
     .Inner       (Inner),
     .Groups      (Groups),
+    .Packs       (Packs),
+    .Gathers     (Gathers),
     .Columns     (Columns),
     .Fan         (Fan),
     .Share       (Share),

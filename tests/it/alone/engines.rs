@@ -279,6 +279,8 @@ struct Array {
     blocks: usize,
     inner: usize,
     groups: usize,
+    packs: usize,
+    gathers: bool,
     columns: usize,
     fan: usize,
     share: usize,
@@ -296,39 +298,51 @@ impl Array {
         self.columns / self.share * self.fan
     }
 
+    /// Packs of which each has outputs of its own.
+    fn turns(&self) -> usize {
+        if self.gathers { 1 } else { self.packs }
+    }
+
+    /// The outputs of all packs of a token.
     fn token(&self, token: &[i128]) -> Vec<i128> {
         let signed = |value: i128, width: u32| {
             let value = value & ((1 << width) - 1);
             if value >> (width - 1) == 1 { value - (1 << width) } else { value }
         };
-        let output = |at: usize| {
+        let (size, steps) = (self.blocks * self.block(), self.inner * self.groups);
+        let output = |turn: usize, at: usize| {
             let (group, column) = (at / self.columns, at % self.columns);
-            let mut sum = at as i128 * 77 + 5;
-            for inner in 0..self.inner {
+            let mut sum = (turn * self.groups * self.columns + at) as i128 * 77 + 5;
+            let packs = if self.gathers { 0..self.packs } else { turn..turn + 1 };
+            for (pack, inner) in packs.flat_map(|it| (0..self.inner).map(move |at| (it, at))) {
                 let step = group * self.inner + inner;
                 for i in 0..self.fan {
                     let from = column / self.share * self.fan + i;
-                    let x = token[step % self.blocks * self.block() + from];
+                    let x = token[pack * size + step % self.blocks * self.block() + from];
                     let x = if self.signed { signed(x, Array::IN) } else { x };
-                    let weight = (step * 57 + (column * self.fan + i) * 23 + 11) * 41;
+                    let row = pack * steps + step;
+                    let weight = (row * 57 + (column * self.fan + i) * 23 + 11) * 41;
                     sum += (x * signed(weight as i128, Array::WEIGHT)) << self.shift;
                 }
             }
             sum & ((1 << Array::SUM) - 1)
         };
-        (0..self.outputs).map(output).collect()
+        let outputs = |turn: usize| (0..self.outputs).map(move |it| output(turn, it));
+        (0..self.turns()).flat_map(outputs).collect()
     }
 
     fn engine(self) -> Engine {
         let elements = self.blocks * self.block();
-        let into = Channel::new(elements as u32, Array::IN, 4);
-        let engine =
-            Engine::new("alone_mac_array", into, Channel::new(self.outputs as u32, Array::SUM, 4));
+        let into = Channel::new(elements as u32, Array::IN, 4 * self.packs as u32);
+        let out = Channel::new(self.outputs as u32, Array::SUM, 4 * self.turns() as u32);
+        let engine = Engine::new("alone_mac_array", into, out);
         Engine { parameters: Vec::new(), ..engine }
             .with("Blocks", self.blocks)
             .with("Block", self.block())
             .with("Inner", self.inner)
             .with("Groups", self.groups)
+            .with("Packs", self.packs)
+            .with("Gathers", u8::from(self.gathers))
             .with("Columns", self.columns)
             .with("Fan", self.fan)
             .with("Share", self.share)
@@ -338,16 +352,20 @@ impl Array {
             .with("WeightWidth", Array::WEIGHT)
             .with("SumWidth", Array::SUM)
             .with("Shift", self.shift)
-            .gives(move |words| words.chunks(elements).flat_map(|it| self.token(it)).collect())
+            .gives(move |words| {
+                words.chunks(elements * self.packs).flat_map(|it| self.token(it)).collect()
+            })
     }
 }
 
-/// One matrix and several, inputs divided and outputs too, a step a token and many.
+/// One matrix and several, inputs divided and outputs too, a step a token and many, tokens in packs.
 fn arrays() -> Vec<Engine> {
     let base = Array {
         blocks: 4,
         inner: 4,
         groups: 1,
+        packs: 1,
+        gathers: false,
         columns: 3,
         fan: 1,
         share: 3,
@@ -364,6 +382,12 @@ fn arrays() -> Vec<Engine> {
         Array { columns: 4, share: 2, outputs: 4, fan: 2, ..base },
         Array { blocks: 8, columns: 2, share: 1, groups: 2, outputs: 4, ..base },
         Array { blocks: 2, inner: 2, groups: 4, columns: 1, share: 1, outputs: 3, ..base },
+        Array { packs: 3, ..base },
+        Array { packs: 3, blocks: 1, inner: 1, fan: 3, ..base },
+        Array { packs: 2, gathers: true, blocks: 2, inner: 2, ..base },
+        Array { packs: 4, gathers: true, blocks: 1, inner: 1, groups: 3, outputs: 8, ..base },
+        Array { packs: 3, gathers: true, blocks: 2, inner: 2, groups: 4, outputs: 11, ..base },
+        Array { packs: 2, gathers: true, blocks: 1, inner: 1, fan: 4, ..base },
     ];
     made.map(Array::engine).into()
 }
