@@ -1,12 +1,130 @@
-//! In which order the elements of a tensor go through its port.
+//! What goes through the ports of a design, and in which order.
 //!
-//! A stream is a token a pixel, with all channels. The images of ONNX and PyTorch have their channels first;
-//! what reads them first turns them around, so that every layer has a pixel's channels side by side. In a
-//! stream that is done outside, where it costs nothing: such a tensor travels pixel by pixel.
+//! A stream is a token a pixel, with all channels; each tensor has a port with a handshake of its own. Where
+//! ports carry whole tensors, all inputs enter together and all outputs leave together: one source, of
+//! whose tokens pixels are made, and one sink.
+//!
+//! The images of ONNX and PyTorch have their channels first; what reads them first turns them around, so that
+//! every layer has a pixel's channels side by side. In a stream that is done outside, where it costs nothing:
+//! such a tensor travels pixel by pixel. A whole tensor is turned around by the wires behind its port.
 
+use std::sync::Arc;
+
+use super::cut::{At, Cutter, Place, by_pixel};
+use super::{Dataflow, Kind, Process, ProcessId, StreamId};
 use crate::fixed::{Graph, Type};
 use crate::graph::NodeId;
 use crate::units::Unit;
+
+/// What goes through the ports of a divided graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// A tensor pixel by pixel, each through a handshake of its own.
+    Pixels,
+    /// Whole tensors in the model's order: all inputs at once, all outputs at once.
+    Tensors,
+    /// They are no ports: the graph is a step of a loop.
+    Inside,
+}
+
+/// The whole tensors at the ports of a dataflow, in the model's order.
+#[derive(Clone, Debug)]
+pub struct Tensors {
+    /// What the source takes.
+    pub inputs: Vec<Tensor>,
+    /// What the sink gives.
+    pub outputs: Vec<Tensor>,
+}
+
+/// A tensor at a port.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// Its name in the model.
+    pub name: String,
+    /// Of an input the elements as its source gives them, if that is another order than the tensor's.
+    pub order: Option<Arc<[u32]>>,
+}
+
+impl Cutter<'_> {
+    /// One source of all inputs.
+    pub(super) fn enter(&mut self) {
+        let graph = self.graph;
+        let Some(first) = graph.inputs.first().map(|it| graph.node(*it)) else { return };
+        let source =
+            self.flow.add(&first.name, &first.origin.node, Kind::Source(0), Vec::new());
+        for id in &graph.inputs {
+            let node = graph.node(*id);
+            let ty = turned(graph, *id).unwrap_or(&node.ty).clone();
+            self.flow.output(source, &node.name, 1, ty);
+        }
+        let tensor = |order: Option<Vec<u32>>, id: &NodeId| {
+            let name = graph.node(*id).name.clone();
+            Tensor { name, order: order.map(Arc::from) }
+        };
+        let inputs = graph.inputs.iter().map(|it| tensor(pixels(graph, *it), it)).collect();
+        let outputs = graph.outputs.iter().map(|it| tensor(None, it)).collect();
+        self.flow.tensors = Some(Tensors { inputs, outputs });
+    }
+
+    /// An input of that source: a token a pixel, or the whole of it for whom that is one token.
+    pub(super) fn entered(&mut self, id: NodeId) -> Place {
+        let position = self.graph.inputs.iter().position(|it| *it == id);
+        // The source was the first process, and its streams are the first ones.
+        let whole = StreamId(position.expect("inputs are ports"));
+        let (tokens, _) = by_pixel(&self.flow.stream(whole).ty);
+        let stream = self.repacked(whole, tokens);
+        if stream != whole {
+            let made = self.flow.stream(stream).from;
+            self.flow.processes[made.0].layer = self.node(id).origin.node.to_string();
+            self.made.insert((stream, 1, false), whole);
+        }
+        Place { tokens, at: At::Stream(stream) }
+    }
+
+    /// The outputs: a sink for each, or one for all.
+    pub(super) fn leave(&mut self, results: &[StreamId]) {
+        let node = |at: usize| self.graph.node(self.graph.outputs[at]);
+        if self.ports != Ports::Tensors {
+            for (at, stream) in results.iter().enumerate() {
+                let node = node(at);
+                self.flow.add(&node.name, &node.origin.node, Kind::Sink(at), vec![*stream]);
+            }
+            return;
+        }
+        let whole: Vec<StreamId> = results.iter().map(|it| self.repacked(*it, 1)).collect();
+        if let Some(first) = self.graph.outputs.first().map(|it| self.graph.node(*it)) {
+            self.flow.add(&first.name, &first.origin.node, Kind::Sink(0), whole);
+        }
+    }
+}
+
+impl Dataflow {
+    /// The same without the pixels of whole tensors that nothing reads.
+    pub(super) fn without_unread(mut self) -> Dataflow {
+        let ids = (0..self.processes.len()).map(ProcessId);
+        let is_unread = |it: &ProcessId| {
+            let process = &self.processes[it.0];
+            let mut outputs = process.outputs.iter();
+            matches!(process.kind, Kind::Repack) && outputs.all(|it| self.readers(*it).is_empty())
+        };
+        let unread: Vec<ProcessId> = ids.filter(is_unread).collect();
+        let dropped = |it: &StreamId| unread.contains(&self.streams[it.0].from);
+        let gone: Vec<bool> = (0..self.streams.len()).map(|it| dropped(&StreamId(it))).collect();
+        let before = |at: usize| gone[..at].iter().filter(|it| **it).count();
+        let stream = |it: &mut StreamId| it.0 -= before(it.0);
+        let process = |it: &mut ProcessId| it.0 -= unread.iter().filter(|gone| **gone < *it).count();
+        let mut at = 0..;
+        self.processes.retain(|_| at.next().is_some_and(|it| !unread.contains(&ProcessId(it))));
+        let mut at = 0..;
+        self.streams.retain(|_| at.next().is_some_and(|it| !gone[it]));
+        for Process { inputs, outputs, .. } in &mut self.processes {
+            inputs.iter_mut().chain(outputs).for_each(stream);
+        }
+        self.streams.iter_mut().for_each(|it| process(&mut it.from));
+        self.computed.values_mut().for_each(|it| process(&mut it.0));
+        self
+    }
+}
 
 /// The elements of an input as they come through its port, if that is another order than the tensor's: nothing
 /// reads it but a wiring that moves its first axis behind all others.

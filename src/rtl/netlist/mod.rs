@@ -11,7 +11,7 @@
 mod names;
 mod partition;
 
-pub(in crate::rtl) use names::unique;
+pub(in crate::rtl) use names::{PINS, unique};
 pub use names::{Names, sanitize};
 
 use super::datapath::{Datapath, Op, ScopeId, ValueId};
