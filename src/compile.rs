@@ -308,12 +308,7 @@ fn check_modules(graph: &fixed::Graph, name: &str) -> Result<()> {
     problems.into_result(())
 }
 
-fn plan(
-    graph: &nn::Graph,
-    config: &Config,
-    device: &Device,
-    source: &Source,
-) -> Result<Plan> {
+fn plan(graph: &nn::Graph, config: &Config, device: &Device, source: &Source) -> Result<Plan> {
     let clock_ns = config.clock_ns.unwrap_or(device.clock_ns);
     if !(0.1..=1000.0).contains(&clock_ns) {
         return Err(Unsupported::Clock { found: clock_ns }).anywhere();

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Rtl, resources, unrolled};
 use super::stream::{Divided, Known, divide, given, ports};
+use super::{Rtl, resources, unrolled};
 use crate::config::Io;
 use crate::design::Design;
 use crate::device::{Device, Resources};
@@ -130,9 +130,7 @@ pub fn fold(
         Goal::Fit => search.fitting()?,
     };
     let folds = |it: &Tried| it.divided.flow.processes.iter().any(|it| is_array(&it.kind));
-    if matches!(goal, Goal::Interval(_))
-        && !found.as_ref().is_ok_and(folds)
-        && search.may_unroll()
+    if matches!(goal, Goal::Interval(_)) && !found.as_ref().is_ok_and(folds) && search.may_unroll()
     {
         return Ok(Ok(search.unrolled()?));
     }
@@ -199,7 +197,11 @@ impl<'a> Search<'a> {
             interval: 1,
             resources: parts.chain([Resources { ff, ..Resources::default() }]).sum(),
             unrolled: true,
-            layers: self.arrays.iter().map(|(layer, arrays)| layer_fold(layer, arrays, 1)).collect(),
+            layers: self
+                .arrays
+                .iter()
+                .map(|(layer, arrays)| layer_fold(layer, arrays, 1))
+                .collect(),
         };
         Ok((choice, rtl))
     }

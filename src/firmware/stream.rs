@@ -31,7 +31,9 @@ enum Unsupported {
          share multipliers, take as long as their tokens"
     )]
     Latency,
-    #[error("an output that depends on no input cannot be streamed, nor stand beside folded layers")]
+    #[error(
+        "an output that depends on no input cannot be streamed, nor stand beside folded layers"
+    )]
     Constant,
     #[error(
         "Weights: runtime needs sums that do not depend on their order: inputs of one format and an \

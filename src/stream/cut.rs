@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::kernels::{Kernel, KernelId};
 use super::permute::{WIDE, bits};
-use super::window::{Pick, Window};
 use super::ports::{Ports, turned};
+use super::window::{Pick, Window};
 use super::{Dataflow, Kind, ProcessId, StreamId};
 use crate::error::Origin;
 use crate::fixed::{Graph, Type};

@@ -50,8 +50,7 @@ impl Cutter<'_> {
     pub(super) fn enter(&mut self) {
         let graph = self.graph;
         let Some(first) = graph.inputs.first().map(|it| graph.node(*it)) else { return };
-        let source =
-            self.flow.add(&first.name, &first.origin.node, Kind::Source(0), Vec::new());
+        let source = self.flow.add(&first.name, &first.origin.node, Kind::Source(0), Vec::new());
         for id in &graph.inputs {
             let node = graph.node(*id);
             let ty = turned(graph, *id).unwrap_or(&node.ty).clone();
@@ -112,7 +111,8 @@ impl Dataflow {
         let gone: Vec<bool> = (0..self.streams.len()).map(|it| dropped(&StreamId(it))).collect();
         let before = |at: usize| gone[..at].iter().filter(|it| **it).count();
         let stream = |it: &mut StreamId| it.0 -= before(it.0);
-        let process = |it: &mut ProcessId| it.0 -= unread.iter().filter(|gone| **gone < *it).count();
+        let process =
+            |it: &mut ProcessId| it.0 -= unread.iter().filter(|gone| **gone < *it).count();
         let mut at = 0..;
         self.processes.retain(|_| at.next().is_some_and(|it| !unread.contains(&ProcessId(it))));
         let mut at = 0..;

@@ -13,7 +13,7 @@ fn build(model: &std::path::Path, options: &[&str]) -> Project {
 }
 
 /// Undisturbed the figures are the plan's; disturbed the bits are the same.
-fn check(project: &Project, samples: &str) {
+pub(crate) fn check(project: &Project, samples: &str) {
     let manifest = project.json("nn2rtl.json");
     let (rtl, engines) = (&manifest["rtl"], if manifest["hls"].is_null() { 1 } else { 2 });
     let told = project.cosim(&["--samples", samples, "--engines", ["rtl", "rtl,hls"][engines - 1]]);

@@ -150,7 +150,8 @@ fn interface(flow: &Dataflow, plan: &Plan, name: &str) -> Interface {
             Some(tensors) => tensors.iter().map(|it| it.name.as_str()).collect(),
             None => streams.iter().map(|it| it.name.as_str()).collect(),
         };
-        let pins: &[&str] = if tensors.is_some() { &emit::PINS } else { &["valid", "ready", "last"] };
+        let pins: &[&str] =
+            if tensors.is_some() { &emit::PINS } else { &["valid", "ready", "last"] };
         let names = emit::unique(&named, pins);
         // All tensors of a side are in one word of the wrapper.
         let mut axis_bits = 0;
