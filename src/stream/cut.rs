@@ -99,13 +99,12 @@ pub(super) fn divide(
         let place = cutter.place(id);
         cutter.places[id.index()] = Some(place);
     }
-    let results = graph.outputs.iter().map(|id| {
+    for (position, id) in graph.outputs.iter().enumerate() {
         cutter.parted(*id);
         let place = cutter.at(*id).clone();
-        cutter.stream(*id, &place)
-    });
-    let results: Vec<StreamId> = results.collect();
-    cutter.leave(&results);
+        let stream = cutter.stream(*id, &place);
+        cutter.leave(position, stream);
+    }
     let unfolded = std::mem::take(&mut cutter.unfolded);
     let flow = cutter.finish();
     (if ports == Ports::Tensors { flow.without_unread() } else { flow }, unfolded)

@@ -80,19 +80,21 @@ impl Cutter<'_> {
         Place { tokens, at: At::Stream(stream) }
     }
 
-    /// The outputs: a sink for each, or one for all.
-    pub(super) fn leave(&mut self, results: &[StreamId]) {
-        let node = |at: usize| self.graph.node(self.graph.outputs[at]);
+    /// An output: a sink for each, or one for all.
+    pub(super) fn leave(&mut self, position: usize, stream: StreamId) {
+        let node = self.graph.node(self.graph.outputs[position]);
+        let (name, layer) = (&node.name, &node.origin.node);
         if self.ports != Ports::Tensors {
-            for (at, stream) in results.iter().enumerate() {
-                let node = node(at);
-                self.flow.add(&node.name, &node.origin.node, Kind::Sink(at), vec![*stream]);
-            }
+            self.flow.add(name, layer, Kind::Sink(position), vec![stream]);
             return;
         }
-        let whole: Vec<StreamId> = results.iter().map(|it| self.repacked(*it, 1)).collect();
-        if let Some(first) = self.graph.outputs.first().map(|it| self.graph.node(*it)) {
-            self.flow.add(&first.name, &first.origin.node, Kind::Sink(0), whole);
+        let whole = self.repacked(stream, 1);
+        let sink = self.flow.processes.iter_mut().find(|it| matches!(it.kind, Kind::Sink(_)));
+        match sink {
+            Some(sink) => sink.inputs.push(whole),
+            None => {
+                self.flow.add(name, layer, Kind::Sink(0), vec![whole]);
+            }
         }
     }
 }

@@ -106,8 +106,10 @@ fn dataflows_compute_what_graphs_do() {
 fn every_dataflow_has_a_plan() {
     for file in ["qk3_rest.keras", "onnx_sums.onnx", "layers_norm.keras", "layers_shape.keras"] {
         let graph = graph(file).unwrap();
-        for ports in [Ports::Pixels, Ports::Tensors] {
-            let (flow, _) = cut(&graph, Loops::Around, ports, |_| 1);
+        // One of them has whole tensors too.
+        let ports = [Ports::Pixels, Ports::Tensors];
+        for ports in &ports[..1 + usize::from(file == "onnx_sums.onnx")] {
+            let (flow, _) = cut(&graph, Loops::Around, *ports, |_| 1);
             let plan = plan::plan(&flow, |_| 3);
             assert!(plan.interval >= 1 && plan.latency >= plan.first, "{file}: {plan:?}");
         }

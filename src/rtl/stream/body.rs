@@ -250,6 +250,9 @@ impl Writer<'_> {
         let name = &self.names[from.0];
         let outputs = &self.flow.processes[from.0].outputs;
         match outputs.iter().position(|it| *it == id) {
+            Some(at) if outputs.len() > 1 && self.flow.readers(id).is_empty() => {
+                format!("{name}_unused_{at}")
+            }
             Some(at) if outputs.len() > 1 => format!("{name}_data_{at}"),
             _ => format!("{name}_data"),
         }
