@@ -281,15 +281,20 @@ module frames (
 endmodule
 ";
 
-/// Verilator finds nothing to complain of in windows, forks, FIFOs and arrays.
+/// Verilator finds nothing to complain of in windows, forks, FIFOs and arrays, nor where inputs enter together.
 #[test]
 fn streams_lint_clean() {
     let Some(tools) = tools() else { return };
     let verilator = tools.verilator().unwrap();
-    for (model, reuse) in
-        [("hls4ml_conv.keras", "3"), ("graph.onnx", "2"), ("layers_rnn.keras", "2")]
-    {
-        let project = build(&own("tests/models").join(model), &["--reuse", reuse, "--flow", "rtl"]);
+    for (model, reuse, io) in [
+        ("hls4ml_conv.keras", "3", "stream"),
+        ("graph.onnx", "2", "stream"),
+        ("layers_rnn.keras", "2", "stream"),
+        ("t_more.pt2", "4", "parallel"),
+        ("qk3_rest.keras", "4", "parallel"),
+    ] {
+        let options = ["--reuse", reuse, "--flow", "rtl", "--io", io];
+        let project = Project::build(&own("tests/models").join(model), &options);
         let top = project.json("nn2rtl.json")["rtl"]["axis"].as_str().unwrap().to_owned();
         let mut command = verilator.command();
         command.current_dir(&project.dir).args(["--lint-only", "-Wall", "--no-timing"]);
