@@ -20,7 +20,9 @@ pub(crate) fn check(project: &Project, samples: &str) {
     assert_eq!(told["cosim"]["engines"].as_array().unwrap().len(), engines, "{told}");
     let timing = &told["timing"];
     assert_eq!(timing["first"], rtl["first"], "{told}");
-    assert_eq!(timing["latency"]["min"], rtl["latency"], "{told}");
+    // A sample of whole tensors is one beat; one that enters late, as others are inside, may leave sooner.
+    let latency = if rtl["beats"].is_null() { &timing["first"] } else { &timing["latency"]["min"] };
+    assert_eq!(latency, &rtl["latency"], "{told}");
     // Behind the first samples, which fill FIFOs, every one takes as long.
     let cycles = |count: &str| {
         let told = project.cosim(&["--engines", "rtl", "--samples", count]);
