@@ -79,10 +79,10 @@ pub struct ModelOptions {
     /// the shortest that allows it.
     #[arg(long, value_name = "N")]
     pub latency: Option<u32>,
-    /// Cycles between samples of the RTL path at most: reuse factors are chosen for it (io: stream).
+    /// Cycles between samples of the RTL path at most: reuse factors are chosen for it.
     #[arg(long, value_name = "N", conflicts_with = "fit")]
     pub target_ii: Option<u32>,
-    /// Choose the reuse factors that make the RTL path fit the target and as fast as that allows (io: stream).
+    /// Choose the reuse factors that make the RTL path fit the target and as fast as that allows.
     #[arg(long)]
     pub fit: bool,
     /// DSP blocks of the RTL path: none, so many, or as many as it takes to get below --lut-percent

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Io, Level, Warning, Weights};
+use crate::config::{Config, Level, Warning, Weights};
 use crate::design::{Design, LatencyTarget, LayerPlan, OutputScale, Plan};
 use crate::device::{self, Device};
 use crate::error::{Located, Origin, Problem, Problems, Result};
@@ -54,10 +54,6 @@ pub struct Source {
 enum Unsupported {
     #[error("clock period {found} ns is not usable (supported: 0.1 to 1000 ns)")]
     Clock { found: f64 },
-    #[error(
-        "ReuseFactor {found} has no effect on the RTL path, which multiplies everything at once in io: parallel"
-    )]
-    Reuse { found: u32 },
     #[error("stored weights that no layer reads: {}", .names.join(", "))]
     Unused { names: Vec<String> },
 }
@@ -285,7 +281,7 @@ pub fn compile(
     let decided = decide(raw, config, calibration, &mut warnings, false)?;
     let Decided { graph, formats, scales, removed, device } = decided;
     let fixed = lower::lower(&graph, &formats)?;
-    let plan = plan(&graph, config, device, &source, &mut warnings)?;
+    let plan = plan(&graph, config, device, &source)?;
     check_modules(&fixed, &plan.name)?;
     let design = Design { graph: fixed, plan, scales };
     Ok(Compiled { source, graph, formats, design, device, removed, warnings })
@@ -312,13 +308,7 @@ fn check_modules(graph: &fixed::Graph, name: &str) -> Result<()> {
     problems.into_result(())
 }
 
-fn plan(
-    graph: &nn::Graph,
-    config: &Config,
-    device: &Device,
-    source: &Source,
-    warnings: &mut Vec<Warning>,
-) -> Result<Plan> {
+fn plan(graph: &nn::Graph, config: &Config, device: &Device, source: &Source) -> Result<Plan> {
     let clock_ns = config.clock_ns.unwrap_or(device.clock_ns);
     if !(0.1..=1000.0).contains(&clock_ns) {
         return Err(Unsupported::Clock { found: clock_ns }).anywhere();
@@ -333,10 +323,6 @@ fn plan(
         let node = graph.node(id);
         let kind = node.op.spec().kind();
         let reuse_factor = config.reuse_factor(&node.name, kind);
-        let unrolls = config.io == Io::Parallel;
-        if unrolls && reuse_factor > 1 && !node.op.spec().weights().is_empty() {
-            warnings.push(Warning::at(&node.origin, Unsupported::Reuse { found: reuse_factor }));
-        }
         let strategy = config.strategy(&node.name, kind);
         let parallelization_factor = config.parallelization_factor(&node.name, kind);
         let layer = LayerPlan { strategy, reuse_factor, parallelization_factor };

@@ -53,8 +53,7 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     if let Some(rtl) = &rtl {
         let late = rtl.pipelines.iter().flat_map(|it| &it.schedule.violations);
         warnings.extend(late.map(|it| Warning::at(&it.origin, it.clone())));
-        let unfolded = rtl.stream.iter().flat_map(|it| &it.unfolded);
-        warnings.extend(unfolded.map(|it| Warning::at(it, Unfolded)));
+        warnings.extend(rtl.unfolded.iter().map(|it| Warning::at(it, Unfolded)));
     }
     let mut hls = hls;
     for problem in hls.iter_mut().flat_map(|it| it.project.warnings.drain(..)) {
@@ -121,7 +120,7 @@ struct NoFolding;
 #[error("DSP blocks are chosen for the RTL path, which --flow hls leaves out")]
 struct NoBlocks;
 
-/// A reuse factor without effect on a stream.
+/// A reuse factor without effect on the direct path.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "ReuseFactor has no effect on this layer's RTL: its sums depend on their order (a rounding or \

@@ -30,9 +30,9 @@ use crate::units::{self, Kernel};
 const RTL_BASIS: &str = "RTL latency and II follow from the pipeline; LUT and FF are counted from \
                          its operations and registers, before synthesis shares or removes any";
 
-/// What the figures of a stream leave out.
-const STREAM_BASIS: &str = "latency and II of the stream are those of its processes run cycle by cycle; lines, \
-                            FIFOs, arrays and forks are counted as their modules are built";
+/// What the figures of a dataflow leave out.
+const STREAM_BASIS: &str = "latency and II of a stream, or of folded layers, are those of its processes run cycle by \
+                            cycle; lines, FIFOs, arrays and forks are counted as their modules are built";
 
 /// What the figures of a stream in C++ are, and what they leave out.
 const HLS_STREAM_BASIS: &str = "latency of the HLS stream is that of its processes run cycle by cycle, kernels as \

@@ -60,7 +60,7 @@ pub struct RtlInfo {
     pub latency: u32,
     /// Cycles from one sample to the next.
     pub interval: u64,
-    /// Cycles from the first input beat of a sample to its first output beat, if it streams.
+    /// Cycles from the first input beat of a sample to its first output beat, if it streams or is folded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<u64>,
     /// Beats of a sample at each input and each output, if it streams.

@@ -34,6 +34,7 @@ pub(super) fn rtl(
     // Values are kept to the end, in however many cycles.
     probe.plan.latency = None;
     probe.plan.io = Io::Parallel;
+    probe.plan.layers.values_mut().for_each(|it| it.reuse_factor = 1);
     let device = device::find(&probe.plan.part).anywhere()?;
     let rtl = firmware::rtl(&probe, device)?;
     let scratch = Tools::find().anywhere()?.cache().scratch().anywhere()?;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::compile::Compiled;
-use crate::config::{Config, Io};
+use crate::config::Config;
 use crate::error::{Located, Problems, Result};
 use crate::firmware::{self, Choice, Goal, Rtl, Unmet};
 use crate::rtl::pipeline::{self, ScheduleError};
@@ -37,13 +37,6 @@ impl Missed {
             }
         }
     }
-}
-
-/// A wish that belongs to streams.
-#[derive(Debug, thiserror::Error)]
-#[error("{option} chooses reuse factors of streams: it needs io: stream")]
-struct NoStream {
-    option: &'static str,
 }
 
 /// Two targets for one thing.
@@ -81,15 +74,11 @@ pub(super) fn rtl(
 }
 
 fn goal(config: &Config) -> Result<Option<Goal>> {
-    let (goal, option) = match (config.target_ii, config.fit) {
-        (None, false) => return Ok(None),
-        (Some(_), true) => return Err(Both).anywhere(),
-        (Some(cycles), false) => (Goal::Interval(u64::from(cycles)), "--target-ii"),
-        (None, true) => (Goal::Fit, "--fit"),
-    };
-    match config.io {
-        Io::Stream => Ok(Some(goal)),
-        Io::Parallel => Err(NoStream { option }).anywhere(),
+    match (config.target_ii, config.fit) {
+        (None, false) => Ok(None),
+        (Some(_), true) => Err(Both).anywhere(),
+        (Some(cycles), false) => Ok(Some(Goal::Interval(u64::from(cycles)))),
+        (None, true) => Ok(Some(Goal::Fit)),
     }
 }
 

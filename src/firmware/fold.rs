@@ -5,13 +5,17 @@
 //! none is faster than the slowest must be. No interval can be shorter than the longest stream has tokens.
 //!
 //! For a device the shortest interval is searched for with which the estimate fits.
+//!
+//! A design whose ports carry whole tensors may also stay one pipeline, which takes a sample a cycle: for a device
+//! if it fits, for an interval that no folding reaches or that asks for none.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Rtl;
-use super::stream::{Divided, Known, divide};
+use super::stream::{Divided, Known, divide, given, ports};
+use super::{Rtl, resources, unrolled};
+use crate::config::Io;
 use crate::design::Design;
 use crate::device::{Device, Resources};
 use crate::error::Result;
@@ -55,6 +59,8 @@ pub struct Choice {
     pub interval: u64,
     /// Everything.
     pub resources: Resources,
+    /// Nothing is folded: one pipeline takes a sample a cycle.
+    pub unrolled: bool,
     /// The layers.
     pub layers: Vec<LayerFold>,
 }
@@ -113,10 +119,21 @@ pub fn fold(
     goal: Goal,
 ) -> Result<std::result::Result<(Choice, Rtl), Unmet>> {
     let mut search = Search::new(design, device);
+    if goal == Goal::Fit && search.may_unroll() {
+        let (choice, rtl) = search.unrolled()?;
+        if search.fits(&choice.resources) {
+            return Ok(Ok((choice, rtl)));
+        }
+    }
     let found = match goal {
         Goal::Interval(cycles) => search.within(cycles)?,
         Goal::Fit => search.fitting()?,
     };
+    let folds = |it: &Tried| it.divided.flow.processes.iter().any(|it| is_array(&it.kind));
+    if matches!(goal, Goal::Interval(_)) && !found.as_ref().is_ok_and(folds) && search.may_unroll()
+    {
+        return Ok(Ok(search.unrolled()?));
+    }
     Ok(found.map(|it| {
         let choice = search.choice(&it);
         let Tried { divided, plan, .. } = it;
@@ -143,7 +160,8 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(design: &'a Design, device: &'a Device) -> Search<'a> {
-        let (flow, _) = stream::cut(&design.graph, Loops::Around, |_| usize::MAX);
+        let all = |_: &str| usize::MAX;
+        let (flow, _) = stream::cut(&design.graph, Loops::Around, ports(design), all);
         let mut arrays: BTreeMap<String, Vec<(usize, Array)>> = BTreeMap::new();
         for process in &flow.processes {
             if let Kind::Array(array) = &process.kind {
@@ -152,12 +170,42 @@ impl<'a> Search<'a> {
             }
         }
         // Packs of tokens are as many as there is time for.
-        let (unfolded, _) = stream::cut(&design.graph, Loops::Around, |_| 1);
+        let (unfolded, _) = stream::cut(&design.graph, Loops::Around, ports(design), |_| 1);
         let longest = unfolded.streams.iter().max_by_key(|it| it.tokens);
         let (least, longest) = longest.map_or((1, String::new()), |it| {
             (it.tokens as u64, unfolded.processes[it.from.0].layer.clone())
         });
         Search { design, device, known: Known::default(), arrays, least, longest }
+    }
+
+    /// Whether the design may be one pipeline, and is not too large for that anyway: a product takes about as
+    /// many lookup tables as its shorter operand has bits, and some are zero or shared.
+    fn may_unroll(&self) -> bool {
+        let arrays = self.arrays.values().flatten();
+        let products: u64 = arrays.map(|(tokens, it)| (tokens * it.products()) as u64).sum();
+        let free = self.arrays.keys().all(|it| given(self.design, it) == 1);
+        self.design.plan.io == Io::Parallel && free && products <= self.device.total.lut
+    }
+
+    /// The design as one pipeline.
+    fn unrolled(&self) -> Result<(Choice, Rtl)> {
+        let rtl = unrolled(self.design, self.device)?;
+        let ff = rtl.register_bits();
+        let parts = rtl.pipelines.iter().flat_map(|it| resources(it, self.device));
+        let choice = Choice {
+            least: self.least,
+            longest: self.longest.clone(),
+            limit: 1,
+            interval: 1,
+            resources: parts.chain([Resources { ff, ..Resources::default() }]).sum(),
+            unrolled: true,
+            layers: self
+                .arrays
+                .iter()
+                .map(|(layer, arrays)| layer_fold(layer, arrays, 1))
+                .collect(),
+        };
+        Ok((choice, rtl))
     }
 
     /// The largest reuse factor with which a layer takes no more than so many cycles. One that the user
@@ -261,15 +309,7 @@ impl<'a> Search<'a> {
 
     fn choice(&self, tried: &Tried) -> Choice {
         let layer = |(layer, arrays): (&String, &Vec<(usize, Array)>)| {
-            let reuse = self.reuse(layer, tried.limit);
-            let folded = arrays.iter().map(|it| it.1.clone().folded(reuse).multipliers());
-            LayerFold {
-                layer: layer.clone(),
-                tokens: arrays.iter().map(|it| it.0).max().unwrap_or(1),
-                products: arrays.iter().map(|it| it.1.products()).sum(),
-                reuse,
-                multipliers: if reuse > 1 { folded.sum() } else { 0 },
-            }
+            layer_fold(layer, arrays, self.reuse(layer, tried.limit))
         };
         Choice {
             least: self.least,
@@ -277,14 +317,26 @@ impl<'a> Search<'a> {
             limit: tried.limit,
             interval: tried.plan.interval,
             resources: tried.divided.resources(&tried.plan, self.device),
+            unrolled: false,
             layers: self.arrays.iter().map(layer).collect(),
         }
     }
 }
 
-/// The reuse factor that the user gave.
-fn given(design: &Design, layer: &str) -> usize {
-    design.plan.layers.get(layer).map_or(1, |it| it.reuse_factor as usize)
+fn is_array(kind: &Kind) -> bool {
+    matches!(kind, Kind::Array(_))
+}
+
+/// A layer whose arrays give so many tokens each.
+fn layer_fold(layer: &str, arrays: &[(usize, Array)], reuse: usize) -> LayerFold {
+    let folded = arrays.iter().map(|it| it.1.clone().folded(reuse).multipliers());
+    LayerFold {
+        layer: layer.to_owned(),
+        tokens: arrays.iter().map(|it| it.0).max().unwrap_or(1),
+        products: arrays.iter().map(|it| it.1.products()).sum(),
+        reuse,
+        multipliers: if reuse > 1 { folded.sum() } else { 0 },
+    }
 }
 
 /// A plan that was not run: kernels hold about as many tokens as come while one is inside.

@@ -30,10 +30,12 @@ use crate::stream::{Dataflow, ProcessId};
 /// The direct path of a design.
 #[derive(Debug)]
 pub struct Rtl {
-    /// The whole network as one pipeline; of a stream the pipelines of its kernels.
+    /// The whole network as one pipeline; of a dataflow the pipelines of its kernels.
     pub pipelines: Vec<Pipeline>,
-    /// How the pipelines are connected, if the design streams.
+    /// How the pipelines are connected, if the design streams or is folded.
     pub stream: Option<Streamed>,
+    /// Layers whose sums cannot be folded, although they should.
+    pub unfolded: BTreeSet<Origin>,
     /// Its files.
     pub project: RtlProject,
 }
@@ -76,8 +78,6 @@ pub struct Streamed {
     pub flow: Dataflow,
     /// Their timing.
     pub plan: Plan,
-    /// Layers whose sums cannot be folded, although they should.
-    pub unfolded: BTreeSet<Origin>,
     /// What each process takes besides the datapath of its pipeline.
     pub parts: Vec<Resources>,
     /// The process of each pipeline.
@@ -199,7 +199,7 @@ fn best(attempts: Vec<Attempted>) -> Result<Attempt> {
 }
 
 /// Writes a design as SystemVerilog: a pipeline of the whole network, or one for each kernel of a
-/// stream. Of several adder graphs for their matrices those are taken that need the fewest cycles, then
+/// stream or of a network that is folded. Of several adder graphs for their matrices those are taken that need the fewest cycles, then
 /// the least logic.
 ///
 /// # Errors
@@ -209,10 +209,18 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     if design.plan.io == Io::Stream {
         return stream::rtl(design, device);
     }
+    match stream::unfoldable(design) {
+        Some(unfolded) => Ok(Rtl { unfolded, ..unrolled(design, device)? }),
+        None => stream::rtl(design, device),
+    }
+}
+
+/// A design as one pipeline.
+fn unrolled(design: &Design, device: &Device) -> Result<Rtl> {
     let pipeline = pipeline(design, device)?;
     let options = options(design, device, std::slice::from_ref(&pipeline));
     let project = emit::project(&pipeline.datapath, &pipeline.schedule, &options);
-    Ok(Rtl { pipelines: vec![pipeline], stream: None, project })
+    Ok(Rtl { pipelines: vec![pipeline], stream: None, unfolded: BTreeSet::new(), project })
 }
 
 /// Unrolls and pipelines a design.

@@ -1,4 +1,5 @@
-//! A design that streams: its graph as a dataflow, every kernel of it pipelined.
+//! A design that streams, or that is folded behind ports of whole tensors: its graph as a dataflow, every
+//! kernel of it pipelined.
 //!
 //! The direct path folds matrices into arrays of multipliers, processes of their own; in C++ the
 //! strategies fold them inside of kernels, so that its dataflow is that of a reuse factor of 1.
@@ -6,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Hls, HlsStreamed, Pipeline, Rtl, Streamed};
+use crate::config::Io;
 use crate::design::{Design, Plan};
 use crate::device::{Device, Resources};
 use crate::error::{Located, Origin, Problem, Problems, Result};
@@ -18,17 +20,20 @@ use crate::rtl::dsp::{Blocks, DspPlan};
 use crate::rtl::stream::{self as emit, Built, Hard};
 use crate::stream::loaded::{self, WORD};
 use crate::stream::plan::Timing;
-use crate::stream::{self, Dataflow, Kind, Loops, ProcessId, plan};
+use crate::stream::{self, Dataflow, Kind, Loops, Ports, ProcessId, plan};
 use crate::units::Unit;
 
-/// What a design that streams cannot be.
+/// What a design that streams or is folded cannot be.
 #[derive(Debug, thiserror::Error)]
 enum Unsupported {
     #[error(
-        "a latency in cycles is a target for io: parallel; streams take as long as their tokens"
+        "a latency in cycles is a target for io: parallel with a ReuseFactor of 1; streams, and layers that \
+         share multipliers, take as long as their tokens"
     )]
     Latency,
-    #[error("an output that depends on no input cannot be streamed")]
+    #[error(
+        "an output that depends on no input cannot be streamed, nor stand beside folded layers"
+    )]
     Constant,
     #[error(
         "Weights: runtime needs sums that do not depend on their order: inputs of one format and an \
@@ -43,11 +48,44 @@ enum Unsupported {
 
 /// Divides, pipelines and writes a design.
 pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
-    let layers = &design.plan.layers;
-    let reuse = |layer: &str| layers.get(layer).map_or(1, |it| it.reuse_factor as usize);
-    let divided = divide(design, device, &reuse, &mut Known::default())?;
+    let divided = divide(design, device, &|it| given(design, it), &mut Known::default())?;
     let plan = divided.plan();
     Ok(divided.finish(plan, design, device))
+}
+
+/// The reuse factor that the user gave a layer.
+pub(super) fn given(design: &Design, layer: &str) -> usize {
+    design.plan.layers.get(layer).map_or(1, |it| it.reuse_factor as usize)
+}
+
+/// What the ports of a design carry.
+pub(super) fn ports(design: &Design) -> Ports {
+    match design.plan.io {
+        Io::Stream => Ports::Pixels,
+        Io::Parallel => Ports::Tensors,
+    }
+}
+
+/// Which layers of a design of whole tensors should share multipliers and cannot, if none can: it is one
+/// pipeline.
+pub(super) fn unfoldable(design: &Design) -> Option<BTreeSet<Origin>> {
+    if !asks(design, &design.graph) {
+        return Some(BTreeSet::new());
+    }
+    let reuse = |it: &str| given(design, it);
+    let (flow, unfolded) = stream::cut(&design.graph, Loops::Around, ports(design), reuse);
+    let is_array = |it: &stream::Process| matches!(it.kind, Kind::Array(_));
+    (!flow.processes.iter().any(is_array)).then_some(unfolded)
+}
+
+/// Whether a matrix of a graph, or of a step of its loops, shall share multipliers.
+fn asks(design: &Design, graph: &Graph) -> bool {
+    graph.topo().into_iter().any(|id| {
+        let node = graph.node(id);
+        let is_matrix = matches!(node.op, Unit::Mac(_));
+        is_matrix && given(design, &node.origin.node) > 1
+            || node.op.body().is_some_and(|(body, _)| asks(design, body))
+    })
 }
 
 /// Kernels that were pipelined before, by name, graph and the DSP blocks that they could have.
@@ -88,7 +126,7 @@ pub(super) fn divide(
     if design.plan.latency.is_some() {
         return Err(Unsupported::Latency).anywhere();
     }
-    let (flow, unfolded) = stream::cut(&design.graph, Loops::Around, reuse);
+    let (flow, unfolded) = stream::cut(&design.graph, Loops::Around, ports(design), reuse);
     let mut problems = Problems::default();
     let (mut processes, mut pipelines) = (Vec::new(), Vec::new());
     // Arrays take what they can use of the DSP blocks that were asked for; kernels get what is left.
@@ -176,8 +214,8 @@ impl Divided {
             .map(|(id, it)| Built::new(&flow, *id, &it.datapath, &it.schedule, &options));
         let built: Vec<Built> = built.collect();
         let project = emit::project(&flow, &plan, &built, &hard, &options);
-        let streamed = Streamed { flow, plan, unfolded, parts, kernels: processes };
-        Rtl { pipelines, stream: Some(streamed), project }
+        let streamed = Streamed { flow, plan, parts, kernels: processes };
+        Rtl { pipelines, stream: Some(streamed), unfolded, project }
     }
 }
 
@@ -253,7 +291,7 @@ pub(super) fn hls(design: &Design, device: &Device, options: &HlsOptions) -> Res
 
 /// The processes of a graph in C++, where matrices are folded inside of kernels.
 pub fn tasks(graph: &Graph) -> Dataflow {
-    stream::cut(graph, Loops::Inside, |_| 1).0
+    stream::cut(graph, Loops::Inside, Ports::Pixels, |_| 1).0
 }
 
 /// A kernel as a design of its own.

@@ -13,8 +13,9 @@ use super::kernels::{Kernel, KernelId};
 use super::narrow::narrow;
 use super::order::sorted;
 use super::permute::{WIDE, bits};
+use super::ports::{Ports, turned};
 use super::window::{Pick, Window};
-use super::{Dataflow, Kind, ProcessId, StreamId, packs, ports};
+use super::{Dataflow, Kind, ProcessId, StreamId, packs};
 use crate::error::Origin;
 use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
@@ -68,17 +69,18 @@ pub enum Loops {
 pub fn cut(
     graph: &Graph,
     loops: Loops,
+    ports: Ports,
     reuse: impl Fn(&str) -> usize,
 ) -> (Dataflow, BTreeSet<Origin>) {
-    divide(graph, loops, &reuse, true)
+    divide(graph, loops, &reuse, ports)
 }
 
-/// As [`cut`]; the inputs of an inner graph are no ports.
+/// As [`cut`].
 pub(super) fn divide(
     graph: &Graph,
     loops: Loops,
     reuse: &dyn Fn(&str) -> usize,
-    ports: bool,
+    ports: Ports,
 ) -> (Dataflow, BTreeSet<Origin>) {
     let mut cutter = Cutter {
         graph,
@@ -92,6 +94,9 @@ pub(super) fn divide(
         windows: Vec::new(),
         made: BTreeMap::new(),
     };
+    if ports == Ports::Tensors {
+        cutter.enter();
+    }
     for id in graph.topo() {
         let place = cutter.place(id);
         cutter.places[id.index()] = Some(place);
@@ -100,12 +105,11 @@ pub(super) fn divide(
         cutter.parted(*id);
         let place = cutter.at(*id).clone();
         let stream = cutter.stream(*id, &place);
-        let node = graph.node(*id);
-        cutter.flow.add(&node.name, &node.origin.node, Kind::Sink(position), vec![stream]);
+        cutter.leave(position, stream);
     }
     let unfolded = std::mem::take(&mut cutter.unfolded);
     let mut flow = cutter.finish();
-    if ports {
+    if ports != Ports::Inside {
         narrow(&mut flow);
     }
     (sorted(flow), unfolded)
@@ -114,8 +118,7 @@ pub(super) fn divide(
 pub(super) struct Cutter<'g> {
     pub(super) graph: &'g Graph,
     pub(super) loops: Loops,
-    /// Inputs are ports of the design.
-    pub(super) ports: bool,
+    pub(super) ports: Ports,
     /// By layer.
     pub(super) reuse: &'g dyn Fn(&str) -> usize,
     pub(super) unfolded: BTreeSet<Origin>,
@@ -148,6 +151,12 @@ pub(super) fn alike(ty: &Type, tokens: usize) -> Option<Type> {
     let same = |it: usize| ty.format(it) == ty.format(it % count);
     let all_same = ty.common().is_some() || (0..ty.elements()).all(same);
     all_same.then(|| Type::each(shape, (0..count).map(|it| ty.format(it)).collect()))
+}
+
+/// The tokens of an input, pixels if they are alike, and the type of one.
+pub(super) fn by_pixel(ty: &Type) -> (usize, Type) {
+    let pixels = (ty.elements() / ty.shape.last().max(1)).max(1);
+    alike(ty, pixels).map_or_else(|| (1, ty.clone()), |own| (pixels, own))
 }
 
 impl<'g> Cutter<'g> {
@@ -188,14 +197,13 @@ impl<'g> Cutter<'g> {
     /// An input: a token a pixel.
     fn source(&mut self, id: NodeId) -> Place {
         let node = self.node(id);
-        let own = if self.ports { ports::turned(self.graph, id) } else { None };
+        if self.ports == Ports::Tensors {
+            return self.entered(id);
+        }
+        let own = if self.ports == Ports::Pixels { turned(self.graph, id) } else { None };
         let own = own.unwrap_or(&node.ty);
         let position = self.graph.inputs.iter().position(|it| *it == id).expect("inputs are ports");
-        let pixels = own.elements() / own.shape.last().max(1);
-        let (tokens, ty) = match alike(own, pixels.max(1)) {
-            Some(ty) => (pixels.max(1), ty),
-            None => (1, own.clone()),
-        };
+        let (tokens, ty) = by_pixel(own);
         let process =
             self.flow.add(&node.name, &node.origin.node, Kind::Source(position), Vec::new());
         let stream = self.flow.output(process, &node.name, tokens, ty);

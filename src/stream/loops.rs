@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::cut::{At, Cutter, Loops, Place, divide};
-use super::{Dataflow, Kind, ProcessId, State, StreamId};
+use super::{Dataflow, Kind, Ports, ProcessId, State, StreamId};
 use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
 use crate::units::{Binary, Scan, Unit};
@@ -129,7 +129,7 @@ impl Cutter<'_> {
         if inside && !own.is_map() {
             return self.inside(node, own, streams);
         }
-        let (inner, unfolded) = divide(&own.body, self.loops, self.reuse, false);
+        let (inner, unfolded) = divide(&own.body, self.loops, self.reuse, Ports::Inside);
         let row = inner.computed.get(&own.row()).copied();
         if inside && (row.is_none() || !repeats(&inner)) {
             return self.inside(node, own, streams);

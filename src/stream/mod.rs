@@ -15,6 +15,8 @@
 //!   the steps' results the **last** may be kept alone. Where streams cannot go around, a **loop** is one
 //!   process that keeps its state inside.
 //!
+//! At the ports a stream is what it is inside, or the one token that the whole tensor is ([`Ports`]).
+//!
 //! [`cut`] divides a graph: it finds the units that treat all tokens alike
 //! ([`Tokenized`](crate::units::Tokenized)), the wirings that are windows ([`Window`]) or other orders
 //! ([`Permutation`]), the recurrences and the reductions over tokens, which become loops of processes, and takes
@@ -44,7 +46,7 @@ pub use array::Array;
 pub use cut::{Loops, cut};
 pub use loops::Loop;
 pub use permute::Permutation;
-pub use ports::{ordered, pixels};
+pub use ports::{Ports, Tensor, Tensors, ordered, pixels};
 pub use run::run;
 pub use window::{Span, Tap, Window};
 
@@ -90,9 +92,11 @@ impl Stream {
 /// What a process does.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// An input of the design.
+    /// Inputs of the design from this one on, one for each output of the process: more than one if they
+    /// enter together.
     Source(usize),
-    /// An output of the design.
+    /// Outputs of the design from this one on, one for each input of the process: more than one if they
+    /// leave together.
     Sink(usize),
     /// One token of each input becomes one of each output.
     Kernel(Graph),
@@ -163,6 +167,8 @@ pub struct Dataflow {
     pub processes: Vec<Process>,
     /// The streams.
     pub streams: Vec<Stream>,
+    /// What is at its ports if they carry whole tensors ([`Ports::Tensors`]).
+    pub tensors: Option<Tensors>,
     /// For the nodes of the divided graph that are computed in a kernel, or are what a [`Loop`] makes: in
     /// which process, and as which of its nodes. Missing are ports, constants and wirings that no kernel
     /// does, and loops that go around.

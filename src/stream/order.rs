@@ -37,7 +37,7 @@ pub(super) fn sorted(mut flow: Dataflow) -> Dataflow {
     let processes = processes.collect();
     let mut computed = flow.computed;
     computed.values_mut().for_each(|it| it.0 = ProcessId(position[it.0.0]));
-    Dataflow { processes, streams, computed }
+    Dataflow { processes, streams, computed, ..flow }
 }
 
 /// By process: it does nothing but repack, and nobody reads that.

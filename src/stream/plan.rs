@@ -17,7 +17,7 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::simulation::{Simulation, Timed};
 use super::{Dataflow, Kind, ProcessId, StreamId};
@@ -94,7 +94,8 @@ pub fn lean(flow: &Dataflow, latency: impl Fn(ProcessId) -> u32) -> Plan {
 /// Plans a dataflow whose kernels take tokens at a pace of their own.
 pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
     let run = |open: &Fifos| Simulation::new(flow, &timing, &Rooms::new(), open).run();
-    let mut open = Fifos::new();
+    let held = held(flow);
+    let mut open: Fifos = held.iter().map(|it| (*it, 1)).collect();
     let mut timed = loop {
         match run(&open) {
             Ok(timed) => break timed,
@@ -103,36 +104,58 @@ pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
     };
     // The same with room for every reader of a fork: nothing is faster.
     let all = (0..flow.streams.len()).map(StreamId).map(|it| flow.readers(it));
-    let forks = all.filter(|it| it.len() > 1).flatten().map(|it| (it, usize::MAX));
-    if let Ok(fastest) = run(&forks.collect()) {
-        let mut tried = open.clone();
+    let forks = all.filter(|it| it.len() > 1).flatten().chain(held.iter().copied());
+    if let Ok(fastest) = run(&forks.map(|it| (it, usize::MAX)).collect()) {
+        let endless = |open: &Fifos| -> BTreeSet<(ProcessId, usize)> {
+            open.iter().filter(|it| *it.1 == usize::MAX).map(|it| *it.0).collect()
+        };
+        let mut tried = endless(&open);
         while timed.figures() > fastest.figures() {
-            let waits = timed.waits.iter().find(|it| !tried.contains_key(it)).copied();
+            let waits = timed.waits.iter().find(|it| !tried.contains(it)).copied();
             let Some(waits) = waits else { break };
-            tried.insert(waits, usize::MAX);
+            tried.insert(waits);
             let mut more = open.clone();
             more.insert(waits, usize::MAX);
             match run(&more) {
                 Ok(faster) if faster.figures() < timed.figures() => {
                     (open, timed) = (more, faster);
-                    tried = open.clone();
+                    tried = endless(&open);
                 }
                 _ => {}
             }
         }
     }
-    let depth = |it: &(ProcessId, usize)| timed.filled.get(it).copied().unwrap_or(0);
+    let least = |it: &(ProcessId, usize)| usize::from(held.contains(it));
+    let depth = |it| timed.filled.get(it).copied().unwrap_or(0).max(least(it));
     // A FIFO that is never filled is not built.
     let fifos = open.keys().map(|it| (*it, depth(it))).filter(|it| it.1 > 0).collect();
     let timed = run(&fifos).unwrap_or(timed);
-    let (fifos, timed) = tightened(run, fifos, timed);
+    let (fifos, timed) = tightened(run, least, fifos, timed);
     let (first, latency, interval) = timed.shown();
     Plan { first, latency, interval, fifos, rooms: Rooms::new() }
+}
+
+/// Who reads whole tensors of the ports and may take long for one: a word of room for each, so that a sample
+/// enters at once where nothing is inside, and its latency is all that it waits for.
+fn held(flow: &Dataflow) -> BTreeSet<(ProcessId, usize)> {
+    if flow.tensors.is_none() {
+        return BTreeSet::new();
+    }
+    let is_source = |it: &ProcessId| matches!(flow.processes[it.0].kind, Kind::Source(_));
+    let from = |it: &StreamId| flow.stream(*it).from;
+    let slow = |reader: &(ProcessId, usize)| {
+        let process = &flow.processes[reader.0.0];
+        let at_once = matches!(process.kind, Kind::Kernel(_) | Kind::Array(_));
+        !at_once || !process.inputs.iter().all(|it| is_source(&from(it)))
+    };
+    let streams = (0..flow.streams.len()).map(StreamId).filter(|it| is_source(&from(it)));
+    streams.flat_map(|it| flow.readers(it)).filter(slow).collect()
 }
 
 /// FIFOs without the words that nothing is faster for, and the run with them.
 fn tightened(
     run: impl Fn(&Fifos) -> Result<Timed, Vec<(ProcessId, usize)>>,
+    least: impl Fn(&(ProcessId, usize)) -> usize,
     mut fifos: Fifos,
     mut timed: Timed,
 ) -> (Fifos, Timed) {
@@ -141,7 +164,7 @@ fn tightened(
         let before = fifos.clone();
         for (reader, depth) in &before {
             // All depths from `enough` on are as good, all below `few` are not.
-            let (mut few, mut enough) = (0, *depth);
+            let (mut few, mut enough) = (least(reader), *depth);
             // Mostly all words are needed.
             let mut tried = depth - 1;
             while few < enough {

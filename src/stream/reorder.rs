@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::cut::{At, Cutter, Place};
 use super::window::{self, Window};
-use super::{Kind, StreamId, ports};
+use super::{Kind, Ports, StreamId, ports};
 use crate::fixed::Type;
 use crate::graph::{Node, NodeId};
 use crate::nn::Shape;
@@ -19,7 +19,7 @@ impl Cutter<'_> {
     pub(super) fn reordered(&mut self, id: NodeId, reorder: &Reorder) -> Place {
         let operands = self.graph.operands(id);
         if let [operand] = operands[..] {
-            if self.ports && ports::pixels(self.graph, operand).is_some() {
+            if self.ports != Ports::Inside && ports::pixels(self.graph, operand).is_some() {
                 // The port has the elements in this order.
                 return self.at(operand).clone();
             }

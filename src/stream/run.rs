@@ -38,20 +38,27 @@ fn sample(flow: &Dataflow, mut actors: Vec<Actor<'_>>, sample: &[i128]) -> Vec<i
         }
     };
     let mut inputs: Vec<(usize, StreamId)> = Vec::new();
-    let mut outputs: Vec<(usize, usize)> = Vec::new();
+    let mut outputs: Vec<(usize, (usize, usize))> = Vec::new();
     for (at, process) in flow.processes.iter().enumerate() {
         match process.kind {
-            Kind::Source(port) => inputs.push((port, process.outputs[0])),
-            Kind::Sink(port) => outputs.push((port, at)),
+            Kind::Source(first) => inputs.extend((first..).zip(process.outputs.iter().copied())),
+            Kind::Sink(first) => {
+                outputs.extend((0..process.inputs.len()).map(|it| (first + it, (at, it))));
+            }
             _ => {}
         }
     }
     inputs.sort_unstable();
     outputs.sort_unstable();
     let mut rest = sample;
-    for (_, id) in inputs {
+    for (at, id) in inputs {
         let stream = flow.stream(id);
         let (own, others) = rest.split_at(stream.tokens * stream.ty.elements());
+        let order = flow.tensors.as_ref().and_then(|it| it.inputs[at].order.as_ref());
+        let own: Token = match order {
+            Some(order) => order.iter().map(|it| own[*it as usize]).collect(),
+            None => own.to_vec(),
+        };
         give(&mut actors, id, own.chunks(stream.ty.elements()).map(<[i128]>::to_vec).collect());
         rest = others;
     }
@@ -67,8 +74,8 @@ fn sample(flow: &Dataflow, mut actors: Vec<Actor<'_>>, sample: &[i128]) -> Vec<i
             break;
         }
     }
-    let found = outputs.iter().flat_map(|(_, at)| actors[*at].queues[0].iter().flatten().copied());
-    found.collect()
+    let found = outputs.iter().flat_map(|(_, (at, port))| actors[*at].queues[*port].iter());
+    found.flatten().copied().collect()
 }
 
 impl<'f> Actor<'f> {

@@ -51,19 +51,32 @@ pub(super) fn models() -> Vec<String> {
     files
 }
 
+/// Whether all processes but ports have readers.
+fn is_read(flow: &Dataflow) -> bool {
+    let mut processes = flow.processes.iter();
+    processes.all(|it| {
+        let reads = |id: &StreamId| !flow.readers(*id).is_empty();
+        matches!(it.kind, Kind::Source(_) | Kind::Sink(_)) || it.outputs.iter().any(reads)
+    })
+}
+
+fn turns(flow: &Dataflow) -> bool {
+    flow.tensors.as_ref().is_some_and(|it| it.inputs.iter().any(|it| it.order.is_some()))
+}
+
 /// Every token of every dataflow is what the graph's emulator gives.
 #[test]
 fn dataflows_compute_what_graphs_do() {
     let files = models();
     let (mut compared, mut windows, mut arrays) = (0, 0, 0);
-    let (mut states, mut orders, mut inside) = (0, 0, 0);
+    let (mut states, mut orders, mut inside, mut turned) = (0, 0, 0, 0);
     for file in &files {
         let Some(graph) = graph(file) else { continue };
         let samples = samples(&graph, 3);
         let want = Emulator::new(&graph).run(&samples);
         let around = [1, 3, 100].map(|reuse| (Loops::Around, reuse));
         for (loops, reuse) in around.into_iter().chain([(Loops::Inside, 1)]) {
-            let (flow, _) = cut(&graph, loops, |_| reuse);
+            let (flow, _) = cut(&graph, loops, Ports::Pixels, |_| reuse);
             assert_eq!(
                 run(&flow, &ordered(&graph, &samples)),
                 want,
@@ -75,9 +88,13 @@ fn dataflows_compute_what_graphs_do() {
             windows += count(&flow, |it| matches!(it, Kind::Window(_)));
             arrays += count(&flow, |it| matches!(it, Kind::Array(_)));
         }
+        let (whole, _) = cut(&graph, Loops::Around, Ports::Tensors, |_| 3);
+        assert_eq!(run(&whole, &samples), want, "{file}, whole tensors");
+        assert!(is_read(&whole), "{file}");
+        turned += usize::from(turns(&whole));
         compared += 1;
     }
-    assert!(compared >= 40, "only {compared} models were compared");
+    assert!(compared >= 40 && turned >= 1, "{compared} models were compared, {turned} turned");
     assert!(windows >= 200 && arrays >= 100, "{windows} windows, {arrays} arrays");
     assert!(states >= 100 && orders >= 30, "{states} states, {orders} orders");
     assert!(inside >= 30, "{inside} loops");
@@ -89,9 +106,13 @@ fn dataflows_compute_what_graphs_do() {
 fn every_dataflow_has_a_plan() {
     for file in ["qk3_rest.keras", "onnx_sums.onnx", "layers_norm.keras", "layers_shape.keras"] {
         let graph = graph(file).unwrap();
-        let (flow, _) = cut(&graph, Loops::Around, |_| 1);
-        let plan = plan::plan(&flow, |_| 3);
-        assert!(plan.interval >= 1 && plan.latency >= plan.first, "{file}: {plan:?}");
+        // One of them has whole tensors too.
+        let ports = [Ports::Pixels, Ports::Tensors];
+        for ports in &ports[..1 + usize::from(file == "onnx_sums.onnx")] {
+            let (flow, _) = cut(&graph, Loops::Around, *ports, |_| 1);
+            let plan = plan::plan(&flow, |_| 3);
+            assert!(plan.interval >= 1 && plan.latency >= plan.first, "{file}: {plan:?}");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod conformance;
 mod cosim;
 mod engines;
 mod errors;
+mod folded;
 mod golden;
 mod hgq;
 mod kernels;

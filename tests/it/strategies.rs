@@ -1,4 +1,4 @@
-//! What shapes the HLS path alone: strategies, reuse and parallelization factors change no bit.
+//! How the HLS path is folded: strategies, reuse and parallelization factors change no bit.
 
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use super::super::{Depths, schedule};
 use crate::compile;
 use crate::config::Config;
 use crate::stream::plan::Timing;
-use crate::stream::{Dataflow, Kind, Loops, ProcessId, StreamId, Window, cut};
+use crate::stream::{Dataflow, Kind, Loops, Ports, ProcessId, StreamId, Window, cut};
 
 /// Samples that go through.
 const SAMPLES: usize = 4;
@@ -194,7 +194,7 @@ fn stalled_pipelines_do_not_halt() {
         let path = format!("{}/tests/models/{file}", env!("CARGO_MANIFEST_DIR"));
         let loaded = compile::load(Path::new(&path), None).unwrap();
         let compiled = compile::compile(loaded, &Config::default(), &[], Vec::new()).unwrap();
-        let (flow, _) = cut(&compiled.design.graph, Loops::Inside, |_| 1);
+        let (flow, _) = cut(&compiled.design.graph, Loops::Inside, Ports::Pixels, |_| 1);
         for (least, interval) in [(0, 1), (2, 1), (9, 1), (9, 4), (40, 1)] {
             // Kernels of different latencies, and twice of it: as far off as the estimate may be.
             let cycles = |it: usize| least + (it as u32 * 7) % (least + 1);

@@ -29,6 +29,9 @@ pub struct Interface {
     /// Beats of a sample at each input and each output, for a design that streams: every port has a
     /// handshake of its own, with `last`.
     pub beats: Option<[Vec<u32>; 2]>,
+    /// Samples that the wrapper has room for, of a dataflow that takes whole tensors: the top does not say
+    /// how many are inside.
+    pub inside: Option<u64>,
     /// A port through which weights are loaded.
     pub load: Option<Load>,
 }
@@ -100,6 +103,7 @@ impl Interface {
             axis_in_bits: axis_bits[0],
             axis_out_bits: axis_bits[1],
             beats: None,
+            inside: None,
             load: None,
         }
     }

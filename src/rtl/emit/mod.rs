@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(in crate::rtl) use super::netlist::unique;
+pub(in crate::rtl) use super::netlist::{PINS, unique};
 pub use interface::{Interface, Load, PortShape, Slot};
 
 use self::lower::Writer;

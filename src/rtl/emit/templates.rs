@@ -50,6 +50,8 @@ pub(in crate::rtl) const LOADED: &[Module] = &[
 const TEMPLATES: &[(&str, &str)] = &[
     ("top.sv", text!("rtl-templates/top.sv.tera")),
     ("stream.sv", text!("rtl-templates/stream.sv.tera")),
+    ("folded.sv", text!("rtl-templates/folded.sv.tera")),
+    ("processes.sv", text!("rtl-templates/processes.sv.tera")),
     ("axis.sv", text!("rtl-templates/axis.sv.tera")),
     ("stream_axis.sv", text!("rtl-templates/stream_axis.sv.tera")),
     ("filelist.f", text!("rtl-templates/filelist.f.tera")),
@@ -186,11 +188,12 @@ pub(super) fn top(interface: &Interface, origin: &str) -> File {
     (format!("rtl/{}.sv", interface.top), render("top.sv", &context))
 }
 
-/// The top module of a stream, from what its template asks for.
+/// The top module of a dataflow, from what its template asks for.
 pub(in crate::rtl) fn stream(interface: &Interface, origin: &str, body: &impl Serialize) -> File {
     let mut context = context(interface, origin);
     context.insert("body", body);
-    (format!("rtl/{}.sv", interface.top), render("stream.sv", &context))
+    let template = if interface.beats.is_some() { "stream.sv" } else { "folded.sv" };
+    (format!("rtl/{}.sv", interface.top), render(template, &context))
 }
 
 /// The AXI4-Stream wrapper.

@@ -11,8 +11,8 @@
 mod names;
 mod partition;
 
-pub(in crate::rtl) use names::unique;
 pub use names::{Names, sanitize};
+pub(in crate::rtl) use names::{PINS, unique};
 
 use super::datapath::{Datapath, Op, ScopeId, ValueId};
 use super::pipeline::Schedule;

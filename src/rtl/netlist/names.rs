@@ -22,6 +22,9 @@ pub struct Names {
     element: Vec<Option<(u32, u32)>>,
 }
 
+/// What the pins of a handshake are called, and no port of data.
+pub(in crate::rtl) const PINS: [&str; 2] = ["valid", "ready"];
+
 impl Names {
     pub(super) fn new(datapath: &Datapath, layers: &[Module], design: &str) -> Names {
         let mut element = vec![None; datapath.len()];
@@ -38,8 +41,8 @@ impl Names {
             design: unique([design], &RESERVED.split(' ').collect::<Vec<_>>()).remove(0),
             // The core and the wrappers have names of their own.
             layers: unique(layer, &["core", "axis", "tables"]),
-            inputs: unique(datapath.inputs.iter().map(port), &["valid", "ready"]),
-            outputs: unique(datapath.outputs.iter().map(port), &["valid", "ready"]),
+            inputs: unique(datapath.inputs.iter().map(port), &PINS),
+            outputs: unique(datapath.outputs.iter().map(port), &PINS),
             // An instance is called `i_layer`, which a signal must not be.
             tensors: unique(datapath.tensors.iter().map(|it| tensor(&it.name)), &[]),
             element,

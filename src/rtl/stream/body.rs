@@ -120,15 +120,21 @@ impl Writer<'_> {
             self.incoming(id, port, &mut made);
         }
         match &process.kind {
-            Kind::Source(at) => {
-                made.assign(format!("{name}_valid"), self.control("valid", true, *at));
-                made.assign(self.control("ready", true, *at), format!("{name}_ready"));
-                made.assign(self.data(process.outputs[0]), self.port(true, *at).name.clone());
+            Kind::Source(first) => {
+                made.assign(format!("{name}_valid"), self.control("valid", true, *first));
+                made.assign(self.control("ready", true, *first), format!("{name}_ready"));
+                for (at, stream) in (*first..).zip(&process.outputs) {
+                    made.assign(self.data(*stream), self.entering(at));
+                }
             }
-            Kind::Sink(at) => {
-                made.assign(self.control("valid", false, *at), format!("{name}_in0_valid"));
-                made.assign(format!("{name}_in0_ready"), self.control("ready", false, *at));
-                made.assign(self.port(false, *at).name.clone(), format!("{name}_in0_data"));
+            Kind::Sink(first) => {
+                let [valid, ready] = self.joined(id, &mut made);
+                made.assign(self.control("valid", false, *first), valid);
+                made.assign(ready, self.control("ready", false, *first));
+                for (port, at) in (0..process.inputs.len()).zip(*first..) {
+                    let data = format!("{name}_in{port}_data");
+                    made.assign(self.port(false, at).name.clone(), data);
+                }
             }
             Kind::Kernel(_) => self.kernel(id, &mut made),
             Kind::Array(_) | Kind::Permute(_) => {
@@ -200,8 +206,42 @@ impl Writer<'_> {
 
     /// A pin of a port's handshake.
     fn control(&self, pin: &str, input: bool, at: usize) -> String {
-        let single = self.interface.ports.iter().filter(|it| it.input == input).count() == 1;
+        let count = self.interface.ports.iter().filter(|it| it.input == input).count();
+        // Whole tensors share one handshake.
+        let single = count == 1 || self.flow.tensors.is_some();
         self.port(input, at).control(pin, single, pin != "ready")
+    }
+
+    /// What an input's port carries, as its source gives it.
+    fn entering(&self, at: usize) -> String {
+        let port = self.port(true, at);
+        let order = self.flow.tensors.as_ref().and_then(|it| it.inputs[at].order.as_ref());
+        let Some(order) = order else { return port.name.clone() };
+        let element = |it: &u32| {
+            let slot = port.slots[*it as usize];
+            format!("{}[{}:{}]", port.name, slot.offset + slot.width - 1, slot.offset)
+        };
+        // The first element has the lowest bits, and stands last.
+        format!("{{{}}}", order.iter().rev().map(element).collect::<Vec<_>>().join(",\n      "))
+    }
+
+    /// Valid and ready of all inputs of a process that takes a token of each, or none.
+    fn joined(&self, id: ProcessId, made: &mut Process) -> [String; 2] {
+        let name = &self.names[id.0];
+        let inputs = self.flow.processes[id.0].inputs.len();
+        if inputs < 2 {
+            return ["valid", "ready"].map(|it| format!("{name}_in0_{it}"));
+        }
+        let all = (0..inputs).map(|it| format!("{name}_in{it}_valid"));
+        let all = all.collect::<Vec<_>>().join(" && ");
+        let [valid, ready] = ["valid", "ready"].map(|it| format!("{name}_all_{it}"));
+        made.wire(valid.clone());
+        made.wire(ready.clone());
+        made.assign(valid.clone(), all);
+        for port in 0..inputs {
+            made.assign(format!("{name}_in{port}_ready"), format!("{valid} && {ready}"));
+        }
+        [valid, ready]
     }
 
     /// The wire of a stream where it is made.
@@ -210,6 +250,9 @@ impl Writer<'_> {
         let name = &self.names[from.0];
         let outputs = &self.flow.processes[from.0].outputs;
         match outputs.iter().position(|it| *it == id) {
+            Some(at) if outputs.len() > 1 && self.flow.readers(id).is_empty() => {
+                format!("{name}_unused_{at}")
+            }
             Some(at) if outputs.len() > 1 => format!("{name}_data_{at}"),
             _ => format!("{name}_data"),
         }
@@ -406,20 +449,7 @@ impl Writer<'_> {
         let name = &self.names[id.0];
         let built = self.kernels.iter().find(|it| it.process == id);
         let interface = &built.expect("every kernel is built").kernel.interface;
-        let mut valid = format!("{name}_in0_valid");
-        let mut ready = format!("{name}_in0_ready");
-        if process.inputs.len() > 1 {
-            // A token of each, or none.
-            let all = (0..process.inputs.len()).map(|it| format!("{name}_in{it}_valid"));
-            let all = all.collect::<Vec<_>>().join(" && ");
-            (valid, ready) = (format!("{name}_all_valid"), format!("{name}_all_ready"));
-            made.wire(valid.clone());
-            made.wire(ready.clone());
-            made.assign(valid.clone(), all);
-            for port in 0..process.inputs.len() {
-                made.assign(format!("{name}_in{port}_ready"), format!("{valid} && {ready}"));
-            }
-        }
+        let [valid, ready] = self.joined(id, made);
         let mut instance = Instance::new(&interface.top, format!("i_{name}"))
             .port("in_valid_i", valid)
             .port("in_ready_o", ready);

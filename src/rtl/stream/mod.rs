@@ -115,14 +115,22 @@ pub fn names(flow: &Dataflow) -> Vec<String> {
 
 /// Streams at the ports, in the model's order.
 fn ports(flow: &Dataflow, input: bool) -> Vec<StreamId> {
-    let port = |process: &crate::stream::Process| match process.kind {
-        Kind::Source(at) if input => Some((at, process.outputs[0])),
-        Kind::Sink(at) if !input => Some((at, process.inputs[0])),
-        _ => None,
+    let own = |process: &crate::stream::Process| -> Vec<(usize, StreamId)> {
+        let (first, streams) = match process.kind {
+            Kind::Source(first) if input => (first, &process.outputs),
+            Kind::Sink(first) if !input => (first, &process.inputs),
+            _ => return Vec::new(),
+        };
+        (first..).zip(streams.iter().copied()).collect()
     };
-    let mut ports: Vec<(usize, StreamId)> = flow.processes.iter().filter_map(port).collect();
+    let mut ports: Vec<(usize, StreamId)> = flow.processes.iter().flat_map(own).collect();
     ports.sort_by_key(|it| it.0);
     ports.into_iter().map(|it| it.1).collect()
+}
+
+/// Samples that are inside at once at full rate, and one more at each end.
+fn inside(plan: &Plan) -> u64 {
+    plan.latency.div_ceil(plan.interval.max(1)) + 2
 }
 
 fn interface(flow: &Dataflow, plan: &Plan, name: &str) -> Interface {
@@ -132,14 +140,25 @@ fn interface(flow: &Dataflow, plan: &Plan, name: &str) -> Interface {
     for input in [true, false] {
         let side = usize::from(!input);
         let streams: Vec<_> = ports(flow, input).into_iter().map(|it| flow.stream(it)).collect();
-        let names = emit::unique(streams.iter().map(|it| &it.name), &["valid", "ready", "last"]);
-        for (stream, tensor) in streams.into_iter().zip(names) {
+        let tensors = flow.tensors.as_ref().map(|it| if input { &it.inputs } else { &it.outputs });
+        let named: Vec<&str> = match tensors {
+            Some(tensors) => tensors.iter().map(|it| it.name.as_str()).collect(),
+            None => streams.iter().map(|it| it.name.as_str()).collect(),
+        };
+        let pins: &[&str] =
+            if tensors.is_some() { &emit::PINS } else { &["valid", "ready", "last"] };
+        let names = emit::unique(&named, pins);
+        // All tensors of a side are in one word of the wrapper.
+        let mut axis_bits = 0;
+        for ((stream, name), tensor) in streams.into_iter().zip(named).zip(names) {
             beats[side].push(stream.tokens as u32);
+            if tensors.is_none() {
+                axis_bits = 0;
+            }
             let port = if input { format!("in_{tensor}_i") } else { format!("out_{tensor}_o") };
             let slot = |it: usize| (stream.ty.format(it).width, stream.ty.format(it).signed);
             let slots: Vec<(u32, bool)> = (0..stream.ty.elements()).map(slot).collect();
-            let mut axis_bits = 0;
-            shapes.push(PortShape::new(port, &stream.name, input, &slots, &mut axis_bits));
+            shapes.push(PortShape::new(port, name, input, &slots, &mut axis_bits));
             widest[side] = axis_bits.max(widest[side]);
         }
     }
@@ -151,7 +170,8 @@ fn interface(flow: &Dataflow, plan: &Plan, name: &str) -> Interface {
         latency: plan.latency as u32,
         axis_in_bits: widest[0],
         axis_out_bits: widest[1],
-        beats: Some(beats),
+        beats: flow.tensors.is_none().then_some(beats),
+        inside: flow.tensors.as_ref().map(|_| inside(plan)),
         load: None,
     }
 }

@@ -210,7 +210,8 @@ impl Model {
         let inputs = there.iter().all(|it| *it);
         match self {
             Model::Source => true,
-            Model::Sink => true,
+            // All that leave together, or none.
+            Model::Sink => inputs,
             Model::Kernel(it) => inputs && it.takes(now),
             Model::Loop(it) => it.reads(port) && it.there(there) && it.pipeline.takes(now),
             Model::Keeper(it) => it.takes(now),
