@@ -189,7 +189,8 @@ impl<'g> Cutter<'g> {
                 self.folded(id, mac).unwrap_or_else(|| self.unfolded(id))
             }
             unit => {
-                self.divided(id, unit, &self.graph.operands(id)).unwrap_or_else(|| self.whole(id))
+                let operands = self.graph.operands(id);
+                self.divided(id, unit, &operands, 1).unwrap_or_else(|| self.whole(id))
             }
         }
     }
@@ -210,12 +211,13 @@ impl<'g> Cutter<'g> {
         Place { tokens, at: At::Stream(stream) }
     }
 
-    /// A unit that treats tokens alike, in a kernel.
+    /// A unit that treats tokens alike, in a kernel; of no fewer than so many tokens.
     pub(super) fn divided(
         &mut self,
         id: NodeId,
         unit: &Unit,
         operands: &[NodeId],
+        least: usize,
     ) -> Option<Place> {
         let node = self.node(id);
         let is_moving = |it: &&NodeId| !matches!(self.at(**it).at, At::Constant(_));
@@ -234,6 +236,7 @@ impl<'g> Cutter<'g> {
         if is_wiring && choices.first() != Some(&1) {
             choices.retain(|it| *it > 1);
         }
+        choices.retain(|it| *it >= least);
         let mut tried = Vec::new();
         for tokens in choices {
             // Wires are free, but not as many as a whole image has.

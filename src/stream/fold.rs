@@ -51,7 +51,7 @@ impl Cutter<'_> {
     pub(super) fn unfolded(&mut self, id: NodeId) -> Place {
         self.unfolded.insert(self.node(id).origin.clone());
         let (node, operands) = (self.node(id), self.graph.operands(id));
-        self.divided(id, &node.op, &operands).unwrap_or_else(|| self.whole(id))
+        self.divided(id, &node.op, &operands, 1).unwrap_or_else(|| self.whole(id))
     }
 
     /// Ends the wait of a group that has not become part of an array, or of an order of elements.

@@ -35,10 +35,14 @@ impl Cutter<'_> {
 
     /// What costs no buffer of its own beyond lines.
     fn known(&mut self, id: NodeId, reorder: &Reorder, operands: &[NodeId]) -> Option<Place> {
+        let unit: Unit = reorder.clone().into();
+        // Tokens as they come; fewer and longer ones only if a window does not do it.
+        let finest = operands.iter().map(|it| self.at(*it).tokens).max().unwrap_or(1);
         self.renamed(reorder, operands)
-            .or_else(|| self.divided(id, &reorder.clone().into(), operands))
+            .or_else(|| self.divided(id, &unit, operands, finest))
             .or_else(|| self.pooled(id, reorder, operands))
             .or_else(|| self.window(id, reorder, operands))
+            .or_else(|| self.divided(id, &unit, operands, 1))
     }
 
     /// A wiring of an order that has not been made yet: both in one, unless some elements of it are read
