@@ -1,5 +1,5 @@
 // What a loop keeps: of `Steps` words the first is what it begins with, the others are what the steps before
-// have left.
+// have left. A word may come in `Packs`, which have loops of their own side by side.
 //
 // What is left enters a register, so that no valid runs around the loop, and there is always room for it:
 // a step leaves one word for each that it has been given. What the last step leaves is dropped. The next
@@ -9,7 +9,8 @@
 
 module nn_state #(
   parameter int unsigned Width = 8,
-  parameter int unsigned Steps = 4
+  parameter int unsigned Steps = 4,
+  parameter int unsigned Packs = 1
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,
@@ -27,7 +28,8 @@ module nn_state #(
   output logic [Width-1:0] out_data_o
 );
 
-  localparam int unsigned CountWidth = Steps > 1 ? $clog2(Steps) : 1;
+  localparam int unsigned Words = Steps * Packs;
+  localparam int unsigned CountWidth = Words > 1 ? $clog2(Words) : 1;
 
   logic [CountWidth-1:0] given_q;
   logic [CountWidth-1:0] left_q;
@@ -37,20 +39,48 @@ module nn_state #(
   logic [1:0]            count_q;
   logic [1:0]            rest;
 
+  // What waits behind the other packs.
+  logic             behind_valid;
+  logic             behind_ready;
+  logic [Width-1:0] behind_data;
+
   logic begins;
   logic give;
   logic push;
   logic pop;
 
-  assign begins        = given_q == '0;
-  assign out_valid_o   = begins ? first_valid_i : count_q != '0;
-  assign out_data_o    = begins ? first_data_i : stored_q[0];
+  if (Packs > 1) begin : gen_packs
+    logic [$clog2(Packs)-1:0] unused_level;
+
+    nn_fifo #(
+      .Width (Width),
+      .Depth (Packs - 1)
+    ) i_fifo (
+      .clk_i,
+      .rst_ni,
+      .in_valid_i  (count_q != '0),
+      .in_ready_o  (behind_ready),
+      .in_data_i   (stored_q[0]),
+      .out_valid_o (behind_valid),
+      .out_ready_i (out_ready_i && !begins),
+      .out_data_o  (behind_data),
+      .level_o     (unused_level)
+    );
+  end else begin : gen_whole
+    assign behind_valid = count_q != '0;
+    assign behind_ready = out_ready_i && !begins;
+    assign behind_data  = stored_q[0];
+  end
+
+  assign begins        = 32'(given_q) < Packs;
+  assign out_valid_o   = begins ? first_valid_i : behind_valid;
+  assign out_data_o    = begins ? first_data_i : behind_data;
   assign first_ready_o = begins && out_ready_i;
   assign left_ready_o  = 1'b1;
 
   assign give = out_valid_o && out_ready_i;
-  assign pop  = give && !begins;
-  assign push = left_valid_i && left_q != CountWidth'(Steps - 1);
+  assign pop  = count_q != '0 && behind_ready;
+  assign push = left_valid_i && 32'(left_q) < Words - Packs;
   assign rest = count_q - 2'(pop);
 
   always_ff @(posedge clk_i) begin
@@ -60,10 +90,10 @@ module nn_state #(
       count_q <= '0;
     end else begin
       if (give) begin
-        given_q <= given_q == CountWidth'(Steps - 1) ? '0 : given_q + 1'b1;
+        given_q <= given_q == CountWidth'(Words - 1) ? '0 : given_q + 1'b1;
       end
       if (left_valid_i) begin
-        left_q <= left_q == CountWidth'(Steps - 1) ? '0 : left_q + 1'b1;
+        left_q <= left_q == CountWidth'(Words - 1) ? '0 : left_q + 1'b1;
       end
       count_q <= rest + 2'(push);
     end
@@ -78,7 +108,7 @@ module nn_state #(
     end
   end
 
-  `NN_ASSERT_INIT(SizesNonZero, Width > 0 && Steps > 0)
+  `NN_ASSERT_INIT(SizesNonZero, Width > 0 && Steps > 0 && Packs > 0)
   `NN_ASSERT(RoomForWhatIsLeft, !push || rest < 2'd2)
 
 endmodule

@@ -169,7 +169,7 @@ impl Cutter<'_> {
             let ty = body.node(body.inputs[inputs.len()]).ty.clone();
             let reads = if first.is_none() { streams.next() } else { None };
             let name = self.unique(&format!("{}_state", node.origin.node));
-            let state = State { steps, first: first.clone() };
+            let state = State { steps, first: first.clone(), packs: 1 };
             let process = self.flow.add(
                 &name,
                 &node.origin.node,

@@ -133,6 +133,8 @@ pub struct State {
     pub steps: usize,
     /// What it is at first, if that is known.
     pub first: Option<Arc<[i128]>>,
+    /// Words that it comes in.
+    pub packs: usize,
 }
 
 /// A process.

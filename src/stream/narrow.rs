@@ -1,13 +1,14 @@
 //! Kernels on parts of their tokens: fewer elements side by side where there is time for it.
 //!
 //! A dataflow is no faster than its slowest array. A kernel that treats all elements of its tokens alike,
-//! as activations do, may take them some at a time then: the same kernel, on shorter tokens. A kernel
-//! whose elements differ, or that is part of a loop, stays as it is.
+//! as activations do, may take them some at a time then: the same kernel, on shorter tokens. So may a loop of
+//! one such kernel, whose parts go around one behind the other. A kernel whose elements differ, or that is
+//! part of a larger loop, stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cut::{alike, gcd, part};
-use super::{Dataflow, Kind, ProcessId, StreamId, packs};
+use super::{Dataflow, Kind, ProcessId, State, StreamId, packs};
 use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
 use crate::nn::Shape;
@@ -26,20 +27,63 @@ pub(super) fn narrow(flow: &mut Dataflow) {
     let interval = flow.processes.iter().map(cycles).max().unwrap_or(0);
     let looped = looped(flow);
     for at in (0..flow.processes.len()).map(ProcessId) {
-        if let Some((graph, nodes, ratio)) = narrowed(flow, at, interval)
-            && !looped.contains(&at)
-        {
-            flow.processes[at.0].kind = Kind::Kernel(graph);
-            for (process, node) in flow.computed.values_mut().filter(|it| it.0 == at) {
-                (*process, *node) = (at, nodes[node]);
-            }
-            let inputs = flow.processes[at.0].inputs.clone();
-            let inputs = inputs.into_iter().map(|it| packs::repack(flow, at, it, ratio));
-            flow.processes[at.0].inputs = inputs.collect();
-            packs::collect(flow, at, ratio);
+        let Some((graph, nodes, ratio)) = narrowed(flow, at, interval) else { continue };
+        let around = if looped.contains(&at) {
+            let Some(around) = around(flow, at) else { continue };
+            Some(around)
+        } else {
+            None
+        };
+        flow.processes[at.0].kind = Kind::Kernel(graph);
+        for (process, node) in flow.computed.values_mut().filter(|it| it.0 == at) {
+            (*process, *node) = (at, nodes[node]);
+        }
+        let own = |it: StreamId| around.as_ref().is_some_and(|own| own.streams.contains(&it));
+        let inputs = flow.processes[at.0].inputs.clone();
+        let part = |it| if own(it) { it } else { packs::repack(flow, at, it, ratio) };
+        flow.processes[at.0].inputs = inputs.into_iter().map(part).collect();
+        packs::collect(flow, at, ratio, own);
+        if let Some(around) = &around {
+            around.divide(flow, ratio);
         }
     }
     shortened(flow);
+}
+
+/// What goes around a kernel alone: a state of equal elements that it reads and leaves itself.
+struct Around {
+    state: ProcessId,
+    /// What the state gives and what is left for it.
+    streams: [StreamId; 2],
+}
+
+impl Around {
+    /// Divides the words of the state.
+    fn divide(&self, flow: &mut Dataflow, ratio: usize) {
+        self.streams.iter().for_each(|it| packs::shorten(flow, *it, ratio));
+        let own = &mut flow.processes[self.state.0];
+        if let Kind::State(State { first: Some(first), packs, .. }) = &mut own.kind {
+            *first = first[..first.len() / ratio].into();
+            *packs *= ratio;
+        }
+    }
+}
+
+/// The loop of a kernel that is all of it.
+fn around(flow: &Dataflow, kernel: ProcessId) -> Option<Around> {
+    let own = &flow.processes[kernel.0];
+    let is_state =
+        |it: &&StreamId| matches!(flow.processes[flow.stream(**it).from.0].kind, Kind::State(_));
+    let mut given = own.inputs.iter().filter(is_state);
+    let (given, None) = (*given.next()?, given.next()) else { return None };
+    let state = flow.stream(given).from;
+    let process = &flow.processes[state.0];
+    let Kind::State(State { first: Some(first), .. }) = &process.kind else { return None };
+    let left = *process.inputs.last()?;
+    let alone = flow.stream(left).from == kernel
+        && [given, left].iter().all(|it| flow.readers(*it).len() == 1)
+        && first.iter().all(|it| *it == first[0]);
+    alone.then_some(Around { state, streams: [given, left] })
 }
 
 /// A kernel on parts of its tokens, and how many there are.
@@ -157,7 +201,8 @@ fn follows(
     any
 }
 
-/// Tokens that become others and then others again become these at once.
+/// Tokens that become others and then others again become these at once, and the last of several are
+/// chosen before parts of them are put side by side.
 fn shortened(flow: &mut Dataflow) {
     let from = |flow: &Dataflow, it: StreamId| {
         let process = &flow.processes[flow.stream(it).from.0];
@@ -170,6 +215,16 @@ fn shortened(flow: &mut Dataflow) {
                 let stream = flow.processes[at].inputs[port];
                 let Some(source) = from(flow, stream) else { continue };
                 let tokens = |it: StreamId| flow.stream(it).tokens;
+                let parts = tokens(source) / tokens(stream);
+                if let Kind::Last { of, keep } = flow.processes[at].kind
+                    && parts > 1
+                {
+                    flow.processes[at].kind = Kind::Last { of: of * parts, keep: keep * parts };
+                    flow.processes[at].inputs[port] = source;
+                    packs::collect(flow, ProcessId(at), parts, |_| false);
+                    changed = true;
+                    continue;
+                }
                 let is_repack = matches!(flow.processes[at].kind, Kind::Repack);
                 // What the process makes of it, if that is only other tokens again.
                 let to =

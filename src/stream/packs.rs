@@ -185,7 +185,7 @@ pub(super) fn divide(flow: &mut Dataflow, reuse: &dyn Fn(&str) -> usize) {
             }
         }
         if turns > 1 {
-            collect(flow, ProcessId(at), turns);
+            collect(flow, ProcessId(at), turns, |_| false);
         }
     }
 }
@@ -198,7 +198,7 @@ fn window(flow: &Dataflow, stream: StreamId) -> Option<ProcessId> {
 }
 
 /// Makes so many tokens of each token of a stream.
-fn shorten(flow: &mut Dataflow, stream: StreamId, ratio: usize) {
+pub(super) fn shorten(flow: &mut Dataflow, stream: StreamId, ratio: usize) {
     let it = &mut flow.streams[stream.0];
     let format = it.ty.format(0);
     let elements = it.ty.elements() / ratio;
@@ -222,9 +222,18 @@ pub(super) fn repack(
     made
 }
 
-/// A process gives parts of its tokens, which are put side by side.
-pub(super) fn collect(flow: &mut Dataflow, process: ProcessId, parts: usize) {
+/// A process gives parts of its tokens, which are put side by side but for those that stay `apart`.
+pub(super) fn collect(
+    flow: &mut Dataflow,
+    process: ProcessId,
+    parts: usize,
+    apart: impl Fn(StreamId) -> bool,
+) {
     for whole in std::mem::take(&mut flow.processes[process.0].outputs) {
+        if apart(whole) {
+            flow.processes[process.0].outputs.push(whole);
+            continue;
+        }
         let own = flow.stream(whole).clone();
         let made = flow.output(process, &own.name, own.tokens, own.ty);
         shorten(flow, made, parts);

@@ -204,10 +204,10 @@ impl<'f> Actor<'f> {
     fn state(&mut self, state: &State) -> Vec<Token> {
         let mut made = Vec::new();
         loop {
-            let begins = self.given.is_multiple_of(state.steps);
+            let begins = self.given % (state.steps * state.packs) < state.packs;
             let token = match &state.first {
                 // What the last step leaves is dropped.
-                _ if self.seen < self.given => {
+                _ if self.seen + state.packs <= self.given => {
                     let left = self.queues.last_mut().and_then(VecDeque::pop_front);
                     self.seen += usize::from(left.is_some());
                     if begins && left.is_some() {

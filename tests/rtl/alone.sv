@@ -216,6 +216,7 @@ endmodule
 module alone_state #(
   parameter int unsigned Width = 8,
   parameter int unsigned Steps = 4,
+  parameter int unsigned Packs = 1,
   parameter bit          Later = 1'b0
 ) (
   input  logic             clk_i,
@@ -243,7 +244,8 @@ module alone_state #(
 
   nn_state #(
     .Width (Width),
-    .Steps (Steps)
+    .Steps (Steps),
+    .Packs (Packs)
   ) i_state (
     .clk_i,
     .rst_ni,

@@ -387,7 +387,8 @@ impl Writer<'_> {
         };
         let mut instance = Instance::new("nn_state", format!("i_{name}"))
             .parameter("Width", stream.bits())
-            .parameter("Steps", state.steps);
+            .parameter("Steps", state.steps)
+            .parameter("Packs", state.packs);
         let pins = ["first_valid_i", "first_ready_o", "first_data_i"].into_iter().zip(first);
         for (port, value) in pins {
             instance = instance.port(port, value);

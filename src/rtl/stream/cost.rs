@@ -47,8 +47,8 @@ pub fn process(
         Kind::Permute(it) => permute(it, input, device),
         Kind::Loop(_) => Resources::default(),
         Kind::State(it) => {
-            let words = registers(2 * u64::from(output));
-            words + Resources::luts(2 * u64::from(output)) + counter(it.steps).times(2)
+            let words = registers(2 * u64::from(output)) + fifo(it.packs - 1, output, device);
+            words + Resources::luts(2 * u64::from(output)) + counter(it.steps * it.packs).times(2)
         }
         Kind::Last { of, .. } => counter(*of),
     };

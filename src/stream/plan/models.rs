@@ -53,7 +53,9 @@ pub(super) struct Buffer {
 /// `nn_state`.
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    steps: usize,
+    /// Words of a loop, and how many of them begin it.
+    words: usize,
+    packs: usize,
     /// The first value is known.
     known: bool,
     given: usize,
@@ -138,7 +140,8 @@ impl Model {
                 at: 0,
             }),
             Kind::State(state) => Model::State(State {
-                steps: state.steps,
+                words: state.steps * state.packs,
+                packs: state.packs,
                 known: state.first.is_some(),
                 given: 0,
                 left: 0,
@@ -284,7 +287,7 @@ impl Buffer {
 impl State {
     /// Whether a loop begins.
     fn begins(&self) -> bool {
-        self.given == 0
+        self.given < self.packs
     }
 
     fn offers(&self, there: &[bool]) -> bool {
@@ -292,14 +295,14 @@ impl State {
     }
 
     fn step(&mut self, comes: bool, gives: bool) {
-        let keeps = comes && self.left + 1 < self.steps;
+        let keeps = comes && self.left + self.packs < self.words;
         let pops = gives && !self.begins();
         self.stored = self.stored + usize::from(keeps) - usize::from(pops);
         if comes {
-            self.left = (self.left + 1) % self.steps;
+            self.left = (self.left + 1) % self.words;
         }
         if gives {
-            self.given = (self.given + 1) % self.steps;
+            self.given = (self.given + 1) % self.words;
         }
     }
 }

@@ -88,17 +88,18 @@ fn counters() -> Vec<Engine> {
             words.chunks(110).flat_map(frame).collect()
         }));
     }
-    for steps in [1_u32, 2, 4, 7] {
+    for (steps, packs) in [(1_u32, 1_u32), (2, 1), (4, 1), (7, 1), (1, 2), (3, 2), (4, 5)] {
         for later in 0..2 {
-            let engine =
-                Engine::new("alone_state", Channel::new(1, 8, 2), Channel::new(1, 8, 2 * steps));
-            let engine = engine.with("Steps", steps).with("Later", later);
+            let word = |count| Channel::new(1, 8, 2 * packs * count);
+            let engine = Engine::new("alone_state", word(1), word(steps));
+            let engine = engine.with("Steps", steps).with("Packs", packs).with("Later", later);
             made.push(engine.gives(move |words| {
-                let next = |it: &i128| Some((it * 5 + 3) % 256);
-                let all = |it: &i128| {
-                    std::iter::successors(Some(*it), next).take(steps as usize).collect::<Vec<_>>()
+                let next = |it: &Vec<i128>| Some(it.iter().map(|it| (it * 5 + 3) % 256).collect());
+                let all = |first: &[i128]| {
+                    let words = std::iter::successors(Some(first.to_vec()), next);
+                    words.take(steps as usize).flatten().collect::<Vec<_>>()
                 };
-                words.iter().flat_map(all).collect()
+                words.chunks(packs as usize).flat_map(all).collect()
             }));
         }
     }
