@@ -58,8 +58,17 @@ struct Around {
 }
 
 impl Around {
-    /// Divides the words of the state.
+    /// Divides the words of the state; who else reads what is left gets it whole.
     fn divide(&self, flow: &mut Dataflow, ratio: usize) {
+        let [_, left] = self.streams;
+        let others = flow.readers(left).into_iter().filter(|it| it.0 != self.state);
+        let others: Vec<_> = others.collect();
+        if !others.is_empty() {
+            let whole = packs::whole(flow, flow.stream(left).from, left);
+            for (process, port) in others {
+                flow.processes[process.0].inputs[port] = whole;
+            }
+        }
         self.streams.iter().for_each(|it| packs::shorten(flow, *it, ratio));
         let own = &mut flow.processes[self.state.0];
         if let Kind::State(State { first: Some(first), packs, .. }) = &mut own.kind {
@@ -81,7 +90,7 @@ fn around(flow: &Dataflow, kernel: ProcessId) -> Option<Around> {
     let Kind::State(State { first: Some(first), .. }) = &process.kind else { return None };
     let left = *process.inputs.last()?;
     let alone = flow.stream(left).from == kernel
-        && [given, left].iter().all(|it| flow.readers(*it).len() == 1)
+        && flow.readers(given).len() == 1
         && first.iter().all(|it| *it == first[0]);
     alone.then_some(Around { state, streams: [given, left] })
 }

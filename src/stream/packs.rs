@@ -244,6 +244,14 @@ pub(super) fn collect(
     }
 }
 
+/// The tokens of a stream that a process gives, to be had again when it gives parts of them.
+pub(super) fn whole(flow: &mut Dataflow, process: ProcessId, stream: StreamId) -> StreamId {
+    let own = flow.stream(stream).clone();
+    let (name, layer) = called(flow, process, "pixels");
+    let collect = flow.add(&name, &layer, Kind::Repack, vec![stream]);
+    flow.output(collect, &own.name, own.tokens, own.ty)
+}
+
 /// Name and layer of a process that stands beside another one.
 fn called(flow: &Dataflow, process: ProcessId, what: &str) -> (String, String) {
     let Process { name, layer, .. } = &flow.processes[process.0];
