@@ -10,9 +10,9 @@
 // `Shift` first.
 //
 // Outputs are given all at once. A pack may begin in the cycle of the last step of the one before.
-// Where sums take longer than what follows their last step, those of one token are kept at the end: the
-// first group of the next one waits before its last step until they have been taken. Where they do not,
-// a FIFO and credits see to it that what comes out has room.
+// If the array keeps, the sums of one token stay at the end: the first group of the next one waits before
+// its last step until they have been taken, which costs cycles only where that step follows closely. If
+// not, a FIFO and credits see to it that what comes out has room.
 
 `include "nn_assert.svh"
 `include "nn_synth.svh"
@@ -35,6 +35,7 @@ module nn_mac_array #(
   parameter int unsigned Shift = 0,
   // Products are in DSP blocks.
   parameter bit          Dsp = 1'b1,
+  parameter bit          Keeps = 1'b1,
 
   localparam int unsigned Steps = Inner * Groups,
   localparam int unsigned Rows = Steps * Packs,
@@ -66,8 +67,6 @@ module nn_mac_array #(
   localparam int unsigned GroupWidth = Groups > 1 ? $clog2(Groups) : 1;
   localparam int unsigned InnerWidth = Inner > 1 ? $clog2(Inner) : 1;
   localparam int unsigned PackWidth = Packs > 1 ? $clog2(Packs) : 1;
-  // A token has been taken by the time at which the next one's first group would wait for it.
-  localparam bit          Keeps = (Gathers ? (Packs - 1) * Steps : 0) + Inner >= Ranks + 3;
 
   // What is known of a step on its way through the ranks.
   typedef struct packed {

@@ -13,6 +13,9 @@ use super::packs::Packs;
 use crate::fixed::{Cast, Format, Type, Word, bits_of};
 use crate::units::{Loaded, Mac};
 
+/// Of so many cycles an array may wait for one to save a FIFO.
+const WAIT: usize = 32;
+
 /// Multipliers that take a token block by block.
 #[derive(Clone, Debug)]
 pub struct Array {
@@ -174,9 +177,10 @@ impl Array {
     }
 
     /// Whether the sums of one token are kept until they are taken, and the next one's first complete
-    /// group waits for that; or a FIFO has room for all.
+    /// group waits for that, if it must for no more than one cycle in [`WAIT`]; or a FIFO has room for all.
     pub fn keeps(&self) -> bool {
-        (self.parts() - 1) * self.steps() + self.inner() >= self.ranks() + 3
+        let cycles = self.parts() * self.steps();
+        cycles - self.steps() + self.inner() + cycles / WAIT >= self.ranks() + 3
     }
 
     /// Tokens that may be inside, with a FIFO.

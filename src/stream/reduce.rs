@@ -117,6 +117,10 @@ impl Cutter<'_> {
             order.push(token);
         }
         let token = alike(&self.node(source).ty, place.tokens)?;
+        let largest = matches!(reduce.reduction, Reduction::Max | Reduction::Min);
+        if largest || reduce.commutes(&token) {
+            order.chunks_mut(steps.max(1)).for_each(<[usize]>::sort_unstable);
+        }
         let (body, first) = step(reduce, &token, &node.origin)?;
         Some(Steps { order, count, body, first })
     }

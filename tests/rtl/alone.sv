@@ -308,7 +308,8 @@ module alone_mac_array #(
   parameter bit          InSigned = 1'b1,
   parameter int unsigned WeightWidth = 8,
   parameter int unsigned SumWidth = 20,
-  parameter int unsigned Shift = 0
+  parameter int unsigned Shift = 0,
+  parameter bit          Keeps = 1'b1
 ) (
   input  logic                            clk_i,
   input  logic                            rst_ni,
@@ -354,7 +355,8 @@ module alone_mac_array #(
     .InSigned    (InSigned),
     .WeightWidth (WeightWidth),
     .SumWidth    (SumWidth),
-    .Shift       (Shift)
+    .Shift       (Shift),
+    .Keeps       (Keeps)
   ) i_array (
     .clk_i,
     .rst_ni,

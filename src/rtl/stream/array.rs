@@ -85,7 +85,7 @@ pub(super) fn multipliers(array: &Array, dsp: bool, weights: &str, biases: &str)
     let (packs, gathers) = (array.packs(), u8::from(array.parts() > 1));
     let signed = u8::from(array.input.signed);
     let (outputs, in_width, shift) = (array.outputs(), array.input.width, array.shift());
-    let (lanes, dsp) = (lanes(array), u8::from(dsp));
+    let (lanes, dsp, keeps) = (lanes(array), u8::from(dsp), u8::from(array.keeps()));
     format!(
         "  // Block after block, the first in the low bits.
   logic [{}:0] blocks;
@@ -108,7 +108,8 @@ pub(super) fn multipliers(array: &Array, dsp: bool, weights: &str, biases: &str)
     .WeightWidth ({weight}),
     .SumWidth    ({sum}),
     .Shift       ({shift}),
-    .Dsp         (1'b{dsp})
+    .Dsp         (1'b{dsp}),
+    .Keeps       (1'b{keeps})
   ) i_array (
     .clk_i,
     .rst_ni,

@@ -332,7 +332,7 @@ impl Array {
         (0..self.turns()).flat_map(outputs).collect()
     }
 
-    fn engine(self) -> Engine {
+    fn engine(self, keeps: bool) -> Engine {
         let elements = self.blocks * self.block();
         let into = Channel::new(elements as u32, Array::IN, 4 * self.packs as u32);
         let out = Channel::new(self.outputs as u32, Array::SUM, 4 * self.turns() as u32);
@@ -353,6 +353,7 @@ impl Array {
             .with("WeightWidth", Array::WEIGHT)
             .with("SumWidth", Array::SUM)
             .with("Shift", self.shift)
+            .with("Keeps", u8::from(keeps))
             .gives(move |words| {
                 words.chunks(elements * self.packs).flat_map(|it| self.token(it)).collect()
             })
@@ -390,5 +391,5 @@ fn arrays() -> Vec<Engine> {
         Array { packs: 3, gathers: true, blocks: 2, inner: 2, groups: 4, outputs: 11, ..base },
         Array { packs: 2, gathers: true, blocks: 1, inner: 1, fan: 4, ..base },
     ];
-    made.map(Array::engine).into()
+    made.into_iter().flat_map(|it| [false, true].map(|keeps| it.engine(keeps))).collect()
 }
