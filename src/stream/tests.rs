@@ -70,11 +70,12 @@ fn dataflows_compute_what_graphs_do() {
     let files = models();
     let (mut compared, mut windows, mut arrays) = (0, 0, 0);
     let (mut states, mut orders, mut inside, mut turned) = (0, 0, 0, 0);
+    let (mut parts, mut groups, mut rings) = (0, 0, 0);
     for file in &files {
         let Some(graph) = graph(file) else { continue };
         let samples = samples(&graph, 3);
         let want = Emulator::new(&graph).run(&samples);
-        let around = [1, 3, 100].map(|reuse| (Loops::Around, reuse));
+        let around = [1, 3, 100, 10_000].map(|reuse| (Loops::Around, reuse));
         for (loops, reuse) in around.into_iter().chain([(Loops::Inside, 1)]) {
             let (flow, _) = cut(&graph, loops, Ports::Pixels, |_| reuse);
             assert_eq!(
@@ -87,6 +88,9 @@ fn dataflows_compute_what_graphs_do() {
             orders += count(&flow, |it| matches!(it, Kind::Permute(_)));
             windows += count(&flow, |it| matches!(it, Kind::Window(_)));
             arrays += count(&flow, |it| matches!(it, Kind::Array(_)));
+            parts += count(&flow, |it| matches!(it, Kind::Array(it) if it.parts() > 1));
+            groups += count(&flow, |it| matches!(it, Kind::Array(it) if it.turns() > 1));
+            rings += count(&flow, |it| matches!(it, Kind::State(it) if it.packs > 1));
         }
         let (whole, _) = cut(&graph, Loops::Around, Ports::Tensors, |_| 3);
         assert_eq!(run(&whole, &samples), want, "{file}, whole tensors");
@@ -98,6 +102,8 @@ fn dataflows_compute_what_graphs_do() {
     assert!(windows >= 200 && arrays >= 100, "{windows} windows, {arrays} arrays");
     assert!(states >= 100 && orders >= 30, "{states} states, {orders} orders");
     assert!(inside >= 30, "{inside} loops");
+    // Tokens in packs: of plain matrices, of groups of channels, of loops.
+    assert!(parts >= 400 && groups >= 10 && rings >= 10, "{parts} {groups} {rings}");
 }
 
 /// Inputs that nobody reads and parts of their own go on where others halt; outputs that are inputs may
