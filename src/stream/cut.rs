@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::kernels::{Kernel, KernelId};
-use super::narrow::narrow;
+use super::narrow::{narrow, shortened};
 use super::order::sorted;
 use super::permute::{WIDE, bits};
 use super::ports::{Ports, turned};
@@ -72,20 +72,22 @@ pub fn cut(
     ports: Ports,
     reuse: impl Fn(&str) -> usize,
 ) -> (Dataflow, BTreeSet<Origin>) {
-    divide(graph, loops, &reuse, ports)
+    divide(graph, loops, &reuse, ports, 1)
 }
 
-/// As [`cut`].
+/// As [`cut`]; the inputs of an inner graph may come in several parts.
 pub(super) fn divide(
     graph: &Graph,
     loops: Loops,
     reuse: &dyn Fn(&str) -> usize,
     ports: Ports,
+    parts: usize,
 ) -> (Dataflow, BTreeSet<Origin>) {
     let mut cutter = Cutter {
         graph,
         loops,
         ports,
+        parts,
         reuse,
         unfolded: BTreeSet::new(),
         flow: Dataflow::default(),
@@ -108,17 +110,15 @@ pub(super) fn divide(
         cutter.leave(position, stream);
     }
     let unfolded = std::mem::take(&mut cutter.unfolded);
-    let mut flow = cutter.finish();
-    if ports != Ports::Inside {
-        narrow(&mut flow);
-    }
-    (sorted(flow), unfolded)
+    (cutter.finish(), unfolded)
 }
 
 pub(super) struct Cutter<'g> {
     pub(super) graph: &'g Graph,
     pub(super) loops: Loops,
     pub(super) ports: Ports,
+    /// Tokens of an inner graph's inputs, if they are not pixels.
+    parts: usize,
     /// By layer.
     pub(super) reuse: &'g dyn Fn(&str) -> usize,
     pub(super) unfolded: BTreeSet<Origin>,
@@ -204,7 +204,8 @@ impl<'g> Cutter<'g> {
         let own = if self.ports == Ports::Pixels { turned(self.graph, id) } else { None };
         let own = own.unwrap_or(&node.ty);
         let position = self.graph.inputs.iter().position(|it| *it == id).expect("inputs are ports");
-        let (tokens, ty) = by_pixel(own);
+        let parts = if self.parts > 1 { alike(own, self.parts) } else { None };
+        let (tokens, ty) = parts.map_or_else(|| by_pixel(own), |it| (self.parts, it));
         let process =
             self.flow.add(&node.name, &node.origin.node, Kind::Source(position), Vec::new());
         let stream = self.flow.output(process, &node.name, tokens, ty);
@@ -404,20 +405,24 @@ impl<'g> Cutter<'g> {
         }
     }
 
-    /// Puts the kernels in, and divides the tokens of arrays.
+    /// Puts the kernels in, divides tokens where there is time for their parts, and puts processes in order.
     fn finish(mut self) -> Dataflow {
         for kernel in &mut self.kernels {
             let graph = std::mem::take(&mut kernel.graph);
             self.flow.processes[kernel.process.0].kind = Kind::Kernel(graph);
         }
-        packs::divide(&mut self.flow, self.reuse);
-        let mut flow = self.flow;
         for id in self.graph.topo() {
             if let Some(Place { at: At::Kernel(kernel, local), .. }) = &self.places[id.index()] {
-                flow.computed.insert(id, (self.kernels[kernel.0].process, *local));
+                self.flow.computed.insert(id, (self.kernels[kernel.0].process, *local));
             }
         }
-        flow
+        packs::divide(&mut self.flow, self.reuse);
+        if self.ports != Ports::Inside {
+            narrow(&mut self.flow);
+            self.recut();
+            shortened(&mut self.flow);
+        }
+        sorted(self.flow)
     }
 }
 

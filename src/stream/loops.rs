@@ -129,7 +129,7 @@ impl Cutter<'_> {
         if inside && !own.is_map() {
             return self.inside(node, own, streams);
         }
-        let (inner, unfolded) = divide(&own.body, self.loops, self.reuse, Ports::Inside);
+        let (inner, unfolded) = divide(&own.body, self.loops, self.reuse, Ports::Inside, 1);
         let row = inner.computed.get(&own.row()).copied();
         if inside && (row.is_none() || !repeats(&inner)) {
             return self.inside(node, own, streams);
@@ -179,7 +179,7 @@ impl Cutter<'_> {
             inputs.push(self.flow.output(process, &name, count * steps, ty));
             states.push(process);
         }
-        let (results, row) = self.spliced(inner, count * steps, &inputs, own.row());
+        let (results, row) = self.spliced(inner, count * steps, &inputs, Some(own.row()));
         for (process, left) in states.into_iter().zip(&results) {
             let left = self.repacked(*left, count * steps);
             self.flow.processes[process.0].inputs.push(left);
@@ -198,13 +198,13 @@ impl Cutter<'_> {
     }
 
     /// Puts the processes of a body in, which is run so many times; returns the streams of its outputs, and
-    /// where a node of it is computed now.
-    fn spliced(
+    /// where a node of it, if any was asked for, is computed now.
+    pub(super) fn spliced(
         &mut self,
         inner: &Dataflow,
         times: usize,
         inputs: &[StreamId],
-        node: NodeId,
+        node: Option<NodeId>,
     ) -> (Vec<StreamId>, Option<(ProcessId, NodeId)>) {
         let mut streams: Vec<Option<StreamId>> = vec![None; inner.streams.len()];
         let mut results: Vec<(usize, StreamId)> = Vec::new();
@@ -220,7 +220,7 @@ impl Cutter<'_> {
                 _ => {
                     let name = self.unique(&process.name);
                     let id = self.flow.add(&name, &process.layer, process.kind.clone(), Vec::new());
-                    if let Some((from, local)) = inner.computed.get(&node)
+                    if let Some((from, local)) = node.and_then(|it| inner.computed.get(&it))
                         && from.0 == at
                     {
                         computed = Some((id, *local));

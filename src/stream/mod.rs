@@ -34,6 +34,7 @@ mod packs;
 mod permute;
 pub mod plan;
 mod ports;
+mod recut;
 mod reduce;
 mod reorder;
 mod run;

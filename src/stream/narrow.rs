@@ -16,16 +16,11 @@ use crate::units::{Constant, Cut, Input, Unit};
 
 /// Of the cycles that there are for a token, a kernel takes no more than one in so many: its first
 /// results come late by as much.
-const SHARE: usize = 8;
+pub(super) const SHARE: usize = 8;
 
 /// Divides the tokens of kernels that wait for arrays.
 pub(super) fn narrow(flow: &mut Dataflow) {
-    let cycles = |it: &super::Process| match &it.kind {
-        Kind::Array(array) => flow.stream(it.outputs[0]).tokens / array.turns() * array.cycles(),
-        _ => 0,
-    };
-    let interval = flow.processes.iter().map(cycles).max().unwrap_or(0);
-    let looped = looped(flow);
+    let (interval, looped) = (interval(flow), looped(flow));
     for at in (0..flow.processes.len()).map(ProcessId) {
         let Some((graph, nodes, ratio)) = narrowed(flow, at, interval) else { continue };
         let around = if looped.contains(&at) {
@@ -47,7 +42,15 @@ pub(super) fn narrow(flow: &mut Dataflow) {
             around.divide(flow, ratio);
         }
     }
-    shortened(flow);
+}
+
+/// Cycles that the slowest array takes for a sample; none without arrays.
+pub(super) fn interval(flow: &Dataflow) -> usize {
+    let cycles = |it: &super::Process| match &it.kind {
+        Kind::Array(array) => flow.stream(it.outputs[0]).tokens / array.turns() * array.cycles(),
+        _ => 0,
+    };
+    flow.processes.iter().map(cycles).max().unwrap_or(0)
 }
 
 /// What goes around a kernel alone: a state of equal elements that it reads and leaves itself.
@@ -176,7 +179,7 @@ fn constant(graph: &mut Graph, node: &Node<Unit, Type>, parts: usize) -> Option<
 }
 
 /// The processes through which the states of loops go around.
-fn looped(flow: &Dataflow) -> BTreeSet<ProcessId> {
+pub(super) fn looped(flow: &Dataflow) -> BTreeSet<ProcessId> {
     let mut all = BTreeSet::new();
     for (at, process) in flow.processes.iter().enumerate() {
         let (Kind::State(_), Some(left)) = (&process.kind, process.inputs.last()) else { continue };
@@ -212,7 +215,7 @@ fn follows(
 
 /// Tokens that become others and then others again become these at once, and the last of several are
 /// chosen before parts of them are put side by side.
-fn shortened(flow: &mut Dataflow) {
+pub(super) fn shortened(flow: &mut Dataflow) {
     let from = |flow: &Dataflow, it: StreamId| {
         let process = &flow.processes[flow.stream(it).from.0];
         matches!(process.kind, Kind::Repack).then(|| process.inputs[0])

@@ -2,7 +2,7 @@
 
 use super::{Dataflow, Kind, Process, ProcessId, Stream, StreamId};
 
-/// Puts processes behind those that they read, and leaves out repacks without a reader.
+/// Puts processes behind those that they read, and leaves out what nobody reads.
 pub(super) fn sorted(mut flow: Dataflow) -> Dataflow {
     let count = flow.processes.len();
     let dead = unread(&flow);
@@ -36,17 +36,19 @@ pub(super) fn sorted(mut flow: Dataflow) -> Dataflow {
     });
     let processes = processes.collect();
     let mut computed = flow.computed;
+    computed.retain(|_, it| !dead[it.0.0]);
     computed.values_mut().for_each(|it| it.0 = ProcessId(position[it.0.0]));
     Dataflow { processes, streams, computed, ..flow }
 }
 
-/// By process: it does nothing but repack, and nobody reads that.
+/// By process: it computes or repacks, and nobody reads that.
 fn unread(flow: &Dataflow) -> Vec<bool> {
     let mut readers = vec![0_usize; flow.streams.len()];
     flow.processes.iter().flat_map(|it| &it.inputs).for_each(|it| readers[it.0] += 1);
     let mut dead = vec![false; flow.processes.len()];
     let is_unread = |readers: &[usize], it: &Process| {
-        matches!(it.kind, Kind::Repack) && it.outputs.iter().all(|it| readers[it.0] == 0)
+        let is_inside = matches!(it.kind, Kind::Repack | Kind::Kernel(_));
+        is_inside && !it.outputs.is_empty() && it.outputs.iter().all(|it| readers[it.0] == 0)
     };
     while let Some(at) =
         (0..dead.len()).find(|at| !dead[*at] && is_unread(&readers, &flow.processes[*at]))
