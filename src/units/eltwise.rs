@@ -150,14 +150,20 @@ impl Datapathed for Eltwise {
 
 impl Tokenized for Eltwise {
     fn token(&self, cut: &Cut<'_>) -> Option<Token> {
-        // Repeated operands are read whole, if a token has all of them.
-        let whole = self.read.map(|it| matches!(it, Read::Cycle(_))).to_vec();
-        let fits = self.read.iter().all(|it| match it {
-            Read::Same => true,
-            Read::Every(n) | Read::Cycle(n) => cut.elements().is_multiple_of(*n),
-        });
-        let unit = Eltwise { shape: cut.shape.clone(), ..self.clone() };
-        fits.then(|| Token { unit: unit.into(), whole })
+        let elements = cut.elements();
+        // Repeated operands are read whole, if a token has all of them; so is one element that all read.
+        let read = |(read, ty): (Read, &&Type)| match read {
+            Read::Same => Some((read, false)),
+            Read::Every(n) | Read::Cycle(n) if elements.is_multiple_of(n) => {
+                Some((read, matches!(read, Read::Cycle(_))))
+            }
+            Read::Every(_) if ty.elements() == 1 => Some((Read::Every(elements), true)),
+            Read::Every(_) | Read::Cycle(_) => None,
+        };
+        let mut reads = self.read.into_iter().zip(cut.types).map(read);
+        let (first, second) = (reads.next()??, reads.next()??);
+        let unit = Eltwise { read: [first.0, second.0], shape: cut.shape.clone(), ..self.clone() };
+        Some(Token { unit: unit.into(), whole: vec![first.1, second.1] })
     }
 }
 
