@@ -18,6 +18,8 @@ use crate::nn::Shape;
 pub(super) struct Packs {
     /// Channels of a pixel, if they may come in packs.
     pixel: Option<usize>,
+    /// How the line of the window in front moves ([`Window::moves`]).
+    moves: Vec<(usize, usize)>,
     /// Packs of a token.
     pub(super) count: usize,
     /// For every part of a sum the rows of the matrix that it has.
@@ -29,7 +31,8 @@ pub(super) struct Packs {
 impl Packs {
     /// Everything at once.
     pub(super) fn whole(reads: &[Vec<usize>], rows: usize) -> Packs {
-        Packs { pixel: None, count: 1, rows: vec![(0..rows).collect()], lanes: reads.to_vec() }
+        let (pixel, moves) = (None, Vec::new());
+        Packs { pixel, moves, count: 1, rows: vec![(0..rows).collect()], lanes: reads.to_vec() }
     }
 
     /// Pixels of `pixel` channels in so many packs, if every pack is as the others but for its weights.
@@ -71,7 +74,7 @@ impl Packs {
         if reads.len() > 1 {
             all.truncate(1);
         }
-        Some(Packs { pixel: Some(pixel), count, rows: all, lanes })
+        Some(Packs { pixel: Some(pixel), moves: Vec::new(), count, rows: all, lanes })
     }
 }
 
@@ -105,7 +108,11 @@ impl Array {
             pixel.is_multiple_of(*it)
                 && (self.macs.len() == 1 || self.macs.len().is_multiple_of(*it))
         });
+        let moves = &self.packs.moves;
         let packs = counts.filter_map(|it| Packs::new(&self.reads, pixel, it));
+        let packs = packs.map(|it| Packs { moves: moves.clone(), ..it });
+        // A line moves a token a cycle, whatever the array is.
+        let least = moves.iter().map(|(times, tokens)| times * reuse.max(*tokens)).sum();
         let foldings = packs.flat_map(|packs| {
             let (count, own) = (packs.count, Array { packs, ..self.clone() });
             let rows = self.rows() / own.parts();
@@ -114,6 +121,7 @@ impl Array {
             fans.dedup();
             fans.into_iter().map(move |fan| own.clone().of(fan, reuse))
         });
+        let foldings = foldings.filter(|it| it.sample() <= least);
         let best = foldings.min_by_key(|it| it.price(weight));
         best.unwrap_or(self)
     }
@@ -128,6 +136,17 @@ impl Array {
             count => ((count / self.turns()).div_ceil(groups), n_out),
         };
         Array { fan, matrices, share, ..self }
+    }
+
+    /// Cycles of a sample behind a window: an array works at a pack while the line moves on to the next one,
+    /// but beyond the packs of a pixel that may take longer.
+    fn sample(&self) -> usize {
+        let (packs, steps) = (self.packs.count, self.steps());
+        let moved = |tokens: usize| packs * tokens.saturating_sub(1) + 1;
+        let cycles = |(times, tokens): &(usize, usize)| {
+            times * ((packs - 1) * steps + steps.max(moved(*tokens)))
+        };
+        self.packs.moves.iter().map(cycles).sum()
     }
 
     /// About what a folding costs, in lookup tables: multipliers, the elements that come at once, sums.
@@ -165,7 +184,11 @@ pub(super) fn divide(flow: &mut Dataflow, reuse: &dyn Fn(&str) -> usize) {
         let window = window(flow, stream);
         let source = window.map_or(stream, |it| flow.processes[it.0].inputs[0]);
         let pixel = flow.stream(source).ty.elements();
-        let packs = Packs { pixel: Some(pixel), ..array.packs.clone() };
+        let moves = match window.map(|it| &flow.processes[it.0].kind) {
+            Some(Kind::Window(it)) => it.moves(),
+            _ => Vec::new(),
+        };
+        let packs = Packs { pixel: Some(pixel), moves, ..array.packs.clone() };
         let array = Array { packs, ..array.clone() }.folded(reuse(&process.layer));
         let (packs, turns) = (array.packs(), array.turns());
         flow.processes[at].kind = Kind::Array(array);

@@ -97,6 +97,20 @@ impl Window {
         self.flush() > 0 && self.flush() <= self.first + 1
     }
 
+    /// How many times a sample the newest token moves on by how much from one place to the next; from the last
+    /// place that is to the first one of the next sample.
+    pub(super) fn moves(&self) -> Vec<(usize, usize)> {
+        let mut slower = 1;
+        let along = self.extents.iter().zip(self.steps()).map(|(extent, step)| {
+            let times = slower * (extent - 1);
+            slower *= extent;
+            (times, step.max(0) as usize)
+        });
+        let mut moves: Vec<(usize, usize)> = along.collect();
+        moves.push((1, (self.tokens + self.first).saturating_sub(self.last())));
+        moves
+    }
+
     /// The same over pixels that come in so many packs of channels, all packs of a pixel in turn.
     pub(super) fn packed(&self, packs: usize) -> Window {
         let taps = self.taps.iter().map(|it| {
