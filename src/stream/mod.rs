@@ -20,7 +20,9 @@
 //! [`cut`] divides a graph: it finds the units that treat all tokens alike
 //! ([`Tokenized`](crate::units::Tokenized)), the wirings that are windows ([`Window`]) or other orders
 //! ([`Permutation`]), the recurrences and the reductions over tokens, which become loops of processes, and takes
-//! everything else as one token that is the whole tensor, so that every graph has a dataflow.
+//! everything else as one token that is the whole tensor, so that every graph has a dataflow. Where arrays
+//! leave time, tokens then come in parts: those of arrays in packs of channels, those of kernels and of their
+//! loops in so many as there are cycles for.
 
 mod array;
 mod cut;

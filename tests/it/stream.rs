@@ -359,3 +359,22 @@ fn reuse_factors_are_chosen() {
     run(1, &[&["build", text(&model), "-o", text(&dir)], &options[..]].concat());
     assert!(!dir.exists());
 }
+
+/// A network of depthwise convolutions, at 16 bits, folded until it fits: windows in packs, kernels and
+/// loops on parts of their tokens, a softmax element by element.
+#[test]
+fn small_devices_hold_whole_networks() {
+    let Some(_) = tools() else { return };
+    let Some(model) = shared("models/p04_kws_dscnn_h5/kws_model.h5") else { return };
+    let project = build(&model, &["--flow", "rtl", "--fit", "--target", "xc7a100t"]);
+    let manifest = project.json("nn2rtl.json");
+    let (rtl, total) = (&manifest["rtl"], &manifest["comparison"]["total"]["rtl"]);
+    for (kind, most) in [("lut", 0.7 * 63_400.0), ("dsp", 240.0)] {
+        assert!(total[kind]["value"].as_f64().is_some_and(|it| it <= most), "{total}");
+    }
+    let timing = project.cosim(&["--engines", "rtl", "--samples", "3"])["timing"].clone();
+    assert_eq!(timing["first"], rtl["first"], "{timing}");
+    assert_eq!(timing["latency"]["min"], rtl["latency"], "{timing}");
+    let stalls = ["--stall", "0.4", "--seed", "5", "--samples", "3"];
+    project.cosim(&[&["--engines", "rtl"], &stalls[..]].concat());
+}
