@@ -177,7 +177,7 @@ impl Array {
     }
 
     /// Whether the sums of one token are kept until they are taken, and the next one's first complete
-    /// group waits for that, if it must for no more than one cycle in [`WAIT`]; or a FIFO has room for all.
+    /// group waits for that, if it must for no more than one cycle in `WAIT`; or a FIFO has room for all.
     pub fn keeps(&self) -> bool {
         let cycles = self.parts() * self.steps();
         cycles - self.steps() + self.inner() + cycles / WAIT >= self.ranks() + 3
