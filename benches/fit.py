@@ -18,7 +18,7 @@ from pathlib import Path
 from resources import count, synthesise
 
 SHARED = Path(__file__).resolve().parents[2] / 'shared'
-ANOMALY = 'hls4ml AD08: 1,874 (Pynq-Z2), 3,259 (Arty A7); II 144, 51,429 LUT, 207 DSP (xc7a100t)'
+ANOMALY = 'hls4ml AD03: 9,649, AD08: 1,874 (Pynq-Z2), 3,259 (Arty A7); AD08 alone: II 144, 51,429 LUT, 207 DSP (xc7a100t)'
 SPEECH = 'FINN, an MLP of 3 bits: 1,746 (Pynq-Z2), 3,316 (Arty A7)'
 IMAGE = 'hls4ml RN06: 789,889, RN08: 764,526 (Pynq-Z2), RN07: 3,322,259 (Arty A7); FINN CNV of 1 bit: 151,286 (Pynq-Z2)'
 MODELS = {
