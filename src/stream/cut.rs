@@ -416,8 +416,8 @@ impl<'g> Cutter<'g> {
                 self.flow.computed.insert(id, (self.kernels[kernel.0].process, *local));
             }
         }
-        packs::divide(&mut self.flow, self.reuse);
         if self.ports != Ports::Inside {
+            packs::divide(&mut self.flow, self.reuse);
             narrow(&mut self.flow);
             self.recut();
             shortened(&mut self.flow);

@@ -9,6 +9,7 @@
 //!
 //! [`Array::folded`] chooses the packs with the multipliers, [`divide`] brings them about.
 
+use super::narrow::looped;
 use super::{Array, Dataflow, Kind, Process, ProcessId, StreamId};
 use crate::fixed::Type;
 use crate::nn::Shape;
@@ -171,13 +172,14 @@ impl Array {
     }
 }
 
-/// Brings tokens to arrays in packs where that costs less.
+/// Brings tokens to arrays in packs where that costs less. In a loop every step waits for the one before: there a
+/// token comes at once.
 pub(super) fn divide(flow: &mut Dataflow, reuse: &dyn Fn(&str) -> usize) {
+    let looped = looped(flow);
     for at in 0..flow.processes.len() {
         let process = &flow.processes[at];
         let Kind::Array(array) = &process.kind else { continue };
-        // Those of a loop have been divided with its body.
-        if !array.loaded().is_nothing() || array.packs.pixel.is_some() {
+        if !array.loaded().is_nothing() || looped.contains(&ProcessId(at)) {
             continue;
         }
         let stream = process.inputs[0];
