@@ -388,9 +388,7 @@ impl<'g> Cutter<'g> {
 
     /// A name that no process has.
     pub(super) fn unique(&self, name: &str) -> String {
-        let taken = |it: &str| self.flow.processes.iter().any(|known| known.name == it);
-        let others = (2..).map(|it| format!("{name}_{it}"));
-        std::iter::once(name.to_owned()).chain(others).find(|it| !taken(it)).unwrap_or_default()
+        self.flow.unique(name)
     }
 
     /// A kernel is called after the last layer in it.

@@ -195,6 +195,13 @@ impl Dataflow {
         self.processes.iter().enumerate().flat_map(of).collect()
     }
 
+    /// A name that no process has.
+    fn unique(&self, name: &str) -> String {
+        let taken = |it: &str| self.processes.iter().any(|known| known.name == it);
+        let others = (2..).map(|it| format!("{name}_{it}"));
+        std::iter::once(name.to_owned()).chain(others).find(|it| !taken(it)).unwrap_or_default()
+    }
+
     fn add(&mut self, name: &str, layer: &str, kind: Kind, inputs: Vec<StreamId>) -> ProcessId {
         let (name, layer) = (name.to_owned(), layer.to_owned());
         self.processes.push(Process { name, layer, kind, inputs, outputs: Vec::new() });

@@ -67,7 +67,7 @@ impl Around {
         let others = flow.readers(left).into_iter().filter(|it| it.0 != self.state);
         let others: Vec<_> = others.collect();
         if !others.is_empty() {
-            let whole = packs::whole(flow, flow.stream(left).from, left);
+            let whole = packs::whole(flow, left);
             for (process, port) in others {
                 flow.processes[process.0].inputs[port] = whole;
             }

@@ -269,10 +269,10 @@ pub(super) fn collect(
     }
 }
 
-/// The tokens of a stream that a process gives, to be had again when it gives parts of them.
-pub(super) fn whole(flow: &mut Dataflow, process: ProcessId, stream: StreamId) -> StreamId {
+/// The tokens of a stream, to be had again when its process gives parts of them.
+pub(super) fn whole(flow: &mut Dataflow, stream: StreamId) -> StreamId {
     let own = flow.stream(stream).clone();
-    let (name, layer) = called(flow, process, "pixels");
+    let (name, layer) = called(flow, own.from, "pixels");
     let collect = flow.add(&name, &layer, Kind::Repack, vec![stream]);
     flow.output(collect, &own.name, own.tokens, own.ty)
 }
@@ -280,8 +280,5 @@ pub(super) fn whole(flow: &mut Dataflow, process: ProcessId, stream: StreamId) -
 /// Name and layer of a process that stands beside another one.
 fn called(flow: &Dataflow, process: ProcessId, what: &str) -> (String, String) {
     let Process { name, layer, .. } = &flow.processes[process.0];
-    let taken = |it: &str| flow.processes.iter().any(|known| known.name == it);
-    let own = format!("{name}_{what}");
-    let mut names = std::iter::once(own.clone()).chain((2..).map(|it| format!("{own}_{it}")));
-    (names.find(|it| !taken(it)).unwrap_or(own), layer.clone())
+    (flow.unique(&format!("{name}_{what}")), layer.clone())
 }
