@@ -290,8 +290,8 @@ impl<'g> Cutter<'g> {
         match &place.at {
             At::Constant(id) => {
                 let Unit::Constant(constant) = &self.node(*id).op else { return false };
-                let count = constant.values.len() / tokens;
-                constant.values.chunks(count).all(|it| it == &constant.values[..count])
+                // Where kernels take their tokens in parts, so do their constants come.
+                self.parts > 1 || constant.alike(tokens)
             }
             _ if place.tokens == tokens => true,
             _ => {

@@ -11,6 +11,7 @@
 //! - a **window** keeps the last lines of an image and gives, for every place, the pixels around it;
 //! - a **permutation** keeps what it needs of a tensor and gives its tokens in another order;
 //! - a **repack** makes longer tokens of several, or several of one; a **repeat** gives one many times;
+//! - a **ROM** gives the parts of a constant in turn, to a kernel that takes its tokens in parts;
 //! - a **state** gives what a loop begins with, then what each of its steps leaves for the next one; of
 //!   the steps' results the **last** may be kept alone. Where streams cannot go around, a **loop** is one
 //!   process that keeps its state inside.
@@ -112,6 +113,8 @@ pub enum Kind {
     Repack,
     /// Every token is given so many times.
     Repeat(usize),
+    /// A constant in parts of a token each, one behind the other, over and over.
+    Rom(Arc<[i128]>),
     /// The tokens of the input in another order.
     Permute(Permutation),
     /// Steps that leave a state for each other. The inputs are the sequences, then the first values that

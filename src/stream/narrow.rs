@@ -169,9 +169,7 @@ fn part_of(graph: &Graph, parts: usize) -> Option<(Graph, BTreeMap<NodeId, NodeI
 fn constant(graph: &mut Graph, node: &Node<Unit, Type>, parts: usize) -> Option<NodeId> {
     let Unit::Constant(it) = &node.op else { return None };
     let size = it.values.len() / parts;
-    let same = size * parts == it.values.len()
-        && it.values.chunks(size).all(|own| own == &it.values[..size]);
-    let ty = alike(&node.ty, parts).filter(|_| same)?;
+    let ty = alike(&node.ty, parts).filter(|_| it.alike(parts))?;
     let shape = ty.shape.clone();
     let op = Constant { shape, values: it.values[..size].into(), format: it.format }.into();
     let (name, origin) = (node.name.clone(), node.origin.clone());

@@ -93,6 +93,11 @@ impl<'f> Actor<'f> {
             let (from, to) = (tokens(process.inputs[0]), tokens(process.outputs[0]));
             (actor.seen, actor.given) = if from > to { (from / to, 1) } else { (1, to / from) };
         }
+        if let Kind::Rom(_) = process.kind {
+            // Elements of a token, and how many are still to come.
+            let own = flow.stream(process.outputs[0]);
+            (actor.seen, actor.given) = (own.ty.elements(), own.tokens);
+        }
         actor
     }
 
@@ -101,6 +106,7 @@ impl<'f> Actor<'f> {
         let Some(output) = self.process.outputs.first().copied() else { return Vec::new() };
         match &self.process.kind {
             Kind::Source(_) | Kind::Sink(_) => Vec::new(),
+            Kind::Rom(values) => vec![(output, self.rom(values))],
             Kind::Kernel(_) => self.kernel(),
             Kind::Array(array) => {
                 let tokens = self.samples(array.packs());
@@ -131,6 +137,13 @@ impl<'f> Actor<'f> {
                 )]
             }
         }
+    }
+
+    /// All that a sample needs of a constant.
+    fn rom(&mut self, values: &[i128]) -> Vec<Token> {
+        let count = std::mem::take(&mut self.given);
+        let words = values.chunks(self.seen.max(1)).map(<[i128]>::to_vec);
+        words.collect::<Vec<_>>().into_iter().cycle().take(count).collect()
     }
 
     /// Tokens of the first input, so many at a time.

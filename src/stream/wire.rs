@@ -7,7 +7,7 @@ use super::{Kind, StreamId};
 use crate::fixed::{Format, Type};
 use crate::graph::{Node, NodeId};
 use crate::nn::Shape;
-use crate::units::{Reorder, Unit};
+use crate::units::{Constant, Reorder, Unit};
 
 impl Cutter<'_> {
     /// An operand inside a kernel: its part of the same place, or the whole of it.
@@ -28,12 +28,16 @@ impl Cutter<'_> {
                     unreachable!("only constants are placed as such")
                 };
                 let node = self.node(*id);
-                return self.kernels[kernel.0].constant(
-                    node,
-                    constant,
-                    shape.elements(),
-                    shape.clone(),
-                );
+                if whole || constant.alike(tokens) {
+                    return self.kernels[kernel.0].constant(
+                        node,
+                        constant,
+                        shape.elements(),
+                        shape.clone(),
+                    );
+                }
+                let stream = self.rom(*id, constant, tokens);
+                self.read(kernel, of, stream)
             }
             At::Kernel(own, local) if *own == kernel && is_direct => *local,
             At::Window { stream, pixel, picks, constant } if is_direct => {
@@ -51,6 +55,20 @@ impl Cutter<'_> {
             }
         };
         self.kernels[kernel.0].shaped(of, local, shape)
+    }
+
+    /// A constant in so many parts, the parts that repeat but once.
+    fn rom(&mut self, id: NodeId, constant: &Constant, tokens: usize) -> StreamId {
+        let node = self.node(id);
+        let words = (1..=tokens).filter(|it| tokens.is_multiple_of(*it));
+        let repeats = words.map(|it| tokens / it).filter(|it| constant.alike(*it));
+        let words = tokens / repeats.max().unwrap_or(1);
+        let size = constant.values.len() / tokens;
+        let values = constant.values[..words * size].into();
+        let name = self.unique(&format!("{}_rom", node.origin.node));
+        let process = self.flow.add(&name, &node.origin.node, Kind::Rom(values), Vec::new());
+        let ty = Type::uniform(part(&node.ty.shape, tokens), constant.format);
+        self.flow.output(process, &name, tokens, ty)
     }
 
     /// The tokens of a stream inside a kernel.

@@ -21,6 +21,15 @@ pub struct Constant {
     pub format: Format,
 }
 
+impl Constant {
+    /// Whether so many parts are the same.
+    pub fn alike(&self, parts: usize) -> bool {
+        let size = self.values.len() / parts;
+        size * parts == self.values.len()
+            && self.values.chunks(size).all(|own| own == &self.values[..size])
+    }
+}
+
 impl UnitSpec for Constant {
     fn name(&self) -> &'static str {
         "constant"

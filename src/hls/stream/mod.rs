@@ -138,6 +138,9 @@ impl<'a> Writer<'a> {
             Kind::Repeat(times) => self.repeat(id, *times),
             Kind::Permute(order) => self.permute(id, order),
             Kind::Array(_) => unreachable!("matrices are folded inside of kernels"),
+            Kind::Rom(_) => {
+                unreachable!("kernels take parts of tokens only where they wait for arrays")
+            }
             Kind::Loop(it) => self.recurrence(id, it),
             Kind::State(_) | Kind::Last { .. } => {
                 unreachable!("loops are inside of tasks: streams cannot go around in a region")

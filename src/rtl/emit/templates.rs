@@ -30,6 +30,7 @@ pub(in crate::rtl) const STREAM: &[Module] = &[
     ("rtl/nn_skid.sv", text!("rtl-templates/nn_skid.sv")),
     ("rtl/nn_fork.sv", text!("rtl-templates/nn_fork.sv")),
     ("rtl/nn_collect.sv", text!("rtl-templates/nn_collect.sv")),
+    ("rtl/nn_rom.sv", text!("rtl-templates/nn_rom.sv")),
     ("rtl/nn_spread.sv", text!("rtl-templates/nn_spread.sv")),
     ("rtl/nn_mac_array.sv", text!("rtl-templates/nn_mac_array.sv")),
     ("rtl/nn_delay.sv", text!("rtl-templates/nn_delay.sv")),

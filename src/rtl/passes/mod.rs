@@ -7,6 +7,7 @@
 
 mod constants;
 mod demand;
+mod products;
 mod ranges;
 mod rewrite;
 mod sums;
@@ -33,7 +34,8 @@ pub fn optimize(datapath: &Datapath) -> Datapath {
     rest.iter().fold(first(datapath), |datapath, (_, pass)| pass(&datapath))
 }
 
-/// An optimized program, and what else it can be on a device: with tables as sums of smaller ones,
+/// An optimized program, its products no slower than the clock, and what else it can be on a device: with
+/// tables as sums of smaller ones,
 /// with sums of three terms where that saves logic, and where it also costs no time. What is best shows
 /// only in the pipeline.
 pub fn for_device(
@@ -42,6 +44,8 @@ pub fn for_device(
     clock_ns: Option<f64>,
     tables: &TableForms,
 ) -> Vec<Datapath> {
+    let faster = clock_ns.and_then(|it| products::split(&datapath, model, it));
+    let datapath = faster.unwrap_or(datapath);
     let split = split_tables(&datapath, tables);
     let mut programs: Vec<Datapath> = std::iter::once(datapath).chain(split).collect();
     for at in 0..programs.len() {

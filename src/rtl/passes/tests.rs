@@ -104,3 +104,21 @@ fn programs_without_large_tables_are_left_alone() {
     let datapath = optimize(&lower(&graph, Budget::QUICK).datapath);
     assert!(split_tables(&datapath, &TableForms::new(6)).is_none());
 }
+
+#[test]
+fn products_become_as_fast_as_the_clock() {
+    let model = crate::device::find("xc7a100t").unwrap().delay();
+    let mut cut = 0;
+    for seed in 0..300 {
+        let mut random = Random(seed);
+        let program = testing::program(&mut random, 3, 40);
+        for clock in [4.0, 5.5, 8.0] {
+            let Some(made) = products::split(&program, model, clock) else { continue };
+            cut += 1;
+            agree("products", seed, &program, &made);
+            ordered("products", &made);
+            assert!(products::split(&made, model, clock).is_none(), "seed {seed}: at {clock} ns");
+        }
+    }
+    assert!(cut > 100, "only {cut} programs had a slow product");
+}

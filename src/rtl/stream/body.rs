@@ -141,6 +141,11 @@ impl Writer<'_> {
                 let module = super::array::name(&self.interface.top, name);
                 made.instances.push(self.loaded(id, self.one(id, &module)));
             }
+            Kind::Rom(_) => {
+                let module = super::array::name(&self.interface.top, name);
+                let instance = Instance::new(&module, format!("i_{name}"));
+                made.instances.push(self.giving(id, instance));
+            }
             Kind::Window(window) => made.instances.push(self.window(id, window)),
             Kind::Repack => {
                 let tokens = |it: StreamId| self.flow.stream(it).tokens;
@@ -191,6 +196,7 @@ impl Writer<'_> {
             Kind::Window(it) => format!("Windows of {} pixels: {from} to {to}", it.taps.len()),
             Kind::Repack => format!("Other tokens: {from} to {to}"),
             Kind::Repeat(_) => format!("The same for many tokens: {from} to {to}"),
+            Kind::Rom(_) => format!("Constants: {to}"),
             Kind::Permute(_) => format!("Another order: {from} to {to}"),
             Kind::Loop(it) => format!("{} loops of {} steps: {from} to {to}", it.count, it.steps),
             Kind::State(it) => format!("What a loop of {} steps keeps: {to}", it.steps),
@@ -338,10 +344,17 @@ impl Writer<'_> {
     /// A module with one stream in and one out.
     fn one(&self, id: ProcessId, module: &str) -> Instance {
         let name = &self.names[id.0];
-        Instance::new(module, format!("i_{name}"))
+        let instance = Instance::new(module, format!("i_{name}"))
             .port("in_valid_i", format!("{name}_in0_valid"))
             .port("in_ready_o", format!("{name}_in0_ready"))
-            .port("in_data_i", format!("{name}_in0_data"))
+            .port("in_data_i", format!("{name}_in0_data"));
+        self.giving(id, instance)
+    }
+
+    /// An instance with its output.
+    fn giving(&self, id: ProcessId, instance: Instance) -> Instance {
+        let name = &self.names[id.0];
+        instance
             .port("out_valid_o", format!("{name}_valid"))
             .port("out_ready_i", format!("{name}_ready"))
             .port("out_data_o", format!("{name}_data"))

@@ -43,6 +43,11 @@ pub fn process(
             };
             store + counter(ratio)
         }
+        Kind::Rom(values) => {
+            let words = values.len() / flow.stream(process.outputs[0]).ty.elements();
+            let address = super::address_bits(words);
+            counter(words) + Resources::luts(table_luts(address, output, device.lut_inputs()))
+        }
         Kind::Repeat(times) => counter(*times),
         Kind::Permute(it) => permute(it, input, device),
         Kind::Loop(_) => Resources::default(),

@@ -7,6 +7,7 @@ pub mod cost;
 mod hard;
 mod loaded;
 mod permute;
+mod rom;
 
 pub use self::hard::Hard;
 
@@ -83,6 +84,9 @@ pub fn project(
             }
             (Kind::Array(it), ..) => {
                 sources.push(array::module(it, styles, &module));
+            }
+            (Kind::Rom(values), ..) => {
+                sources.push(rom::module(values, &flow.stream(process.outputs[0]).ty, &module));
             }
             (Kind::Permute(it), ..) => {
                 let bits = flow.stream(process.inputs[0]).bits();

@@ -8,6 +8,8 @@ use crate::stream::{Dataflow, Kind, Permutation, ProcessId, Window};
 #[derive(Clone, Debug)]
 pub(super) enum Model {
     Source,
+    /// `nn_rom`.
+    Rom,
     Sink,
     Kernel(Kernel),
     /// `nn_mac_array` that keeps one token's sums.
@@ -105,6 +107,7 @@ impl Model {
         match &process.kind {
             Kind::Source(_) => Model::Source,
             Kind::Sink(_) => Model::Sink,
+            Kind::Rom(_) => Model::Rom,
             Kind::Kernel(_) => Model::Kernel(Kernel::of(timing, room)),
             Kind::Array(it) if it.keeps() => Model::Keeper(Keeper::new(it)),
             Kind::Array(it) => Model::Loop(Steps {
@@ -191,7 +194,7 @@ impl Model {
     pub(super) fn valid(&self, now: u64, there: &[bool]) -> bool {
         let inputs = there.iter().all(|it| *it);
         match self {
-            Model::Source => true,
+            Model::Source | Model::Rom => true,
             Model::Sink => false,
             Model::Kernel(it) => it.stored > 0 || it.arrives(now, inputs),
             Model::Loop(it) => {
@@ -212,7 +215,7 @@ impl Model {
     pub(super) fn ready(&self, now: u64, port: usize, there: &[bool], out_ready: bool) -> bool {
         let inputs = there.iter().all(|it| *it);
         match self {
-            Model::Source => true,
+            Model::Source | Model::Rom => true,
             // All that leave together, or none.
             Model::Sink => inputs,
             Model::Kernel(it) => inputs && it.takes(now),
@@ -242,7 +245,7 @@ impl Model {
         let takes = took.iter().all(|it| *it);
         let next = |count: usize, ratio: usize| if count == ratio - 1 { 0 } else { count + 1 };
         match self {
-            Model::Source | Model::Sink => {}
+            Model::Source | Model::Rom | Model::Sink => {}
             Model::Kernel(it) => return it.step(now, takes, takes, out_ready),
             Model::Keeper(it) => return it.step(now, takes, out_ready),
             Model::Loop(it) => return it.step(now, took[0], out_ready),
