@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::shared::{self, Shared};
 use super::stream::{Divided, Known, divide, given, ports};
 use super::{Rtl, resources, unrolled};
 use crate::config::Io;
@@ -20,7 +21,7 @@ use crate::design::Design;
 use crate::device::{Device, Resources};
 use crate::error::Result;
 use crate::stream::plan::{Plan, whole_room};
-use crate::stream::{self, Array, Dataflow, Kind, Loops, ProcessId};
+use crate::stream::{self, Dataflow, Kind, Loops, ProcessId};
 
 /// What a folding is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +130,7 @@ pub fn fold(
         Goal::Interval(cycles) => search.within(cycles)?,
         Goal::Fit => search.fitting()?,
     };
-    let folds = |it: &Tried| it.divided.flow.processes.iter().any(|it| is_array(&it.kind));
+    let folds = |it: &Tried| !shared::all(&it.divided.flow).is_empty();
     if matches!(goal, Goal::Interval(_)) && !found.as_ref().is_ok_and(folds) && search.may_unroll()
     {
         return Ok(Ok(search.unrolled()?));
@@ -152,8 +153,8 @@ struct Search<'a> {
     design: &'a Design,
     device: &'a Device,
     known: Known,
-    /// What can be folded, by layer: arrays and how many tokens they give.
-    arrays: BTreeMap<String, Vec<(usize, Array)>>,
+    /// What can be folded, by layer, and how many tokens that takes.
+    shared: BTreeMap<String, Vec<(usize, Shared)>>,
     least: u64,
     longest: String,
 }
@@ -162,12 +163,9 @@ impl<'a> Search<'a> {
     fn new(design: &'a Design, device: &'a Device) -> Search<'a> {
         let all = |_: &str| usize::MAX;
         let (flow, _) = stream::cut(&design.graph, Loops::Around, ports(design), all);
-        let mut arrays: BTreeMap<String, Vec<(usize, Array)>> = BTreeMap::new();
-        for process in &flow.processes {
-            if let Kind::Array(array) = &process.kind {
-                let tokens = flow.stream(process.outputs[0]).tokens / array.turns();
-                arrays.entry(process.layer.clone()).or_default().push((tokens, array.clone()));
-            }
+        let mut shared: BTreeMap<String, Vec<(usize, Shared)>> = BTreeMap::new();
+        for (layer, tokens, own) in shared::all(&flow) {
+            shared.entry(layer).or_default().push((tokens, own));
         }
         // Packs of tokens are as many as there is time for.
         let (unfolded, _) = stream::cut(&design.graph, Loops::Around, ports(design), |_| 1);
@@ -175,15 +173,15 @@ impl<'a> Search<'a> {
         let (least, longest) = longest.map_or((1, String::new()), |it| {
             (it.tokens as u64, unfolded.processes[it.from.0].layer.clone())
         });
-        Search { design, device, known: Known::default(), arrays, least, longest }
+        Search { design, device, known: Known::default(), shared, least, longest }
     }
 
     /// Whether the design may be one pipeline, and is not too large for that anyway: a product takes about as
     /// many lookup tables as its shorter operand has bits, and some are zero or shared.
     fn may_unroll(&self) -> bool {
-        let arrays = self.arrays.values().flatten();
-        let products: u64 = arrays.map(|(tokens, it)| (tokens * it.products()) as u64).sum();
-        let free = self.arrays.keys().all(|it| given(self.design, it) == 1);
+        let shared = self.shared.values().flatten();
+        let products: u64 = shared.map(|(tokens, it)| (tokens * it.products()) as u64).sum();
+        let free = self.shared.keys().all(|it| given(self.design, it) == 1);
         self.design.plan.io == Io::Parallel && free && products <= self.device.total.lut
     }
 
@@ -200,9 +198,9 @@ impl<'a> Search<'a> {
             resources: parts.chain([Resources { ff, ..Resources::default() }]).sum(),
             unrolled: true,
             layers: self
-                .arrays
+                .shared
                 .iter()
-                .map(|(layer, arrays)| layer_fold(layer, arrays, 1))
+                .map(|(layer, shared)| layer_fold(layer, shared, 1))
                 .collect(),
         };
         Ok((choice, rtl))
@@ -215,16 +213,16 @@ impl<'a> Search<'a> {
         if given > 1 {
             return given;
         }
-        let arrays = self.arrays.get(layer).into_iter().flatten();
-        let reuse = arrays.map(|(tokens, array)| {
+        let shared = self.shared.get(layer).into_iter().flatten();
+        let reuse = shared.map(|(tokens, own)| {
             let cycles = limit / *tokens as u64;
-            array.reuse_in(usize::try_from(cycles).unwrap_or(usize::MAX))
+            own.reuse_in(usize::try_from(cycles).unwrap_or(usize::MAX))
         });
         reuse.min().unwrap_or(1)
     }
 
     fn divided(&mut self, limit: u64) -> Result<Divided> {
-        let layers = self.arrays.keys();
+        let layers = self.shared.keys();
         let reuse: BTreeMap<String, usize> =
             layers.map(|it| (it.clone(), self.reuse(it, limit))).collect();
         let design = self.design;
@@ -264,8 +262,8 @@ impl<'a> Search<'a> {
     /// Limits worth a try, each about a fifth above the one before; with the last everything is folded as
     /// far as it goes.
     fn limits(&self) -> Vec<u64> {
-        let arrays = self.arrays.values().flatten();
-        let most = arrays.map(|(tokens, array)| (tokens * array.products()) as u64).max();
+        let shared = self.shared.values().flatten();
+        let most = shared.map(|(tokens, own)| (tokens * own.products()) as u64).max();
         let most = most.unwrap_or(self.least).max(self.least);
         let next = |it: &u64| (*it < most).then(|| (it + it.div_ceil(5)).min(most));
         std::iter::successors(Some(self.least), next).collect()
@@ -308,8 +306,8 @@ impl<'a> Search<'a> {
     }
 
     fn choice(&self, tried: &Tried) -> Choice {
-        let layer = |(layer, arrays): (&String, &Vec<(usize, Array)>)| {
-            layer_fold(layer, arrays, self.reuse(layer, tried.limit))
+        let layer = |(layer, shared): (&String, &Vec<(usize, Shared)>)| {
+            layer_fold(layer, shared, self.reuse(layer, tried.limit))
         };
         Choice {
             least: self.least,
@@ -318,22 +316,18 @@ impl<'a> Search<'a> {
             interval: tried.plan.interval,
             resources: tried.divided.resources(&tried.plan, self.device),
             unrolled: false,
-            layers: self.arrays.iter().map(layer).collect(),
+            layers: self.shared.iter().map(layer).collect(),
         }
     }
 }
 
-fn is_array(kind: &Kind) -> bool {
-    matches!(kind, Kind::Array(_))
-}
-
-/// A layer whose arrays give so many tokens each.
-fn layer_fold(layer: &str, arrays: &[(usize, Array)], reuse: usize) -> LayerFold {
-    let folded = arrays.iter().map(|it| it.1.clone().folded(reuse).multipliers());
+/// A layer that takes so many tokens each.
+fn layer_fold(layer: &str, shared: &[(usize, Shared)], reuse: usize) -> LayerFold {
+    let folded = shared.iter().map(|it| it.1.multipliers(reuse));
     LayerFold {
         layer: layer.to_owned(),
-        tokens: arrays.iter().map(|it| it.0).max().unwrap_or(1),
-        products: arrays.iter().map(|it| it.1.products()).sum(),
+        tokens: shared.iter().map(|it| it.0).max().unwrap_or(1),
+        products: shared.iter().map(|it| it.1.products()).sum(),
         reuse,
         multipliers: if reuse > 1 { folded.sum() } else { 0 },
     }

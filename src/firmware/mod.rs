@@ -1,6 +1,7 @@
 //! From a design to both projects: the HLS C++ and the SystemVerilog.
 
 mod fold;
+mod shared;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::kernels::{Kernel, KernelId};
-use super::narrow::{narrow, shortened};
+use super::narrow::{interval, narrow, shortened};
 use super::order::sorted;
 use super::permute::{WIDE, bits};
 use super::ports::{Ports, turned};
@@ -187,6 +187,9 @@ impl<'g> Cutter<'g> {
             Unit::Scan(scan) => self.scanned(id, scan).unwrap_or_else(|| self.whole(id)),
             Unit::Mac(mac) if self.is_array(mac, &node.origin.node) => {
                 self.folded(id, mac).unwrap_or_else(|| self.unfolded(id))
+            }
+            Unit::Matmul(matmul) if self.is_shared(&node.origin.node) => {
+                self.multiplied(id, matmul).unwrap_or_else(|| self.unfolded(id))
             }
             unit => {
                 let operands = self.graph.operands(id);
@@ -416,8 +419,9 @@ impl<'g> Cutter<'g> {
         }
         if self.ports != Ports::Inside {
             packs::divide(&mut self.flow, self.reuse);
-            narrow(&mut self.flow);
-            self.recut();
+            let interval = interval(&self.flow);
+            narrow(&mut self.flow, interval);
+            self.recut(interval);
             shortened(&mut self.flow);
         }
         sorted(self.flow)

@@ -208,6 +208,8 @@ impl Cutter<'_> {
     ) -> (Vec<StreamId>, Option<(ProcessId, NodeId)>) {
         let mut streams: Vec<Option<StreamId>> = vec![None; inner.streams.len()];
         let mut results: Vec<(usize, StreamId)> = Vec::new();
+        let products = inner.products.iter().cloned();
+        self.flow.products.extend(products.map(|it| it.times(times)));
         let (mut added, mut computed) = (Vec::new(), None);
         for (at, process) in inner.processes.iter().enumerate() {
             match process.kind {

@@ -37,6 +37,7 @@ mod packs;
 mod permute;
 pub mod plan;
 mod ports;
+mod product;
 mod recut;
 mod reduce;
 mod reorder;
@@ -51,6 +52,7 @@ pub use cut::{Loops, cut};
 pub use loops::Loop;
 pub use permute::Permutation;
 pub use ports::{Ports, Tensor, Tensors, ordered, pixels};
+pub use product::Product;
 pub use run::run;
 pub use window::{Span, Tap, Window};
 
@@ -177,6 +179,8 @@ pub struct Dataflow {
     pub streams: Vec<Stream>,
     /// What is at its ports if they carry whole tensors ([`Ports::Tensors`]).
     pub tensors: Option<Tensors>,
+    /// Products of two tensors that share multipliers.
+    pub products: Vec<Product>,
     /// For the nodes of the divided graph that are computed in a kernel, or are what a [`Loop`] makes: in
     /// which process, and as which of its nodes. Missing are ports, constants and wirings that no kernel
     /// does, and loops that go around.

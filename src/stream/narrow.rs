@@ -19,8 +19,8 @@ use crate::units::{Constant, Cut, Input, Unit};
 pub(super) const SHARE: usize = 8;
 
 /// Divides the tokens of kernels that wait for arrays.
-pub(super) fn narrow(flow: &mut Dataflow) {
-    let (interval, looped) = (interval(flow), looped(flow));
+pub(super) fn narrow(flow: &mut Dataflow, interval: usize) {
+    let looped = looped(flow);
     for at in (0..flow.processes.len()).map(ProcessId) {
         let Some((graph, nodes, ratio)) = narrowed(flow, at, interval) else { continue };
         let around = if looped.contains(&at) {
@@ -44,13 +44,14 @@ pub(super) fn narrow(flow: &mut Dataflow) {
     }
 }
 
-/// Cycles that the slowest array takes for a sample; none without arrays.
+/// Cycles that the slowest array or product takes for a sample; none if nothing is folded.
 pub(super) fn interval(flow: &Dataflow) -> usize {
     let cycles = |it: &super::Process| match &it.kind {
         Kind::Array(array) => flow.stream(it.outputs[0]).tokens / array.turns() * array.cycles(),
         _ => 0,
     };
-    flow.processes.iter().map(cycles).max().unwrap_or(0)
+    let products = flow.products.iter().map(|it| it.rows * it.cycles());
+    flow.processes.iter().map(cycles).chain(products).max().unwrap_or(0)
 }
 
 /// What goes around a kernel alone: a state of equal elements that it reads and leaves itself.

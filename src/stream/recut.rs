@@ -5,7 +5,7 @@
 //! again as the graph was, with shorter tokens at its inputs, and taken so if less is computed side by side.
 
 use super::cut::{Cutter, Loops, divide, gcd};
-use super::narrow::{SHARE, interval, looped};
+use super::narrow::{SHARE, looped};
 use super::{Dataflow, Kind, Ports, ProcessId};
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ const LESS: [usize; 2] = [2, 3];
 
 impl Cutter<'_> {
     /// Divides kernels that wait for arrays.
-    pub(super) fn recut(&mut self) {
-        let (interval, looped) = (interval(&self.flow), looped(&self.flow));
+    pub(super) fn recut(&mut self, interval: usize) {
+        let looped = looped(&self.flow);
         for at in (0..self.flow.processes.len()).map(ProcessId) {
             let process = &self.flow.processes[at.0];
             let Kind::Kernel(graph) = &process.kind else { continue };

@@ -127,7 +127,7 @@ impl Cutter<'_> {
 }
 
 /// A step of a reduction on a token, and what it begins with; `None` if the order of the sum matters.
-fn step(reduce: &Reduce, token: &Type, origin: &Origin) -> Option<(Graph, Arc<[i128]>)> {
+pub(super) fn step(reduce: &Reduce, token: &Type, origin: &Origin) -> Option<(Graph, Arc<[i128]>)> {
     let union = token.union();
     let (op, state, first) = match reduce.reduction {
         Reduction::Max => (Binary::Max, union, union.min()),
