@@ -38,13 +38,36 @@ DESIGNS = {
 # What primitives that are made of several lookup tables take.
 TABLES = {'RAM32M': 4, 'RAM64M': 4, 'RAM32M16': 8, 'RAM64M8': 8, 'RAM32X1D': 2, 'RAM64X1D': 2, 'RAM128X1D': 4, 'RAM128X1S': 2,
           'RAM256X1S': 4, 'RAM256X1D': 8, 'RAM512X1S': 8}
+# Every instance of the top is synthesised alone: some passes take longer than in proportion to the design.
 YOSYS = r'''
-import sys
+import json, sys
 from pyosys import libyosys as ys
+job = json.loads(sys.argv[1])
 design = ys.Design()
-for command in sys.argv[1].split(';'):
-    if command.strip():
-        ys.run_pass(command.strip(), design)
+
+
+def run(*commands):
+    for command in commands:
+        ys.run_pass(command, design)
+
+
+def counted(top):
+    synth = f'synth_xilinx -family {job["family"]} -noclkbuf -noiopad -top {top}'
+    logic = [f'booth {it}' for it in job['logic'] if it.startswith('*' + top.split('$')[-1].split('.')[-1] + '.')]
+    run(f'{synth} -run begin:map_dsp', *logic, f'{synth} -run map_dsp:check', f'tee -q -o {job["stat"]} stat -json')
+    return {name: it['num_cells_by_type'] for name, it in json.load(open(job['stat']))['modules'].items()}
+
+
+run(job['read'], 'design -save all')
+top, = (it for it in design.modules_.values() if it.name.str() == '\\' + job['top'])
+parts = sorted({it.type.str()[1:] for it in top.cells_.values() if '$' in it.type.str()[1:]})
+modules = {}
+for part in parts:
+    run('design -load all', f'hierarchy -top {part}')
+    modules.update(counted(part))
+run('design -load all', *(f'blackbox {it}' for it in parts), f'hierarchy -top {job["top"]}')
+modules.update({name: it for name, it in counted(job['top']).items() if name not in modules})
+json.dump(modules, open(job['stat'], 'w'))
 '''
 
 
@@ -67,15 +90,13 @@ def synthesise(project, top, sources, family):
     files = ' '.join(f'{project}/{it}' for it in sources if not it.endswith(('.svh', '_axis.sv')))
     stat = f'{project}/stat.json'
     logic = [it for it in sources if re.search(r'\.Dsp +\(1.b0\)', Path(project, it).read_text())]
-    logic = ' '.join(f'*.i_{Path(it).stem.removeprefix(top + "_")}.i_array' for it in logic)
-    synth = f'synth_xilinx -family {family} -noclkbuf -noiopad'
-    script = (f'read_slang --keep-hierarchy -DSYNTHESIS -I {project}/rtl {files} --top {top}; '
-              f'{synth} -top {top} -run begin:map_dsp; {"alumacc " + logic if logic else ""}; '
-              f'{synth} -run map_dsp:check; tee -q -o {stat} stat -json')
-    done = subprocess.run([sys.executable, '-c', YOSYS, script], capture_output=True, text=True)
+    logic = [f'*i_{Path(it).stem.removeprefix(top + "_")}.i_array' for it in logic]
+    read = f'read_slang --keep-hierarchy -DSYNTHESIS -I {project}/rtl {files} --top {top}'
+    job = {'top': top, 'family': family, 'read': read, 'logic': logic, 'stat': stat}
+    done = subprocess.run([sys.executable, '-c', YOSYS, json.dumps(job)], capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stdout[-2000:] + done.stderr[-2000:])
-    modules = {name.lstrip('\\'): it['num_cells_by_type'] for name, it in json.loads(Path(stat).read_text())['modules'].items()}
+    modules = {name.lstrip('\\'): cells for name, cells in json.loads(Path(stat).read_text()).items()}
     parts = {}
 
     def walk(name):

@@ -69,6 +69,11 @@ impl Product {
         self.groups * self.parts
     }
 
+    /// Parts of a sum.
+    pub fn parts(&self) -> usize {
+        self.parts
+    }
+
     /// Multipliers.
     pub fn multipliers(&self) -> usize {
         self.products() / self.cycles()

@@ -71,6 +71,7 @@ fn dataflows_compute_what_graphs_do() {
     let (mut compared, mut windows, mut arrays) = (0, 0, 0);
     let (mut states, mut orders, mut inside, mut turned) = (0, 0, 0, 0);
     let (mut parts, mut groups, mut rings) = (0, 0, 0);
+    let (mut roms, mut products, mut sums) = (0, 0, 0);
     for file in &files {
         let Some(graph) = graph(file) else { continue };
         let samples = samples(&graph, 3);
@@ -88,6 +89,9 @@ fn dataflows_compute_what_graphs_do() {
             orders += count(&flow, |it| matches!(it, Kind::Permute(_)));
             windows += count(&flow, |it| matches!(it, Kind::Window(_)));
             arrays += count(&flow, |it| matches!(it, Kind::Array(_)));
+            roms += count(&flow, |it| matches!(it, Kind::Rom(_)));
+            products += flow.products.len();
+            sums += flow.products.iter().filter(|it| it.parts() > 1).count();
             parts += count(&flow, |it| matches!(it, Kind::Array(it) if it.parts() > 1));
             groups += count(&flow, |it| matches!(it, Kind::Array(it) if it.turns() > 1));
             rings += count(&flow, |it| matches!(it, Kind::State(it) if it.packs > 1));
@@ -101,6 +105,7 @@ fn dataflows_compute_what_graphs_do() {
     assert!(compared >= 40 && turned >= 1, "{compared} models were compared, {turned} turned");
     assert!(windows >= 200 && arrays >= 100, "{windows} windows, {arrays} arrays");
     assert!(states >= 100 && orders >= 30, "{states} states, {orders} orders");
+    assert!(roms > 0 && products > 0 && sums > 0, "{roms} {products} {sums}");
     assert!(inside >= 30, "{inside} loops");
     // Tokens in packs: of plain matrices, of groups of channels, of loops.
     assert!(parts >= 400 && groups >= 10 && rings >= 10, "{parts} {groups} {rings}");

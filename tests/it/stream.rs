@@ -99,6 +99,15 @@ fn folded_layers_stream() {
         assert_eq!(hls.to_string(), reuse);
         intervals.push(project.json("nn2rtl.json")["rtl"]["interval"].as_u64().unwrap());
     }
+    // Attention: products of two tensors, by columns and by parts of their sums.
+    let sizes = ["4", "64"].map(|reuse| {
+        let model = own("tests/models/layers_attention.keras");
+        let project = build(&model, &["--flow", "rtl", "--reuse", reuse]);
+        check(&project, "6");
+        let processes = project.json("nn2rtl.json")["rtl"]["processes"].clone();
+        processes.as_array().unwrap().iter().filter_map(|it| it["lut"].as_u64()).sum::<u64>()
+    });
+    assert!(3 * sizes[1] < 2 * sizes[0], "{sizes:?}");
     // All at once a sample takes a cycle; with one multiplier as many as its widest layer has weights.
     assert_eq!(intervals[..3], [1, 2, 4], "{}", model.display());
     assert!(intervals[3] >= 128, "{intervals:?}");

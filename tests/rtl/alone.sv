@@ -425,3 +425,47 @@ module alone_permute #(
   );
 
 endmodule
+
+// Each word and one of a constant, bit by bit: 1, 2, 3 and so on.
+module alone_rom #(
+  parameter int unsigned Width = 8,
+  parameter int unsigned Depth = 4
+) (
+  input  logic             clk_i,
+  input  logic             rst_ni,
+
+  input  logic             in_valid_i,
+  output logic             in_ready_o,
+  input  logic [Width-1:0] in_data_i,
+
+  output logic             out_valid_o,
+  input  logic             out_ready_i,
+  output logic [Width-1:0] out_data_o
+);
+
+  function automatic logic [Depth-1:0][Width-1:0] count();
+    for (int unsigned i = 0; i < Depth; i++) begin
+      count[i] = Width'(i + 1);
+    end
+  endfunction
+
+  logic [Width-1:0] word;
+  logic             valid;
+
+  nn_rom #(
+    .Width (Width),
+    .Depth (Depth),
+    .Words (count())
+  ) i_rom (
+    .clk_i,
+    .rst_ni,
+    .out_valid_o (valid),
+    .out_ready_i (in_valid_i && out_ready_i),
+    .out_data_o  (word)
+  );
+
+  assign out_valid_o = in_valid_i && valid;
+  assign in_ready_o  = out_ready_i && valid;
+  assign out_data_o  = in_data_i ^ word;
+
+endmodule

@@ -55,6 +55,14 @@ fn flows() -> Vec<Engine> {
             words.iter().flat_map(|it| std::iter::repeat_n(*it, times)).collect()
         }));
     }
+    for (width, depth) in [(8, 2), (9, 5), (3, 8)] {
+        let words = Channel::new(1, width, depth);
+        let rom = Engine::new("alone_rom", words, words).with("Depth", depth);
+        made.push(rom.gives(move |words| {
+            let word = |at: usize| (at as i128 % i128::from(depth) + 1) % (1 << width);
+            words.iter().enumerate().map(|(at, it)| it ^ word(at)).collect()
+        }));
+    }
     for (of, keep) in [(2, 1), (4, 1), (5, 2), (8, 7)] {
         let last = Engine::new("nn_last", Channel::new(1, 9, 2 * of), Channel::new(1, 9, 2 * keep));
         let dropped = (of - keep) as usize;
