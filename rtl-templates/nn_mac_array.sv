@@ -9,6 +9,11 @@
 // element `i` at `(j * Fan + i) * WeightWidth`. Sums are modulo `2^SumWidth`, products shifted left by
 // `Shift` first.
 //
+// With `Pairs` two products of the same element, those of output `j` and `j + 1`, come out of one wide
+// multiplier: their weights lie one on top of the other, with room for the lower product between them.
+// Weights then have a bit more, and the upper one of a pair is smaller by one if the lower is negative, so that
+// both lie side by side. What the lower product borrows from the upper one is added back.
+//
 // Outputs are given all at once. A pack may begin in the cycle of the last step of the one before.
 // If the array keeps, the sums of one token stay at the end: the first group of the next one waits before
 // its last step until they have been taken, which costs cycles only where that step follows closely. If
@@ -35,6 +40,7 @@ module nn_mac_array #(
   parameter int unsigned Shift = 0,
   // Products are in DSP blocks.
   parameter bit          Dsp = 1'b1,
+  parameter bit          Pairs = 1'b0,
   parameter bit          Keeps = 1'b1,
 
   localparam int unsigned Steps = Inner * Groups,
@@ -64,6 +70,9 @@ module nn_mac_array #(
   localparam int unsigned Ranks = 2 + Levels;
   localparam int unsigned Leaves = 1 << Levels;
   localparam int unsigned ProductWidth = InWidth + 1 + WeightWidth;
+  // Bits of a lower product, and of two weights.
+  localparam int unsigned LowWidth = InWidth + WeightWidth - 1;
+  localparam int unsigned PairWidth = LowWidth + WeightWidth;
   localparam int unsigned GroupWidth = Groups > 1 ? $clog2(Groups) : 1;
   localparam int unsigned InnerWidth = Inner > 1 ? $clog2(Inner) : 1;
   localparam int unsigned PackWidth = Packs > 1 ? $clog2(Packs) : 1;
@@ -190,9 +199,10 @@ module nn_mac_array #(
     assign carried = sum_q;
   end
 
+  logic signed [ProductWidth-1:0] product [Columns][Fan];
+
   for (genvar j = 0; j < Columns; j++) begin : gen_column
 
-    logic signed [ProductWidth-1:0] product [Fan];
     // The nodes of the tree, level after level; leaves that are no products are 0.
     logic [SumWidth-1:0] node [2*Leaves-1];
 
@@ -201,18 +211,42 @@ module nn_mac_array #(
       logic signed [WeightWidth-1:0] w;
 
       localparam int unsigned From = (j / Share) * Fan + i;
+      localparam bit Upper = Pairs && (j % Share) % 2 == 1;
+      localparam bit Lower = Pairs && !Upper && (j % Share) + 1 < Share;
 
       assign x = {InSigned && block_q[From][InWidth-1], block_q[From]};
       assign w = weights_i[(j*Fan+i)*WeightWidth +: WeightWidth];
 
-      if (Dsp) begin : gen_dsp
+      if (Lower) begin : gen_pair
+        logic signed [WeightWidth-1:0] upper;
+        logic signed [PairWidth-1:0]   weights;
+
+        assign upper   = weights_i[((j+1)*Fan+i)*WeightWidth +: WeightWidth];
+        assign weights = {upper, LowWidth'(w)};
+
+        `NN_DSP logic signed [InWidth+PairWidth:0] own_q;
+
+        always_ff @(posedge clk_i) begin
+          own_q <= (InWidth+1+PairWidth)'(x) * (InWidth+1+PairWidth)'(weights);
+        end
+
+        logic borrow;
+
+        assign borrow          = own_q[LowWidth-1];
+        assign product[j][i]   = ProductWidth'(signed'(own_q[LowWidth-1:0]));
+        assign product[j+1][i] = ProductWidth'(signed'(own_q[InWidth+PairWidth:LowWidth]))
+                               + ProductWidth'({1'b0, borrow});
+      end else if (Upper) begin : gen_upper
+        logic unused_operands;
+        assign unused_operands = ^{x, w};
+      end else if (Dsp) begin : gen_dsp
         `NN_DSP logic signed [ProductWidth-1:0] own_q;
 
         always_ff @(posedge clk_i) begin
           own_q <= ProductWidth'(x) * ProductWidth'(w);
         end
 
-        assign product[i] = own_q;
+        assign product[j][i] = own_q;
       end else begin : gen_logic
         `NN_NO_DSP logic signed [ProductWidth-1:0] own_q;
 
@@ -220,13 +254,13 @@ module nn_mac_array #(
           own_q <= ProductWidth'(x) * ProductWidth'(w);
         end
 
-        assign product[i] = own_q;
+        assign product[j][i] = own_q;
       end
     end
 
     for (genvar i = 0; i < Leaves; i++) begin : gen_leaf
       if (i < Fan) begin : gen_term
-        assign node[Leaves-1+i] = SumWidth'(product[i]) << Shift;
+        assign node[Leaves-1+i] = SumWidth'(product[j][i]) << Shift;
       end else begin : gen_none
         assign node[Leaves-1+i] = '0;
       end

@@ -252,6 +252,26 @@ impl Array {
         (0..self.columns()).flat_map(column).collect()
     }
 
+    /// Products of a step that come two and two from one multiplier with the same element.
+    pub fn pairs(&self) -> usize {
+        self.matrices * (self.share / 2) * self.fan
+    }
+
+    /// Bits of two weights one on top of the other, with room for the lower product.
+    pub fn pair_width(&self) -> u32 {
+        self.input.width + 2 * self.weight_width() + 1
+    }
+
+    /// As [`Array::weights`], for pairs: the upper one takes what the lower one, if negative, needs.
+    pub fn paired_weights(&self, step: usize) -> Vec<i128> {
+        let weights = self.weights(step);
+        let own = |at: usize| {
+            let is_upper = at / self.fan % self.share % 2 == 1;
+            weights[at] - i128::from(is_upper && weights[at - self.fan] < 0)
+        };
+        (0..weights.len()).map(own).collect()
+    }
+
     /// The sums of the packs of a token, step by step; those of all turns one after the other.
     pub fn sums(&self, packs: &[Vec<i128>]) -> Vec<Vec<i128>> {
         let (accum, columns) = (self.accum(), self.columns());

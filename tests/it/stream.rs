@@ -113,6 +113,21 @@ fn folded_layers_stream() {
     assert!(intervals[3] >= 128, "{intervals:?}");
 }
 
+/// Where blocks are few, two products come from one.
+#[test]
+fn products_share_blocks() {
+    let Some(_) = tools() else { return };
+    let options = ["--flow", "rtl", "--reuse", "4", "--target", "xc7a100t"];
+    let model = own("tests/models/qk2_cnn.h5");
+    for (dsp, shares) in [("92", true), ("100", false)] {
+        let project = build(&model, &[&options[..], &["--dsp", dsp]].concat());
+        check(&project, "6");
+        let sources = files(&project.dir.join("rtl"));
+        let all = sources.iter().map(|it| String::from_utf8_lossy(&it.1)).collect::<String>();
+        assert_eq!(all.contains(".Pairs       (1'b1)"), shares, "{dsp} blocks");
+    }
+}
+
 /// The strategies of the C++, factors of a token's positions; the trace has every layer's tensor, put
 /// together from tokens.
 #[test]

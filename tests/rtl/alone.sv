@@ -309,6 +309,7 @@ module alone_mac_array #(
   parameter int unsigned WeightWidth = 8,
   parameter int unsigned SumWidth = 20,
   parameter int unsigned Shift = 0,
+  parameter bit          Pairs = 1'b0,
   parameter bit          Keeps = 1'b1
 ) (
   input  logic                            clk_i,
@@ -327,12 +328,28 @@ module alone_mac_array #(
   localparam int unsigned Turns = Gathers ? 1 : Packs;
 
   logic [(Rows > 1 ? $clog2(Rows) : 1)-1:0]      address;
-  logic [Columns*Fan-1:0][WeightWidth-1:0]       weights_q;
+  // Pairs have a bit more, and the upper one takes what the lower one, if negative, needs.
+  localparam int unsigned WordWidth = WeightWidth + 32'(Pairs);
+
+  logic signed [WeightWidth-1:0]                 weight [Columns*Fan];
+  logic [Columns*Fan-1:0][WordWidth-1:0]         weights_q;
   logic [Turns*Groups*Columns-1:0][SumWidth-1:0] biases;
 
-  always_ff @(posedge clk_i) begin
-    for (int unsigned i = 0; i < Columns * Fan; i++) begin
-      weights_q[i] <= WeightWidth'((32'(address) * 57 + i * 23 + 11) * 41);
+  for (genvar i = 0; i < Columns * Fan; i++) begin : gen_weight
+    localparam bit Upper = Pairs && (i / Fan % Share) % 2 == 1;
+
+    logic borrow;
+
+    assign weight[i] = WeightWidth'((32'(address) * 57 + i * 23 + 11) * 41);
+
+    if (Upper) begin : gen_upper
+      assign borrow = weight[i-Fan][WeightWidth-1];
+    end else begin : gen_lower
+      assign borrow = 1'b0;
+    end
+
+    always_ff @(posedge clk_i) begin
+      weights_q[i] <= WordWidth'(weight[i]) - WordWidth'({1'b0, borrow});
     end
   end
 
@@ -353,9 +370,10 @@ module alone_mac_array #(
     .Outputs     (Outputs),
     .InWidth     (InWidth),
     .InSigned    (InSigned),
-    .WeightWidth (WeightWidth),
+    .WeightWidth (WordWidth),
     .SumWidth    (SumWidth),
     .Shift       (Shift),
+    .Pairs       (Pairs),
     .Keeps       (Keeps)
   ) i_array (
     .clk_i,

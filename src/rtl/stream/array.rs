@@ -10,6 +10,8 @@ use crate::stream::{Array, ProcessId};
 pub(super) struct Styles {
     /// Products are in DSP blocks.
     pub dsp: bool,
+    /// Two of them at a time in one.
+    pub pairs: bool,
     /// What keeps the weights.
     pub rom: Storage,
 }
@@ -20,7 +22,15 @@ impl Styles {
             true => Storage::Block,
             false => Storage::Tables,
         };
-        Styles { dsp: hard.products.contains(&id), rom }
+        let (dsp, pairs) = (hard.products.contains(&id), hard.pairs.contains(&id));
+        Styles { dsp, pairs, rom }
+    }
+}
+
+impl Array {
+    /// Bits of a weight in the memory.
+    pub(super) fn word_width(&self, pairs: bool) -> u32 {
+        self.weight_width() + u32::from(pairs)
     }
 }
 
@@ -60,11 +70,12 @@ fn lanes(array: &Array) -> String {
 }
 
 /// The weights at first, a row a step, and the token's blocks: what stands in front of an `nn_mac_array`.
-pub(super) fn weights(array: &Array) -> String {
-    let weight = array.weight_width();
+pub(super) fn weights(array: &Array, pairs: bool) -> String {
+    let weight = array.word_width(pairs);
+    let row = |step| if pairs { array.paired_weights(step) } else { array.weights(step) };
     let steps = array.cycles();
     let rows: Vec<String> =
-        (0..steps).map(|it| format!("    {}", word(&array.weights(it), weight))).collect();
+        (0..steps).map(|it| format!("    {}", word(&row(it), weight))).collect();
     let rows = rows.join(",\n");
     let word_msb = array.multipliers() as u32 * weight - 1;
     format!(
@@ -77,15 +88,17 @@ pub(super) fn weights(array: &Array) -> String {
 }
 
 /// The blocks of a token, and the `nn_mac_array`.
-pub(super) fn multipliers(array: &Array, dsp: bool, weights: &str, biases: &str) -> String {
-    let (weight, sum) = (array.weight_width(), array.accum().width);
+pub(super) fn multipliers(array: &Array, styles: Styles, weights: &str, biases: &str) -> String {
+    let Styles { dsp, pairs, .. } = styles;
+    let (weight, sum) = (array.word_width(pairs), array.accum().width);
     let (groups, inner) = (array.groups(), array.inner());
     let (blocks, block, columns) = (array.blocks(), array.block(), array.columns());
     let Array { fan, share, .. } = array;
     let (packs, gathers) = (array.packs(), u8::from(array.parts() > 1));
     let signed = u8::from(array.input.signed);
     let (outputs, in_width, shift) = (array.outputs(), array.input.width, array.shift());
-    let (lanes, dsp, keeps) = (lanes(array), u8::from(dsp), u8::from(array.keeps()));
+    let (lanes, keeps) = (lanes(array), u8::from(array.keeps()));
+    let (dsp, pairs) = (u8::from(dsp), u8::from(pairs));
     format!(
         "  // Block after block, the first in the low bits.
   logic [{}:0] blocks;
@@ -109,6 +122,7 @@ pub(super) fn multipliers(array: &Array, dsp: bool, weights: &str, biases: &str)
     .SumWidth    ({sum}),
     .Shift       ({shift}),
     .Dsp         (1'b{dsp}),
+    .Pairs       (1'b{pairs}),
     .Keeps       (1'b{keeps})
   ) i_array (
     .clk_i,
@@ -173,9 +187,9 @@ pub(super) fn module(array: &Array, styles: Styles, name: &str) -> File {
     };
     let (steps, turn_msb) = (array.cycles(), turns - 1);
     let address_msb = super::address_bits(steps) - 1;
-    let word_msb = array.multipliers() as u32 * array.weight_width() - 1;
-    let (head, weights) = (head(array, name), weights(array));
-    let multipliers = multipliers(array, styles.dsp, "weights_q", "Biases");
+    let word_msb = array.multipliers() as u32 * array.word_width(styles.pairs) - 1;
+    let (head, weights) = (head(array, name), weights(array, styles.pairs));
+    let multipliers = multipliers(array, styles, "weights_q", "Biases");
     let text = format!(
         "{head}
 );

@@ -64,12 +64,35 @@ pub fn process(
     own + fifos.sum() + Resources { lut: fork, ff: fork / 2, ..Resources::default() }
 }
 
-/// DSP blocks of an array's multipliers, and the lookup tables that they take instead.
-pub fn products(array: &Array, device: &Device) -> (u64, u64) {
+/// DSP blocks of an array's multipliers, two products in one or not, and the lookup tables that they save.
+pub fn products(array: &Array, pairs: bool, device: &Device) -> (u64, u64) {
     let count = array.multipliers() as u64;
     let (input, weight) = operands(array);
     let logic = count * multiplier_luts(input, weight, device.lut_inputs());
-    (device.dsps(count, input, weight), logic)
+    if !pairs {
+        return (device.dsps(count, input, weight), logic);
+    }
+    let pairs = array.pairs() as u64;
+    let blocks = device.dsps(pairs, input, array.pair_width());
+    let single = device.dsps(count - 2 * pairs, input, weight + 1);
+    (blocks + single, logic.saturating_sub(beside(array)))
+}
+
+/// Lookup tables of what pairs cannot do inside of their blocks: what the lower product borrows from the
+/// upper one, and the addition to a sum.
+fn beside(array: &Array) -> u64 {
+    let (input, weight) = operands(array);
+    let within = if array.fan == 1 { array.columns() as u64 } else { 0 };
+    array.pairs() as u64 * u64::from(input + weight) + within * u64::from(array.accum().width)
+}
+
+/// Whether two of an array's products can come from one DSP block.
+pub fn pairs(array: &Array, device: &Device) -> bool {
+    let (input, weight) = operands(array);
+    let one = device.dsps(1, input, array.pair_width()) == 1;
+    // Some blocks have two multipliers.
+    let twice = device.dsps(2, input, weight) == 2;
+    array.loaded().is_nothing() && array.pairs() > 0 && one && twice
 }
 
 /// Operands of a signed product.
@@ -78,8 +101,8 @@ fn operands(array: &Array) -> (u32, u32) {
 }
 
 /// Block RAMs of an array's weights, and the lookup tables that they take instead.
-pub fn weights(array: &Array, device: &Device) -> (u64, u64) {
-    let (steps, bits) = (array.cycles(), array.multipliers() as u32 * array.weight_width());
+pub fn weights(array: &Array, pairs: bool, device: &Device) -> (u64, u64) {
+    let (steps, bits) = (array.cycles(), array.multipliers() as u32 * array.word_width(pairs));
     let tables = table_luts(super::address_bits(steps), bits, device.lut_inputs());
     (device.blocks(steps, bits).bram_kbit.div_ceil(18), tables)
 }
@@ -89,7 +112,7 @@ fn array(array: &Array, styles: Styles, device: &Device) -> Resources {
     let (columns, fan) = (array.columns() as u64, array.fan as u64);
     let (sum, input) = (u64::from(array.accum().width), u64::from(array.input.width));
     let (steps, groups, turns) = (array.cycles(), array.groups(), array.turns());
-    let words = array.multipliers() as u32 * array.weight_width();
+    let words = array.multipliers() as u32 * array.word_width(styles.pairs);
     let weights = match styles.rom {
         _ if !array.loaded().is_nothing() => banks(array, device),
         Storage::Block => device.blocks(steps, words),
@@ -99,8 +122,13 @@ fn array(array: &Array, styles: Styles, device: &Device) -> Resources {
         }
     };
     let (x, w) = operands(array);
-    let (blocks, logic) = products(array, device);
+    let (blocks, logic) = products(array, styles.pairs, device);
     let products = match dsp {
+        true if styles.pairs => {
+            let (x, w) = operands(array);
+            let lut = array.pairs() as u64 * u64::from(x + w);
+            Resources { lut, dsp: blocks, ..Resources::default() }
+        }
         true => Resources { dsp: blocks, ..Resources::default() },
         false => Resources {
             lut: logic,
@@ -119,7 +147,7 @@ fn array(array: &Array, styles: Styles, device: &Device) -> Resources {
     // A sum with its bias, which is a constant for every group; and what waits for the other groups.
     // A block adds its product to the sum that it has.
     let carries = array.parts() > 1 && groups > 1;
-    let within = dsp && array.fan == 1;
+    let within = dsp && !styles.pairs && array.fan == 1;
     let adders = if within { 0 } else { columns * sum };
     let bias = match groups * turns {
         1 => 0,

@@ -20,6 +20,8 @@ const LEAST: u64 = 16;
 pub struct Hard {
     /// Their products are in DSP blocks.
     pub products: BTreeSet<ProcessId>,
+    /// Two of these at a time are in one block.
+    pub pairs: BTreeSet<ProcessId>,
     /// Their weights are in block RAM.
     pub weights: BTreeSet<ProcessId>,
     /// DSP blocks that they take.
@@ -41,31 +43,54 @@ impl Hard {
             Blocks::Auto if scarce => (device.total.dsp, 0),
             Blocks::Auto => (device.total.dsp, device.total.lut / device.total.dsp.max(1) / 2),
         };
-        let (products, dsps) = taken(flow, most, worth, |it| cost::products(it, device));
-        let rom = |it: &Array| match it.loaded().is_nothing() {
-            true => cost::weights(it, device),
+        let mut found = taken(flow, most, worth, |_, it| cost::products(it, false, device));
+        let mut pairs = BTreeSet::new();
+        // Two products in a block cost additions outside of it: only where there are too few blocks.
+        let can = |it: &Array| cost::pairs(it, device);
+        let some = taken(flow, most, worth, |_, it| cost::products(it, can(it), device));
+        if found.left && some.saved > found.saved {
+            let is_pair = |it: &&ProcessId| match &flow.processes[it.0].kind {
+                Kind::Array(array) => can(array),
+                _ => false,
+            };
+            pairs = some.chosen.iter().filter(is_pair).copied().collect();
+            found = some;
+        }
+        let (products, dsps) = (found.chosen, found.used);
+        let rom = |id: ProcessId, it: &Array| match it.loaded().is_nothing() {
+            true => cost::weights(it, pairs.contains(&id), device),
             false => (0, 0),
         };
         let blocks = device.total.bram_kbit / 18;
-        let (weights, _) = match scarce {
+        let weights = match scarce {
             true => taken(flow, blocks / ROM_SHARE, LEAST, rom),
             false => taken(flow, u64::MAX, device.luts_of_block(), rom),
         };
-        Hard { products, weights, dsps }
+        Hard { products, weights: weights.chosen, pairs, dsps }
     }
 }
 
-/// The arrays that save the most lookup tables for each of `most` blocks, more than `worth`, and what they
-/// take; `cost` gives blocks and lookup tables.
+/// Arrays that get blocks.
+struct Taken {
+    chosen: BTreeSet<ProcessId>,
+    used: u64,
+    /// Lookup tables.
+    saved: u64,
+    /// There were too few for others.
+    left: bool,
+}
+
+/// The arrays that save the most lookup tables for each of `most` blocks, more than `worth`; `cost` gives
+/// blocks and lookup tables.
 fn taken(
     flow: &Dataflow,
     most: u64,
     worth: u64,
-    cost: impl Fn(&Array) -> (u64, u64),
-) -> (BTreeSet<ProcessId>, u64) {
+    cost: impl Fn(ProcessId, &Array) -> (u64, u64),
+) -> Taken {
     let array = |(at, process): (usize, &crate::stream::Process)| match &process.kind {
         Kind::Array(it) => {
-            let (blocks, luts) = cost(it);
+            let (blocks, luts) = cost(ProcessId(at), it);
             let pays = blocks > 0 && luts > worth.saturating_mul(blocks);
             pays.then_some((ProcessId(at), blocks, luts))
         }
@@ -73,13 +98,15 @@ fn taken(
     };
     let mut arrays: Vec<_> = flow.processes.iter().enumerate().filter_map(array).collect();
     arrays.sort_by_key(|(id, blocks, luts)| (Reverse(luts / blocks), *id));
-    let mut used = 0;
-    let mut chosen = BTreeSet::new();
-    for (id, blocks, _) in arrays {
-        if used + blocks <= most {
-            used += blocks;
-            chosen.insert(id);
+    let mut taken = Taken { chosen: BTreeSet::new(), used: 0, saved: 0, left: false };
+    for (id, blocks, luts) in arrays {
+        if taken.used + blocks > most {
+            taken.left = true;
+            continue;
         }
+        taken.used += blocks;
+        taken.saved += luts;
+        taken.chosen.insert(id);
     }
-    (chosen, used)
+    taken
 }

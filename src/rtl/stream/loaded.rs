@@ -1,7 +1,7 @@
 //! The module of a folded matrix that can be loaded: two banks of weights and biases, and an `nn_mac_array`.
 
 use super::address_bits;
-use super::array::{head, multipliers, weights, word};
+use super::array::{Styles, head, multipliers, weights, word};
 use crate::rtl::emit::File;
 use crate::stream::Array;
 use crate::stream::loaded::Window;
@@ -113,7 +113,7 @@ pub(super) fn module(
     array: &Array,
     window: &Window,
     (tokens, address): (usize, u32),
-    dsp: bool,
+    styles: Styles,
     name: &str,
 ) -> File {
     let [row, column] = window.bits;
@@ -122,9 +122,9 @@ pub(super) fn module(
     let (inner, groups, columns) = (array.inner(), array.groups(), array.columns());
     let (fan, rows, outputs, ranks) = (array.fan, array.rows(), array.outputs(), array.ranks());
     let has_biases = u8::from(window.bias.is_some());
-    let (head, first) = (head(array, name), weights(array));
+    let (head, first) = (head(array, name), weights(array, styles.pairs));
     let (biases, memories) = (biases(array, window), memories(array));
-    let multipliers = multipliers(array, dsp, "weights", "biases");
+    let multipliers = multipliers(array, styles, "weights", "biases");
     let text = format!(
         "{head},
 

@@ -80,7 +80,7 @@ pub fn project(
         match (&process.kind, window, &interface.load) {
             (Kind::Array(it), Some(window), Some(load)) => {
                 let sizes = (flow.stream(process.inputs[0]).tokens, load.address_bits);
-                sources.push(loaded::module(it, window, sizes, styles.dsp, &module));
+                sources.push(loaded::module(it, window, sizes, styles, &module));
             }
             (Kind::Array(it), ..) => {
                 sources.push(array::module(it, styles, &module));

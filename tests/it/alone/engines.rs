@@ -296,6 +296,7 @@ struct Array {
     outputs: usize,
     signed: bool,
     shift: u32,
+    pairs: bool,
 }
 
 impl Array {
@@ -361,6 +362,7 @@ impl Array {
             .with("WeightWidth", Array::WEIGHT)
             .with("SumWidth", Array::SUM)
             .with("Shift", self.shift)
+            .with("Pairs", u8::from(self.pairs))
             .with("Keeps", u8::from(keeps))
             .gives(move |words| {
                 words.chunks(elements * self.packs).flat_map(|it| self.token(it)).collect()
@@ -382,6 +384,7 @@ fn arrays() -> Vec<Engine> {
         outputs: 3,
         signed: true,
         shift: 0,
+        pairs: false,
     };
     let made = [
         base,
@@ -398,6 +401,10 @@ fn arrays() -> Vec<Engine> {
         Array { packs: 4, gathers: true, blocks: 1, inner: 1, groups: 3, outputs: 8, ..base },
         Array { packs: 3, gathers: true, blocks: 2, inner: 2, groups: 4, outputs: 11, ..base },
         Array { packs: 2, gathers: true, blocks: 1, inner: 1, fan: 4, ..base },
+        // Two products in a block: of all outputs, of all but the last, of two matrices.
+        Array { pairs: true, columns: 4, share: 4, outputs: 4, fan: 2, ..base },
+        Array { pairs: true, signed: false, groups: 3, outputs: 8, ..base },
+        Array { pairs: true, columns: 6, outputs: 6, fan: 3, ..base },
     ];
     made.into_iter().flat_map(|it| [false, true].map(|keeps| it.engine(keeps))).collect()
 }
