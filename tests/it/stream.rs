@@ -123,7 +123,7 @@ fn products_share_blocks() {
         let project = build(&model, &[&options[..], &["--dsp", dsp]].concat());
         check(&project, "6");
         let sources = files(&project.dir.join("rtl"));
-        let all = sources.iter().map(|it| String::from_utf8_lossy(&it.1)).collect::<String>();
+        let all = sources.iter().map(|it| String::from_utf8_lossy(it.1)).collect::<String>();
         assert_eq!(all.contains(".Pairs       (1'b1)"), shares, "{dsp} blocks");
     }
 }
