@@ -88,6 +88,7 @@ pub(super) fn divide(
         loops,
         ports,
         parts,
+        evened: BTreeMap::new(),
         reuse,
         unfolded: BTreeSet::new(),
         flow: Dataflow::default(),
@@ -119,6 +120,8 @@ pub(super) struct Cutter<'g> {
     pub(super) ports: Ports,
     /// Tokens of an inner graph's inputs, if they are not pixels.
     parts: usize,
+    /// Streams of one format, by node.
+    pub(super) evened: BTreeMap<NodeId, StreamId>,
     /// By layer.
     pub(super) reuse: &'g dyn Fn(&str) -> usize,
     pub(super) unfolded: BTreeSet<Origin>,

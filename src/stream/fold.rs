@@ -38,11 +38,10 @@ impl Cutter<'_> {
                 }
                 (*stream, reads)
             }
-            _ if self.has_parts(operand, tokens) => {
-                let stream = self.stream(operand, &place);
+            _ => {
+                let stream = self.even(operand);
                 (self.repacked(stream, tokens), (0..mac.n_in).collect())
             }
-            _ => return None,
         };
         self.array(id, vec![mac.clone()], vec![reads], stream, tokens)
     }

@@ -96,11 +96,9 @@ impl Cutter<'_> {
             Product::new(layer, matmul, matmul.is_exact(&types)).folded((self.reuse)(layer));
         let Product { groups, parts, .. } = product;
         let (batch, rows, cycles) = (matmul.batch, matmul.rows, product.cycles());
-        let moves = |it: NodeId, tokens| {
-            !matches!(self.at(it).at, At::Constant(_)) && self.has_parts(it, tokens)
-        };
+        let moves = |it: NodeId| !matches!(self.at(it).at, At::Constant(_));
         let (x_tokens, y_tokens) = (batch * rows * parts, batch * cycles);
-        if cycles == 1 || !moves(x, x_tokens) || !moves(y, y_tokens) {
+        if cycles == 1 || !moves(x) || !moves(y) {
             return None;
         }
         let part = |row: usize, at: usize| row * parts + at % parts;
@@ -158,8 +156,7 @@ impl Cutter<'_> {
 
     /// An operand's tokens in an order that gives some of them several times.
     fn again(&mut self, id: NodeId, layer: &str, tokens: usize, order: Vec<usize>) -> StreamId {
-        let place = self.at(id).clone();
-        let stream = self.stream(id, &place);
+        let stream = self.even(id);
         let stream = self.repacked(stream, tokens);
         let times = order.len() / tokens;
         match () {

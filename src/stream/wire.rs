@@ -7,7 +7,7 @@ use super::{Kind, StreamId};
 use crate::fixed::{Format, Type};
 use crate::graph::{Node, NodeId};
 use crate::nn::Shape;
-use crate::units::{Constant, Reorder, Unit};
+use crate::units::{Constant, Reorder, Requantize, Unit};
 
 impl Cutter<'_> {
     /// An operand inside a kernel: its part of the same place, or the whole of it.
@@ -144,6 +144,26 @@ impl Cutter<'_> {
                 stream
             }
         }
+    }
+
+    /// The stream of a node whose elements have one format: the smallest that holds all of them.
+    pub(super) fn even(&mut self, id: NodeId) -> StreamId {
+        let (node, place) = (self.node(id), self.at(id).clone());
+        let stream = self.stream(id, &place);
+        if node.ty.common().is_some() {
+            return stream;
+        }
+        if let Some(made) = self.evened.get(&id) {
+            return *made;
+        }
+        let kernel = self.new_kernel(node, self.flow.stream(stream).tokens);
+        let read = self.read(kernel, node, stream);
+        let unit = Requantize::uniform(node.ty.union()).into();
+        let wide = self.kernels[kernel.0].add(node, format!("{}_even", node.name), unit, &[read]);
+        let place = Place { tokens: self.flow.stream(stream).tokens, at: At::Kernel(kernel, wide) };
+        let made = self.stream(id, &place);
+        self.evened.insert(id, made);
+        made
     }
 
     /// The same elements in so many tokens.
