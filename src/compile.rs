@@ -13,7 +13,7 @@ use crate::hls::tabulate::tabulate;
 use crate::layers::Layer;
 use crate::precision::{Calibration, Formats, Role, assign, calibrate, check, coarse};
 use crate::rtl::dsp::{self, DspPlan};
-use crate::source::{RawModel, Tensor};
+use crate::source::{InputShapes, RawModel, Tensor};
 use crate::{data, fixed, frontend, layers, lower, nn, passes, units};
 
 /// Device used when nobody names one: hls4ml's default.
@@ -61,9 +61,13 @@ enum Unsupported {
 /// Reads a model file.
 ///
 /// # Errors
-/// See [`frontend::load`].
-pub fn load(model: &Path, weights: Option<&Path>) -> Result<(RawModel, Source)> {
-    let raw = frontend::load(model, weights)?;
+/// See [`frontend::load_shaped`].
+pub fn load(
+    model: &Path,
+    weights: Option<&Path>,
+    shapes: &InputShapes,
+) -> Result<(RawModel, Source)> {
+    let raw = frontend::load_shaped(model, weights, shapes)?;
     let mut hash = sha2::Sha256::default();
     for path in std::iter::once(model).chain(weights) {
         let at = Origin::new(path.display().to_string(), "");

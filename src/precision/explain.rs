@@ -266,6 +266,12 @@ fn model_entry(mut entry: Entry, config: &Config) -> Value {
     if let Some(width) = config.width {
         entry.insert(Key::Number("Width"), json!(width));
     }
+    let shapes = &config.input_shapes;
+    if !shapes.named.is_empty() {
+        entry.insert(Key::Number("InputShape"), json!(shapes.named));
+    } else if let Some(only) = &shapes.only {
+        entry.insert(Key::Number("InputShape"), json!(only));
+    }
     if config.compat == Compat::Hls4ml {
         entry.insert(Key::Number("Compat"), json!("hls4ml"));
     }

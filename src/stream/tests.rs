@@ -12,7 +12,7 @@ use crate::fixed::{self, Word};
 /// The graph of a model of `tests/models`.
 pub(super) fn graph(file: &str) -> Option<fixed::Graph> {
     let path = format!("{}/tests/models/{file}", env!("CARGO_MANIFEST_DIR"));
-    let loaded = compile::load(Path::new(&path), None).unwrap();
+    let loaded = compile::load(Path::new(&path), None, &Default::default()).unwrap();
     let compiled = compile::compile(loaded, &Config::default(), &[], Vec::new());
     Some(compiled.ok()?.design.graph)
 }

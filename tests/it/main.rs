@@ -20,6 +20,7 @@ mod own;
 mod prove;
 mod qkeras;
 mod runtime;
+mod shapes;
 mod shared;
 mod strategies;
 mod stream;
