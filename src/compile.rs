@@ -329,7 +329,8 @@ fn plan(graph: &nn::Graph, config: &Config, device: &Device, source: &Source) ->
         let reuse_factor = config.reuse_factor(&node.name, kind);
         let strategy = config.strategy(&node.name, kind);
         let parallelization_factor = config.parallelization_factor(&node.name, kind);
-        let layer = LayerPlan { strategy, reuse_factor, parallelization_factor };
+        let unrolled = !config.is_static(&node.name, kind);
+        let layer = LayerPlan { strategy, reuse_factor, parallelization_factor, unrolled };
         layers.insert(node.name.clone(), layer);
     }
     let stem = Path::new(&source.file).file_stem().and_then(|it| it.to_str()).unwrap_or("model");

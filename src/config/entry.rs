@@ -33,6 +33,7 @@ const LAYER_KEYS: &[&str] = &[
     "parallelization_factor",
     "conv_implementation",
     "trace",
+    "static",
 ];
 
 impl Reader {
@@ -56,6 +57,7 @@ impl Reader {
                     out.conv_implementation = self.value(&path, tree, Kind::CONV);
                 }
                 "trace" => out.trace = self.value(&path, tree, Kind::BOOL),
+                "static" => out.is_static = self.value(&path, tree, Kind::BOOL),
                 "trace_output" if section == Section::Model => {
                     out.trace = self.value(&path, tree, Kind::BOOL);
                 }

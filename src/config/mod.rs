@@ -142,6 +142,9 @@ pub struct LayerConfig {
     pub conv_implementation: Option<ConvImplementation>,
     /// Record the layer's output in simulation.
     pub trace: Option<bool>,
+    /// Whether one cell makes all steps of a recurrent layer, or each has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_static: Option<bool>,
     /// Where the weights come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<Weights>,

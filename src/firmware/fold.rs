@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::stream::{Divided, Known, divide, given, ports};
+use super::stream::{Divided, Known, cut, divide, given};
 use super::{Rtl, resources, unrolled};
 use crate::config::Io;
 use crate::design::Design;
 use crate::device::{Device, Resources};
 use crate::error::Result;
 use crate::stream::plan::{Plan, whole_room};
-use crate::stream::{self, Array, Dataflow, Kind, Loops, ProcessId};
+use crate::stream::{Array, Dataflow, Kind, ProcessId};
 
 /// What a folding is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +161,7 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(design: &'a Design, device: &'a Device) -> Search<'a> {
         let all = |_: &str| usize::MAX;
-        let (flow, _) = stream::cut(&design.graph, Loops::Around, ports(design), all);
+        let (flow, _) = cut(design, &all);
         let mut arrays: BTreeMap<String, Vec<(usize, Array)>> = BTreeMap::new();
         for process in &flow.processes {
             if let Kind::Array(array) = &process.kind {
@@ -170,7 +170,7 @@ impl<'a> Search<'a> {
             }
         }
         // Packs of tokens are as many as there is time for.
-        let (unfolded, _) = stream::cut(&design.graph, Loops::Around, ports(design), |_| 1);
+        let (unfolded, _) = cut(design, &|_| 1);
         let longest = unfolded.streams.iter().max_by_key(|it| it.tokens);
         let (least, longest) = longest.map_or((1, String::new()), |it| {
             (it.tokens as u64, unfolded.processes[it.from.0].layer.clone())

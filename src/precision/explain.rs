@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{Formats, Role, SoftmaxKind};
 use crate::config::{Compat, Config, HlsTool, Io, Uncertainty, Weights, attribute_only};
 use crate::fixed::Format;
-use crate::layers::{Exactness, LayerSpec};
+use crate::layers::{self, Exactness, LayerSpec};
 use crate::nn;
 
 /// How finely a configuration is written out.
@@ -198,6 +198,9 @@ fn entry(graph: &nn::Graph, id: crate::graph::NodeId, formats: &Formats, config:
     if has(Role::Accum) || has(Role::Scale) {
         number("ReuseFactor", json!(config.reuse_factor(name, kind)));
         number("Strategy", json!(config.strategy(name, kind).to_string()));
+    }
+    if !config.is_static(name, kind) && matches!(node.op, layers::Layer::Recurrent(_)) {
+        number("Static", json!(false));
     }
     if settings.weights != Weights::Constant {
         number("Weights", json!(settings.weights.to_string()));

@@ -22,6 +22,7 @@ mod qkeras;
 mod runtime;
 mod shapes;
 mod shared;
+mod statics;
 mod strategies;
 mod stream;
 mod support;
