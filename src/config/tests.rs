@@ -157,7 +157,6 @@ fn nothing_is_ignored_in_silence() {
             "c.yml:HLSConfig.Model.PipelineStyle",
             "c.yml:HLSConfig.Model.BitExact",
             "c.yml:HLSConfig.LayerName.lstm.Precision.depthwise",
-            "c.yml:HLSConfig.LayerName.lstm.static",
             "c.yml:HLSConfig.LayerName.lstm.TargetCycles",
         ]
     );
