@@ -129,7 +129,7 @@ pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
             }
         }
         if timed.figures() > fastest.figures() {
-            (open, timed) = together(&run, open, timed);
+            (open, timed) = together(run, open, timed);
         }
     }
     let least = |it: &(ProcessId, usize)| usize::from(held.contains(it));
