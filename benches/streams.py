@@ -3,6 +3,7 @@
 
     streams.py [--nn2rtl target/release/nn2rtl] [--samples 2] [--clock NS] [NAME ...]     (names as in MODELS)
     streams.py --soak [--frames 100000]     three networks, random stalls and resets in the middle of samples
+    streams.py --reuse                      RTL and C++ at reuse factors 1, 2, 4 and as large as can be (many minutes)
     streams.py --speed                      samples per second: RTL in Verilator beside C++ (ap_types) in g++
 
 Prints a row of a Markdown table for each; ends with an error if a bit or a cycle differs.
@@ -30,6 +31,7 @@ MODELS = {
     'k3_rnn': ('samples/k3_rnn.keras', 4),
     't_rnn': ('samples/t_rnn.pt2', 4),
 }
+FACTORS = {'p02': None, 'p05': None, 'qk2_cnn': 'tests/models/qk2_cnn.h5'}
 SOAK = ['hgq2_conv.keras', 'layers_rnn.keras', 'layers_pool.keras']
 SPEED = ['hgq2_conv.keras', 'hls4ml_conv.keras', 'layers_pool.keras']
 
@@ -95,6 +97,22 @@ def speed(bench, args):
         print(f'| {name} | {rates[0]:.0f} | {rates[1]:.0f} | {rates[0] / rates[1]:.1f} |', flush=True)
 
 
+def factors(bench, args):
+    print('| model | reuse | latency, cycles | II, cycles | samples | build, s | cosim, s |')
+    print('|---|---|---|---|---|---|---|', flush=True)
+    for name in args.names or FACTORS:
+        file = REPO / FACTORS[name] if name not in MODELS else SHARED / MODELS[name][0]
+        for reuse in [1, 2, 4, 100000]:
+            project, built, building = bench.build(file, '--reuse', reuse)
+            timing, taken = bench.cosim(project, '--engines', 'rtl,hls', '--samples', 12)
+            planned = built['rtl']
+            if (timing['first'], timing['latency']['min']) != (planned['first'], planned['latency']):
+                sys.exit(f'{name}: planned {planned}, measured {timing}')
+            bench.cosim(project, '--engines', 'rtl', '--samples', 12, '--stall', 0.4)
+            print(f'| {name} | {reuse} | {planned["latency"]} | {planned["interval"]} | {timing["samples"]} '
+                  f'| {building:.0f} | {taken:.0f} |', flush=True)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--nn2rtl', default='target/release/nn2rtl')
@@ -102,12 +120,13 @@ def main():
     ap.add_argument('--clock')
     ap.add_argument('--soak', action='store_true')
     ap.add_argument('--speed', action='store_true')
+    ap.add_argument('--reuse', action='store_true')
     ap.add_argument('--frames', default=100000, type=int)
     ap.add_argument('names', nargs='*')
     args = ap.parse_args()
     with tempfile.TemporaryDirectory() as work:
         bench = Bench(args.nn2rtl, work)
-        (soak if args.soak else speed if args.speed else networks)(bench, args)
+        (soak if args.soak else speed if args.speed else factors if args.reuse else networks)(bench, args)
 
 
 if __name__ == '__main__':

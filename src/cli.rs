@@ -105,6 +105,10 @@ pub struct ModelOptions {
     /// Default precision, such as 'fixed<16,6>'.
     #[arg(long, value_name = "TYPE")]
     pub precision: Option<String>,
+    /// Shape of the samples of an input, without the batch, in the framework's order of axes, instead of
+    /// the one in the file (repeat for several inputs).
+    #[arg(long, value_name = "[NAME=]3,16,16")]
+    pub input_shape: Vec<String>,
     /// Samples from which ranges are measured (repeat for several inputs).
     #[arg(long, value_name = "X.npy")]
     pub calibrate: Vec<PathBuf>,

@@ -13,7 +13,7 @@ use crate::hls::tabulate::tabulate;
 use crate::layers::Layer;
 use crate::precision::{Calibration, Formats, Role, assign, calibrate, check, coarse};
 use crate::rtl::dsp::{self, DspPlan};
-use crate::source::{RawModel, Tensor};
+use crate::source::{InputShapes, RawModel, Tensor};
 use crate::{data, fixed, frontend, layers, lower, nn, passes, units};
 
 /// Device used when nobody names one: hls4ml's default.
@@ -61,9 +61,13 @@ enum Unsupported {
 /// Reads a model file.
 ///
 /// # Errors
-/// See [`frontend::load`].
-pub fn load(model: &Path, weights: Option<&Path>) -> Result<(RawModel, Source)> {
-    let raw = frontend::load(model, weights)?;
+/// See [`frontend::load_shaped`].
+pub fn load(
+    model: &Path,
+    weights: Option<&Path>,
+    shapes: &InputShapes,
+) -> Result<(RawModel, Source)> {
+    let raw = frontend::load_shaped(model, weights, shapes)?;
     let mut hash = sha2::Sha256::default();
     for path in std::iter::once(model).chain(weights) {
         let at = Origin::new(path.display().to_string(), "");
@@ -325,7 +329,8 @@ fn plan(graph: &nn::Graph, config: &Config, device: &Device, source: &Source) ->
         let reuse_factor = config.reuse_factor(&node.name, kind);
         let strategy = config.strategy(&node.name, kind);
         let parallelization_factor = config.parallelization_factor(&node.name, kind);
-        let layer = LayerPlan { strategy, reuse_factor, parallelization_factor };
+        let unrolled = !config.is_static(&node.name, kind);
+        let layer = LayerPlan { strategy, reuse_factor, parallelization_factor, unrolled };
         layers.insert(node.name.clone(), layer);
     }
     let stem = Path::new(&source.file).file_stem().and_then(|it| it.to_str()).unwrap_or("model");

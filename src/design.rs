@@ -30,6 +30,9 @@ pub struct LayerPlan {
     pub reuse_factor: u32,
     /// How many positions of a convolution the HLS path computes at once, if it was said.
     pub parallelization_factor: Option<u32>,
+    /// A loop over time has hardware of its own for every step.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unrolled: bool,
 }
 
 /// How many cycles the direct path is to take.

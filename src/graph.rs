@@ -171,6 +171,18 @@ impl<Op, Ty> Graph<Op, Ty> {
         }
     }
 
+    /// Makes a node compute something else, from other operands; those who read it stay.
+    pub fn rewrite(&mut self, id: NodeId, op: Op, operands: &[NodeId]) {
+        let edges = self.inner.edges_directed(raw(id), Direction::Incoming);
+        for edge in edges.map(|it| it.id()).collect::<Vec<_>>() {
+            self.inner.remove_edge(edge);
+        }
+        for (slot, from) in operands.iter().enumerate() {
+            self.inner.add_edge(raw(*from), raw(id), slot as u16);
+        }
+        self.node_mut(id).op = op;
+    }
+
     /// Removes a node that nothing reads.
     pub fn remove(&mut self, id: NodeId) {
         debug_assert!(self.users(id).is_empty(), "a node in use is never removed");

@@ -148,7 +148,7 @@ pub(super) fn hls_traced(
     let csim = match design.plan.io {
         Io::Parallel => Csim::new(executable, String::new(), &design.graph),
         Io::Stream => {
-            let flow = firmware::tasks(&design.graph);
+            let flow = firmware::tasks(design);
             Csim::streamed(executable, String::new(), &design.graph, &flow)
         }
     };

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use crate::cli::{HlsTool, ModelArgs, ModelOptions};
-use crate::compile::{self, Compiled};
+use crate::compile::{self, Compiled, Source};
 use crate::config::{self, Config, Io, Overrides, Strategy, Warning};
 use crate::error::{Located, Origin, Problems, Result};
 use crate::layers::OwnLayers;
 use crate::precision::parse_precision;
 use crate::project::MANIFEST;
 use crate::rtl::dsp::Blocks;
+use crate::source::{InputShapes, RawModel};
 
 /// A value of an option that is none of those it takes.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +76,9 @@ pub(super) fn config(
         let error = Err(BadOption { option, found, supported: "1 and more" });
         problems.note::<()>(error.anywhere());
     }
+    let input_shapes = problems.note(input_shapes(&options.input_shape)).unwrap_or_default();
     let overrides = Overrides {
+        input_shapes,
         part: options.target.clone(),
         clock_ns: options.clock,
         latency_cycles: options.latency,
@@ -98,6 +101,29 @@ pub(super) fn config(
     problems.into_result((config, warnings))
 }
 
+/// What `--input-shape` gives, once or for every name.
+fn input_shapes(given: &[String]) -> Result<InputShapes> {
+    let mut shapes = InputShapes::default();
+    let mut problems = Problems::default();
+    for text in given {
+        let (name, extents) = match text.rsplit_once('=') {
+            Some((name, extents)) => (Some(name.trim()), extents),
+            None => (None, text.as_str()),
+        };
+        let new = match (name, InputShapes::parse(extents)) {
+            (_, None) => false,
+            (Some(name), Some(shape)) => shapes.named.insert(name.to_owned(), shape).is_none(),
+            (None, Some(shape)) => shapes.only.replace(shape).is_none(),
+        };
+        if !new {
+            let (option, found) = ("--input-shape", text.clone());
+            let supported = "3,16,16 or NAME=3,16,16, once for each input";
+            problems.note::<()>(Err(BadOption { option, found, supported }).anywhere());
+        }
+    }
+    problems.into_result(shapes)
+}
+
 fn own_layers(path: &Path) -> Result<OwnLayers> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(crate::frontend::LoadError::Read);
@@ -116,10 +142,15 @@ fn choice<T>(
     parsed.map(Some).ok_or(BadOption { option, found, supported }).anywhere()
 }
 
+/// Reads a model.
+pub(super) fn load(args: &ModelArgs, config: &Config) -> Result<(RawModel, Source)> {
+    compile::load(&args.model, args.options.weights.as_deref(), &config.input_shapes)
+}
+
 /// Reads, imports, sizes and lowers a model.
 pub(super) fn compile(args: &ModelArgs, hls: Option<HlsTool>) -> Result<(Compiled, Config)> {
     let (config, warnings) = config(&args.options, hls)?;
-    let model = compile::load(&args.model, args.options.weights.as_deref())?;
+    let model = load(args, &config)?;
     let compiled = compile::compile(model, &config, &args.options.calibrate, warnings)?;
     Ok((compiled, config))
 }
@@ -166,6 +197,7 @@ pub(super) fn project_or_model(args: &ModelArgs) -> Result<bool> {
         ("--reuse", options.reuse.is_some()),
         ("--strategy", options.strategy.is_some()),
         ("--precision", options.precision.is_some()),
+        ("--input-shape", !options.input_shape.is_empty()),
         ("--calibrate", !options.calibrate.is_empty()),
     ];
     match given.into_iter().find(|(_, given)| *given) {

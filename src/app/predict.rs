@@ -222,8 +222,7 @@ fn of_project(args: &Predict) -> Result<Predicted> {
 
 fn float(args: &Predict) -> Result<Predicted> {
     let (config, mut warnings): (Config, _) = model::config(&args.model.options, None)?;
-    let options = &args.model.options;
-    let (raw, _) = compile::load(&args.model.model, options.weights.as_deref())?;
+    let (raw, _) = model::load(&args.model, &config)?;
     let (graph, _) = compile::import(raw, &config, &mut warnings)?;
     let samples = compile::samples(&graph, &args.input)?;
     let mut trace: BTreeMap<NodeId, Vec<f64>> = BTreeMap::new();

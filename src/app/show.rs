@@ -48,7 +48,7 @@ pub(super) fn estimate(args: &Estimate) -> Result<Outcome> {
 pub(super) fn config(args: &ConfigArgs) -> Result<Outcome> {
     let (config, mut warnings) = model::config(&args.model.options, None)?;
     let options = &args.model.options;
-    let (raw, _) = compile::load(&args.model.model, options.weights.as_deref())?;
+    let (raw, _) = model::load(&args.model, &config)?;
     let decided = compile::decide(raw, &config, &options.calibrate, &mut warnings, true)?;
     let (graph, formats) = (&decided.graph, &decided.formats);
     if lower::check(graph).is_ok() {
@@ -75,7 +75,7 @@ pub(super) fn config(args: &ConfigArgs) -> Result<Outcome> {
 pub(super) fn inspect(args: &Inspect) -> Result<Outcome> {
     let options = &args.model.options;
     let (config, mut warnings) = model::config(options, None)?;
-    let (mut raw, source) = compile::load(&args.model.model, options.weights.as_deref())?;
+    let (mut raw, source) = model::load(&args.model, &config)?;
     let unused = std::mem::take(&mut raw.unused);
     let (graph, removed) = compile::import(raw, &config, &mut warnings)?;
     let ranges = compile::measure(&graph, &options.calibrate)?;

@@ -16,7 +16,7 @@ pub(super) enum Section {
     Layer,
 }
 
-const MODEL_KEYS: &[&str] = &["compat", "width", "trace_output"];
+const MODEL_KEYS: &[&str] = &["compat", "width", "trace_output", "input_shape"];
 
 /// Keys of a layer or a class that the model as a whole does not have.
 const OWN_KEYS: &[&str] = &["weights"];
@@ -33,6 +33,7 @@ const LAYER_KEYS: &[&str] = &[
     "parallelization_factor",
     "conv_implementation",
     "trace",
+    "static",
 ];
 
 impl Reader {
@@ -56,6 +57,7 @@ impl Reader {
                     out.conv_implementation = self.value(&path, tree, Kind::CONV);
                 }
                 "trace" => out.trace = self.value(&path, tree, Kind::BOOL),
+                "static" => out.is_static = self.value(&path, tree, Kind::BOOL),
                 "trace_output" if section == Section::Model => {
                     out.trace = self.value(&path, tree, Kind::BOOL);
                 }
@@ -66,6 +68,7 @@ impl Reader {
                 "width" if section == Section::Model => {
                     self.config.width = self.value(&path, tree, Kind::WIDTH);
                 }
+                "input_shape" if section == Section::Model => self.input_shapes(&path, tree),
                 _ if self.is_unused(unused, &key, &path, tree) => {}
                 _ => match key.strip_suffix("_t") {
                     Some(role) => self.attribute(&mut out, role, &path, tree),
@@ -89,6 +92,19 @@ impl Reader {
             return self.warn(path, Ignored::Value { value: tree.to_string(), why });
         }
         out.softmax = self.value(path, tree, Kind::SOFTMAX);
+    }
+
+    /// The shape of the only input, or those of inputs by name.
+    fn input_shapes(&mut self, path: &str, tree: &Tree) {
+        if !matches!(tree, Tree::Map(_)) {
+            self.config.input_shapes.only = self.value(path, tree, Kind::SHAPE);
+            return;
+        }
+        for (name, path, tree) in self.named(path, tree) {
+            if let Some(shape) = self.value(&path, tree, Kind::SHAPE) {
+                self.config.input_shapes.named.insert(name.to_owned(), shape);
+            }
+        }
     }
 
     fn precision(&mut self, section: Section, out: &mut LayerConfig, path: &str, tree: &Tree) {

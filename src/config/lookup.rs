@@ -136,6 +136,17 @@ impl Config {
         self.value(name, kind, |it| it.weights).unwrap_or_default()
     }
 
+    /// Whether one cell makes all steps of a recurrent layer. A direction of a bidirectional layer may be
+    /// told by the name and the class of the whole.
+    pub fn is_static(&self, name: &str, kind: &str) -> bool {
+        let whole = ["_forward", "_backward"].iter().find_map(|it| name.strip_suffix(it));
+        let named = |name: &str| self.layer_name.get(name).and_then(|it| it.is_static);
+        let typed = |kind: &str| find(&self.layer_type, kind).and_then(|it| it.1.is_static);
+        let told = named(name).or_else(|| named(whole?)).or_else(|| typed(kind));
+        let told = told.or_else(|| whole.and_then(|_| typed("Bidirectional")));
+        told.or(self.model.is_static).unwrap_or(true)
+    }
+
     /// Positions of a convolution computed at once; `None` leaves it to the strategy.
     pub fn parallelization_factor(&self, name: &str, kind: &str) -> Option<u32> {
         self.value(name, kind, |it| it.parallelization_factor)

@@ -6,6 +6,7 @@ use crate::fixed::Format;
 use crate::precision::Precision;
 use crate::rtl::cmvm::Effort;
 use crate::rtl::dsp::Blocks;
+use crate::source::InputShapes;
 
 /// Options of the command line; `None` where nothing was typed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +47,8 @@ pub struct Overrides {
     pub output: Option<String>,
     /// `--name`.
     pub project: Option<String>,
+    /// `--input-shape`; one without a name replaces all of the file's.
+    pub input_shapes: InputShapes,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +96,7 @@ impl Config {
         over(&mut self.hls, options.hls);
         over(&mut self.output, options.output);
         over(&mut self.project, options.project);
+        self.input_shapes.merge(options.input_shapes);
         self.io = options.io.unwrap_or(self.io);
         self.compat = options.compat.unwrap_or(self.compat);
         match options.precision {

@@ -35,6 +35,7 @@ pub use warning::Warning;
 use crate::fixed::Format;
 use crate::layers::OwnLayers;
 use crate::precision::{Precision, Role, SoftmaxKind};
+use crate::source::InputShapes;
 
 /// Everything a user may choose.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -88,6 +89,9 @@ pub struct Config {
     pub output: Option<String>,
     /// The model that a whole `hls4ml_config.yml` names; the one on the command line is used.
     pub source_model: Option<String>,
+    /// Shapes of inputs, instead of those in the model's file.
+    #[serde(default, skip_serializing_if = "InputShapes::is_empty")]
+    pub input_shapes: InputShapes,
     /// Layers of the user's own, from the files of `--layers`.
     #[serde(default, skip_serializing_if = "OwnLayers::is_empty")]
     pub layers: OwnLayers,
@@ -138,6 +142,9 @@ pub struct LayerConfig {
     pub conv_implementation: Option<ConvImplementation>,
     /// Record the layer's output in simulation.
     pub trace: Option<bool>,
+    /// Whether one cell makes all steps of a recurrent layer, or each has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_static: Option<bool>,
     /// Where the weights come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<Weights>,

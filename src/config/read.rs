@@ -143,7 +143,11 @@ impl Reader {
     }
 
     /// The entries of a map whose keys are names, with their paths.
-    fn named<'t>(&mut self, path: &str, tree: &'t Tree) -> Vec<(&'t str, String, &'t Tree)> {
+    pub(super) fn named<'t>(
+        &mut self,
+        path: &str,
+        tree: &'t Tree,
+    ) -> Vec<(&'t str, String, &'t Tree)> {
         match tree {
             Tree::Null => Vec::new(),
             Tree::Map(entries) => {

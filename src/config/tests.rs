@@ -30,6 +30,20 @@ fn dsp_blocks() {
     assert!(faults("LutPercent: 101").contains("up to 100"));
 }
 
+#[test]
+fn shapes_of_inputs() {
+    let (config, warnings) = read("Model: {InputShape: [3, 16, 16]}\n");
+    assert_eq!((config.input_shapes.only, warnings), (Some(vec![3, 16, 16]), vec![]));
+    let (config, _) = read("Model:\n  InputShape: {x: [4], y: [2, 2]}\n");
+    let named = [("x".to_owned(), vec![4]), ("y".to_owned(), vec![2, 2])];
+    assert_eq!(config.input_shapes.named, named.into());
+    for wrong in ["16", "[]", "[0, 1]", "[null, 3]", "{x: 3}", "[1.5]"] {
+        let told = faults(&format!("Model: {{InputShape: {wrong}}}\n"));
+        assert!(told.contains("a list of extents such as [3, 16, 16]"), "{told}");
+    }
+    assert!(faults("LayerName: {x: {InputShape: [3]}}").contains("unknown key"));
+}
+
 const HLS4ML_FILE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/precision/hls4ml_config.yml");
 
@@ -143,7 +157,6 @@ fn nothing_is_ignored_in_silence() {
             "c.yml:HLSConfig.Model.PipelineStyle",
             "c.yml:HLSConfig.Model.BitExact",
             "c.yml:HLSConfig.LayerName.lstm.Precision.depthwise",
-            "c.yml:HLSConfig.LayerName.lstm.static",
             "c.yml:HLSConfig.LayerName.lstm.TargetCycles",
         ]
     );

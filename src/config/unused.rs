@@ -117,7 +117,6 @@ pub(super) const LAYER: &[Unused] = &[
     unused("forward_recurrent_reuse_factor", one, "set ReuseFactor of the layer's parts"),
     unused("backward_reuse_factor", one, "set ReuseFactor of the layer's parts"),
     unused("backward_recurrent_reuse_factor", one, "set ReuseFactor of the layer's parts"),
-    unused("static", on, "every sample begins with the first state"),
     unused("exp_scale", nothing, "no layer uses it"),
     unused("exp_range", nothing, "no layer uses it"),
     unused("table_range_power2", off, "no layer uses it"),

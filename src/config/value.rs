@@ -5,6 +5,7 @@ use super::{Compat, ConvImplementation, HlsTool, Io, Strategy, Uncertainty, Weig
 use crate::fixed::MAX_WIDTH;
 use crate::precision::{Precision, PrecisionError, SoftmaxKind, parse_precision};
 use crate::rtl::dsp::Blocks;
+use crate::source::InputShapes;
 
 /// Why a value cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,21 @@ impl Kind<u32> {
         Kind { expected: "a whole number from 1", read: |tree| whole(tree, u32::MAX).map(Ok) };
     pub(super) const WIDTH: Kind<u32> =
         Kind { expected: "1 to 127 bits", read: |tree| whole(tree, MAX_WIDTH - 1).map(Ok) };
+}
+
+impl Kind<Vec<usize>> {
+    pub(super) const SHAPE: Kind<Vec<usize>> = Kind {
+        expected: "a list of extents such as [3, 16, 16], without the batch",
+        read: |tree| {
+            let Tree::List(items) = tree else { return None };
+            let extent = |it: &Tree| match it {
+                Tree::Int(it) => usize::try_from(*it).ok().filter(|it| InputShapes::is_extent(*it)),
+                _ => None,
+            };
+            let shape: Option<Vec<usize>> = items.iter().map(extent).collect();
+            shape.filter(|it| !it.is_empty()).map(Ok)
+        },
+    };
 }
 
 impl Kind<f64> {

@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::shared::{self, Shared};
-use super::stream::{Divided, Known, divide, given, ports};
+use super::stream::{Divided, Known, cut, divide, given};
 use super::{Rtl, resources, unrolled};
 use crate::config::Io;
 use crate::design::Design;
 use crate::device::{Device, Resources};
 use crate::error::Result;
 use crate::stream::plan::{Plan, whole_room};
-use crate::stream::{self, Dataflow, Kind, Loops, ProcessId};
+use crate::stream::{Dataflow, Kind, ProcessId};
 
 /// What a folding is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,13 +162,13 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(design: &'a Design, device: &'a Device) -> Search<'a> {
         let all = |_: &str| usize::MAX;
-        let (flow, _) = stream::cut(&design.graph, Loops::Around, ports(design), all);
+        let (flow, _) = cut(design, &all);
         let mut shared: BTreeMap<String, Vec<(usize, Shared)>> = BTreeMap::new();
         for (layer, tokens, own) in shared::all(&flow) {
             shared.entry(layer).or_default().push((tokens, own));
         }
         // Packs of tokens are as many as there is time for.
-        let (unfolded, _) = stream::cut(&design.graph, Loops::Around, ports(design), |_| 1);
+        let (unfolded, _) = cut(design, &|_| 1);
         let longest = unfolded.streams.iter().max_by_key(|it| it.tokens);
         let (least, longest) = longest.map_or((1, String::new()), |it| {
             (it.tokens as u64, unfolded.processes[it.from.0].layer.clone())

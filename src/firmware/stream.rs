@@ -4,6 +4,7 @@
 //! The direct path folds matrices into arrays of multipliers, processes of their own; in C++ the
 //! strategies fold them inside of kernels, so that its dataflow is that of a reuse factor of 1.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Hls, HlsStreamed, Pipeline, Rtl, Streamed};
@@ -58,8 +59,21 @@ pub(super) fn given(design: &Design, layer: &str) -> usize {
     design.plan.layers.get(layer).map_or(1, |it| it.reuse_factor as usize)
 }
 
+/// The graph of a design with the loops unrolled that shall be.
+fn unrolled(design: &Design) -> Cow<'_, Graph> {
+    let layers = &design.plan.layers;
+    stream::unrolled(&design.graph, &|it| layers.get(it).is_some_and(|it| it.unrolled))
+}
+
+/// The processes of a design whose layers are folded so, and the layers besides that cannot be.
+pub(super) fn cut(design: &Design, reuse: &dyn Fn(&str) -> usize) -> (Dataflow, BTreeSet<Origin>) {
+    let (mut flow, unfolded) = stream::cut(&unrolled(design), Loops::Around, ports(design), reuse);
+    flow.computed.retain(|it, _| design.graph.contains(*it));
+    (flow, unfolded)
+}
+
 /// What the ports of a design carry.
-pub(super) fn ports(design: &Design) -> Ports {
+fn ports(design: &Design) -> Ports {
     match design.plan.io {
         Io::Stream => Ports::Pixels,
         Io::Parallel => Ports::Tensors,
@@ -72,8 +86,7 @@ pub(super) fn unfoldable(design: &Design) -> Option<BTreeSet<Origin>> {
     if !asks(design, &design.graph) {
         return Some(BTreeSet::new());
     }
-    let reuse = |it: &str| given(design, it);
-    let (flow, unfolded) = stream::cut(&design.graph, Loops::Around, ports(design), reuse);
+    let (flow, unfolded) = cut(design, &|it| given(design, it));
     let is_array = |it: &stream::Process| matches!(it.kind, Kind::Array(_));
     (!flow.processes.iter().any(is_array)).then_some(unfolded)
 }
@@ -88,15 +101,16 @@ fn asks(design: &Design, graph: &Graph) -> bool {
     })
 }
 
-/// Kernels that were pipelined before, by name, graph and the DSP blocks that they could have.
+/// Kernels that were pipelined before, by graph and the DSP blocks that they could have: the steps of an unrolled
+/// loop are alike.
 #[derive(Debug, Default)]
-pub(super) struct Known(BTreeMap<(String, String, Blocks), Pipeline>);
+pub(super) struct Known(BTreeMap<(String, Blocks), Pipeline>);
 
 impl Known {
     fn pipeline(&mut self, kernel: &Design, device: &Device) -> Result<Pipeline> {
         let graph = serde_json::to_string(&kernel.graph).anywhere()?;
         let blocks = kernel.plan.dsp.blocks;
-        let key = (kernel.plan.name.clone(), project::sha256(graph.as_bytes()), blocks);
+        let key = (project::sha256(graph.as_bytes()), blocks);
         if let Some(known) = self.0.get(&key) {
             return Ok(known.clone());
         }
@@ -126,7 +140,7 @@ pub(super) fn divide(
     if design.plan.latency.is_some() {
         return Err(Unsupported::Latency).anywhere();
     }
-    let (flow, unfolded) = stream::cut(&design.graph, Loops::Around, ports(design), reuse);
+    let (flow, unfolded) = cut(design, reuse);
     let mut problems = Problems::default();
     let (mut processes, mut pipelines) = (Vec::new(), Vec::new());
     // Arrays take what they can use of the DSP blocks that were asked for; kernels get what is left.
@@ -256,7 +270,7 @@ const ENDS: u64 = 2;
 
 /// Divides and writes a design as C++.
 pub(super) fn hls(design: &Design, device: &Device, options: &HlsOptions) -> Result<Hls> {
-    let flow = tasks(&design.graph);
+    let flow = tasks(design);
     for process in &flow.processes {
         if matches!(process.kind, Kind::Kernel(_)) && process.inputs.is_empty() {
             return Err(Unsupported::Constant).anywhere();
@@ -289,9 +303,11 @@ pub(super) fn hls(design: &Design, device: &Device, options: &HlsOptions) -> Res
     Ok(Hls { project, stream: Some(HlsStreamed { flow, schedule }) })
 }
 
-/// The processes of a graph in C++, where matrices are folded inside of kernels.
-pub fn tasks(graph: &Graph) -> Dataflow {
-    stream::cut(graph, Loops::Inside, Ports::Pixels, |_| 1).0
+/// The processes of a design in C++, where matrices are folded inside of kernels.
+pub fn tasks(design: &Design) -> Dataflow {
+    let mut flow = stream::cut(&unrolled(design), Loops::Inside, Ports::Pixels, |_| 1).0;
+    flow.computed.retain(|it, _| design.graph.contains(*it));
+    flow
 }
 
 /// A kernel as a design of its own.

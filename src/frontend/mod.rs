@@ -9,7 +9,7 @@ pub mod torch;
 use std::path::Path;
 
 use crate::error::{Located, Origin, Problem, Result};
-use crate::source::RawModel;
+use crate::source::{InputShapes, RawModel, ShapeError};
 
 /// Largest model file that is read, in bytes.
 pub const LIMIT: u64 = 2 << 30;
@@ -41,11 +41,19 @@ pub enum LoadError {
 /// # Errors
 /// Files that cannot be read or are damaged, and everything in them that is not supported.
 pub fn load(model: &Path, weights: Option<&Path>) -> Result<RawModel> {
+    load_shaped(model, weights, &InputShapes::default())
+}
+
+/// [`load`], with shapes for the inputs instead of those in the file.
+///
+/// # Errors
+/// As [`load`], and shapes that no input or no layer can have.
+pub fn load_shaped(model: &Path, weights: Option<&Path>, shapes: &InputShapes) -> Result<RawModel> {
     let name = model.display().to_string();
     let bytes = read(model)?;
-    let Some(weights) = weights else { return decode(&name, bytes, None, model.parent()) };
+    let Some(weights) = weights else { return decode(&name, bytes, None, model.parent(), shapes) };
     let file = weights.display().to_string();
-    decode(&name, bytes, Some((&file, read(weights)?)), model.parent())
+    decode(&name, bytes, Some((&file, read(weights)?)), model.parent(), shapes)
 }
 
 /// Reads a model that is in memory, with the name of each file for messages; `folder` is where an
@@ -58,26 +66,43 @@ pub fn decode(
     bytes: Vec<u8>,
     weights: Option<(&str, Vec<u8>)>,
     folder: Option<&Path>,
+    shapes: &InputShapes,
 ) -> Result<RawModel> {
     let at = Origin::new(name, "");
     let onnx = onnx::is_onnx(&bytes);
     if onnx || torch::is_torch(&bytes) {
         return match (onnx, weights) {
             (_, Some(_)) => Err(LoadError::Weights).locate(&at),
-            (true, None) => onnx::load_beside(name, bytes, folder),
-            (false, None) => torch::load(name, &bytes),
+            (true, None) => onnx::load_beside(name, bytes, folder, shapes),
+            (false, None) => {
+                let why = "torch.export has written the sizes of all tensors";
+                fixed(&at, shapes, why, "export the model again, with an example of that shape")?;
+                torch::load(name, &bytes)
+            }
         };
     }
     if keras::is_keras(&bytes) {
-        return keras::load_owned(name, bytes, weights);
+        return keras::load_owned(name, bytes, weights, shapes);
     }
     if symbolic::is_symbolic(&bytes) {
         return match weights {
             Some(_) => Err(LoadError::Weights).locate(&at),
-            None => symbolic::load(name, &bytes),
+            None => {
+                let why = "the file says how many elements it has";
+                fixed(&at, shapes, why, "change its key inputs")?;
+                symbolic::load(name, &bytes)
+            }
         };
     }
     Err(Problem::at(&at, LoadError::Unknown).into())
+}
+
+/// Refuses shapes for the inputs of a format whose operations have theirs in the file.
+fn fixed(at: &Origin, shapes: &InputShapes, why: &'static str, help: &str) -> Result<()> {
+    match shapes.is_empty() {
+        true => Ok(()),
+        false => Err(Problem::at(at, ShapeError::Fixed { why }).help(help).into()),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -164,7 +164,7 @@ fn the_residual_net_is_the_same_in_keras_and_onnx() {
 /// The integers that a design computes, times the scales of its outputs, are the framework's floats; a
 /// single code that differs anywhere would be seen. Sums in single precision are rounded at each step.
 fn check_emulator(model: &Path, golden: &Path) -> Design {
-    let loaded = compile::load(model, None).unwrap();
+    let loaded = compile::load(model, None, &Default::default()).unwrap();
     let compiled = compile::compile(loaded, &Config::default(), &[], Vec::new());
     let compiled = compiled.unwrap_or_else(|it| panic!("{it}"));
     let (x, y) = (samples(golden, "x0"), samples(golden, "y0"));
@@ -204,7 +204,8 @@ fn designs_of_any_scale_compute_the_frameworks_codes() {
 #[test]
 fn the_integers_of_the_qdq_residual_net_are_the_float_engines() {
     let Some(golden) = shared("models/p12_resnet8_qdq_onnx/golden_0.npz") else { return };
-    let loaded = compile::load(&golden.with_file_name("resnet.onnx"), None).unwrap();
+    let loaded =
+        compile::load(&golden.with_file_name("resnet.onnx"), None, &Default::default()).unwrap();
     let compiled = compile::compile(loaded, &Config::default(), &[], Vec::new());
     let compiled = compiled.unwrap_or_else(|it| panic!("{it}"));
     let proof = crate::precision::proof(&compiled.graph, &compiled.formats).unwrap();

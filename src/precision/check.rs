@@ -38,6 +38,8 @@ enum Idle {
     Linear { layer: String },
     #[error("has no effect: the layer was left out of the design")]
     Dropped,
+    #[error("has no effect: no loop over time is built for it")]
+    Unlooped,
     #[error("has no effect: the model itself says what its quantizer casts to")]
     Given,
     #[error("has no effect in hls4ml, nor with its compatibility on: set {role}_t of the layer")]
@@ -58,6 +60,7 @@ pub fn check(graph: &nn::Graph, config: &Config, dropped: &[String]) -> Result<V
     checker.names();
     checker.classes();
     checker.loaded();
+    checker.unrolled();
     let Checker { problems, warnings, .. } = checker;
     problems.into_result(warnings)
 }
@@ -133,6 +136,35 @@ impl Checker<'_> {
                 self.misfit(&path, Misfit::Class, nearest(class, known));
             } else if sets_anything(entry) {
                 self.warn(&path, Idle::Class { classes: classes.clone() });
+            }
+        }
+    }
+
+    /// Entries that ask for a cell for every step and reach no recurrent layer.
+    fn unrolled(&mut self) {
+        let (config, graph) = (self.config, self.graph);
+        let asks = |it: &LayerConfig| it.is_static == Some(false);
+        let by_name =
+            config.layer_name.iter().filter(|it| asks(it.1)).map(|it| ("LayerName", it.0));
+        let by_type =
+            config.layer_type.iter().filter(|it| asks(it.1)).map(|it| ("LayerType", it.0));
+        for (section, key) in by_name.chain(by_type) {
+            // What only this entry says.
+            let mut alone = Config::default();
+            let maps = [("LayerName", &mut alone.layer_name), ("LayerType", &mut alone.layer_type)];
+            let entry = LayerConfig { is_static: Some(false), ..LayerConfig::default() };
+            for (own, map) in maps {
+                if own == section {
+                    map.insert(key.clone(), entry.clone());
+                }
+            }
+            let reached = graph.topo().into_iter().any(|id| {
+                let node = graph.node(id);
+                let is_loop = matches!(node.op, Layer::Recurrent(_));
+                is_loop && !alone.is_static(&node.name, node.op.spec().kind())
+            });
+            if !reached {
+                self.warn(&format!("{section}.{key}.Static"), Idle::Unlooped);
             }
         }
     }
@@ -239,6 +271,7 @@ fn sets_anything(entry: &LayerConfig) -> bool {
         || numbers.into_iter().flatten().any(|it| it != 1)
         || entry.strategy.is_some()
         || entry.weights.is_some()
+        || entry.is_static == Some(false)
 }
 
 /// hls4ml's classes and the frameworks' names for them, which its generators use as keys.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{Formats, Role, SoftmaxKind};
 use crate::config::{Compat, Config, HlsTool, Io, Uncertainty, Weights, attribute_only};
 use crate::fixed::Format;
-use crate::layers::{Exactness, LayerSpec};
+use crate::layers::{self, Exactness, LayerSpec};
 use crate::nn;
 
 /// How finely a configuration is written out.
@@ -199,6 +199,9 @@ fn entry(graph: &nn::Graph, id: crate::graph::NodeId, formats: &Formats, config:
         number("ReuseFactor", json!(config.reuse_factor(name, kind)));
         number("Strategy", json!(config.strategy(name, kind).to_string()));
     }
+    if !config.is_static(name, kind) && matches!(node.op, layers::Layer::Recurrent(_)) {
+        number("Static", json!(false));
+    }
     if settings.weights != Weights::Constant {
         number("Weights", json!(settings.weights.to_string()));
     }
@@ -265,6 +268,12 @@ fn model_entry(mut entry: Entry, config: &Config) -> Value {
     entry.entry(Key::Number("Strategy")).or_insert(json!(strategy.to_string()));
     if let Some(width) = config.width {
         entry.insert(Key::Number("Width"), json!(width));
+    }
+    let shapes = &config.input_shapes;
+    if !shapes.named.is_empty() {
+        entry.insert(Key::Number("InputShape"), json!(shapes.named));
+    } else if let Some(only) = &shapes.only {
+        entry.insert(Key::Number("InputShape"), json!(only));
     }
     if config.compat == Compat::Hls4ml {
         entry.insert(Key::Number("Compat"), json!("hls4ml"));

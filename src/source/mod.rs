@@ -4,6 +4,7 @@
 //! access is recorded, so that an attribute nobody asked for is an error and never a silent drop.
 
 mod packed;
+mod shapes;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ndarray::ArrayD;
 
 pub use self::packed::Packed;
+pub use self::shapes::{InputShapes, ShapeError};
 use crate::error::Origin;
 
 /// Constants and float activations: any rank, exact for every f32 and every integer up to 2^53.

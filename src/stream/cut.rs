@@ -377,11 +377,19 @@ impl<'g> Cutter<'g> {
 
     /// Whether a process reads, be it by others, what another one makes.
     fn depends(&self, process: ProcessId, on: ProcessId) -> bool {
-        process == on
-            || self.flow.processes[process.0]
-                .ahead()
-                .iter()
-                .any(|it| self.depends(self.flow.stream(*it).from, on))
+        let mut seen = vec![false; self.flow.processes.len()];
+        let mut waiting = vec![process];
+        // Paths that meet again are followed once.
+        while let Some(next) = waiting.pop() {
+            if next == on {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[next.0], true) {
+                let ahead = self.flow.processes[next.0].ahead().iter();
+                waiting.extend(ahead.map(|it| self.flow.stream(*it).from));
+            }
+        }
+        false
     }
 
     /// A unit on whole tensors.

@@ -18,7 +18,7 @@
 //!
 //! At the ports a stream is what it is inside, or the one token that the whole tensor is ([`Ports`]).
 //!
-//! [`cut`] divides a graph: it finds the units that treat all tokens alike
+//! [`cut`] divides a graph, in which loops may be [`unrolled`] before: it finds the units that treat all tokens alike
 //! ([`Tokenized`](crate::units::Tokenized)), the wirings that are windows ([`Window`]) or other orders
 //! ([`Permutation`]), the recurrences and the reductions over tokens, which become loops of processes, and takes
 //! everything else as one token that is the whole tensor, so that every graph has a dataflow. Where arrays
@@ -44,6 +44,7 @@ mod reorder;
 mod run;
 #[cfg(test)]
 mod tests;
+mod unroll;
 mod window;
 mod wire;
 
@@ -54,6 +55,7 @@ pub use permute::Permutation;
 pub use ports::{Ports, Tensor, Tensors, ordered, pixels};
 pub use product::Product;
 pub use run::run;
+pub use unroll::unrolled;
 pub use window::{Span, Tap, Window};
 
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@
 //! Where several read a stream, the paths may meet again, and the longer one needs a number of tokens
 //! before it gives its first: the shorter one's reader must have a FIFO for them. The processes are run
 //! without any FIFO first; where they come to a halt, the readers that hold the others up get room
-//! without end, until nothing halts; then also those of which the design becomes faster. What such a
+//! without end, until nothing halts; then also those of which, alone or together, the design becomes faster. What such a
 //! FIFO held at most is enough; its depth is the smallest with which interval and latency stay as
 //! they are. As a halt depends on how many tokens go where, not when, no stall outside can bring one about.
 
@@ -46,6 +46,9 @@ const ENDS: usize = 2;
 pub fn whole_room(latency: u32) -> usize {
     latency as usize + ENDS
 }
+
+/// FIFOs that are tried alone, one after the other, of which nothing becomes faster.
+const MOST_ALONE: usize = 32;
 
 /// FIFOs by who reads them.
 type Fifos = BTreeMap<(ProcessId, usize), usize>;
@@ -110,7 +113,8 @@ pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
             open.iter().filter(|it| *it.1 == usize::MAX).map(|it| *it.0).collect()
         };
         let mut tried = endless(&open);
-        while timed.figures() > fastest.figures() {
+        let mut in_vain = 0;
+        while timed.figures() > fastest.figures() && in_vain < MOST_ALONE {
             let waits = timed.waits.iter().find(|it| !tried.contains(it)).copied();
             let Some(waits) = waits else { break };
             tried.insert(waits);
@@ -119,10 +123,13 @@ pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
             match run(&more) {
                 Ok(faster) if faster.figures() < timed.figures() => {
                     (open, timed) = (more, faster);
-                    tried = endless(&open);
+                    (tried, in_vain) = (endless(&open), 0);
                 }
-                _ => {}
+                _ => in_vain += 1,
             }
+        }
+        if timed.figures() > fastest.figures() {
+            (open, timed) = together(run, open, timed);
         }
     }
     let least = |it: &(ProcessId, usize)| usize::from(held.contains(it));
@@ -133,6 +140,29 @@ pub fn paced(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
     let (fifos, timed) = tightened(run, least, fifos, timed);
     let (first, latency, interval) = timed.shown();
     Plan { first, latency, interval, fifos, rooms: Rooms::new() }
+}
+
+/// Room for all that hold others up at once, where none of it alone makes anything faster: of several branches
+/// the next one holds up as well. As long as others come to hold up, they get it too.
+fn together(
+    run: impl Fn(&Fifos) -> Result<Timed, Vec<(ProcessId, usize)>>,
+    open: Fifos,
+    timed: Timed,
+) -> (Fifos, Timed) {
+    let (mut best, mut more) = ((open.clone(), timed), open);
+    let mut waits = best.1.waits.clone();
+    loop {
+        let before = more.clone();
+        more.extend(waits.into_iter().map(|it| (it, usize::MAX)));
+        let Ok(timed) = run(&more) else { return best };
+        waits = timed.waits.clone();
+        if timed.figures() < best.1.figures() {
+            best = (more.clone(), timed);
+        }
+        if more == before {
+            return best;
+        }
+    }
 }
 
 /// Who reads whole tensors of the ports and may take long for one: a word of room for each, so that a sample

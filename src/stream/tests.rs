@@ -12,7 +12,7 @@ use crate::fixed::{self, Word};
 /// The graph of a model of `tests/models`.
 pub(super) fn graph(file: &str) -> Option<fixed::Graph> {
     let path = format!("{}/tests/models/{file}", env!("CARGO_MANIFEST_DIR"));
-    let loaded = compile::load(Path::new(&path), None).unwrap();
+    let loaded = compile::load(Path::new(&path), None, &Default::default()).unwrap();
     let compiled = compile::compile(loaded, &Config::default(), &[], Vec::new());
     Some(compiled.ok()?.design.graph)
 }
@@ -109,6 +109,30 @@ fn dataflows_compute_what_graphs_do() {
     assert!(inside >= 30, "{inside} loops");
     // Tokens in packs: of plain matrices, of groups of channels, of loops.
     assert!(parts >= 400 && groups >= 10 && rings >= 10, "{parts} {groups} {rings}");
+}
+
+/// Unrolled recurrences are what the loops are, whatever the cell, the direction and the first state.
+#[test]
+fn unrolled_loops_compute_what_graphs_do() {
+    let mut steps = 0;
+    for file in ["layers_rnn.keras", "onnx_recurrent.onnx", "t_cells.pt2"] {
+        let graph = graph(file).unwrap();
+        let samples = samples(&graph, 3);
+        let want = Emulator::new(&graph).run(&samples);
+        let unrolled = unrolled(&graph, &|_| true);
+        let ids = graph.inputs.iter().chain(&graph.outputs);
+        assert!(ids.into_iter().all(|it| unrolled.node(*it).ty == graph.node(*it).ty), "{file}");
+        assert_eq!(Emulator::new(&unrolled).run(&samples), want, "{file}");
+        let around = [(Loops::Around, 1), (Loops::Around, 3)];
+        for (loops, reuse) in around.into_iter().chain([(Loops::Inside, 1)]) {
+            let (flow, _) = cut(&unrolled, loops, Ports::Pixels, |_| reuse);
+            let made = run(&flow, &ordered(&graph, &samples));
+            assert_eq!(made, want, "{file}, {loops:?}, reuse {reuse}");
+            assert_eq!(count(&flow, |it| matches!(it, Kind::State(_) | Kind::Loop(_))), 0);
+        }
+        steps += unrolled.len() - graph.len();
+    }
+    assert!(steps > 100, "{steps}");
 }
 
 /// Inputs that nobody reads and parts of their own go on where others halt; outputs that are inputs may

@@ -169,7 +169,7 @@ struct Reached {
 /// Reads, imports and runs a model as far as it goes; what is refused must be said in words.
 fn attempt(name: &str, input: Input, reached: &mut Reached) {
     let weights = input.weights.map(|it| ("weights", it));
-    let raw = match frontend::decode(name, input.bytes, weights, None) {
+    let raw = match frontend::decode(name, input.bytes, weights, None, &Default::default()) {
         Ok(raw) => raw,
         Err(problems) => return assert!(!problems.to_string().is_empty()),
     };

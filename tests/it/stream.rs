@@ -111,6 +111,27 @@ fn folded_layers_stream() {
     // All at once a sample takes a cycle; with one multiplier as many as its widest layer has weights.
     assert_eq!(intervals[..3], [1, 2, 4], "{}", model.display());
     assert!(intervals[3] >= 128, "{intervals:?}");
+    // All of its factors are in `benches/streams.py --reuse`: Verilator takes minutes for the lower ones.
+    let Some(p05) = shared("models/p05_ad03_qkeras_ae/model_ToyCar.h5") else { return };
+    let project = build(&p05, &["--reuse", "100000"]);
+    let told = project.cosim(&["--engines", "rtl,hls", "--samples", "4"]);
+    assert_eq!(told["timing"]["latency"]["min"], project.json("nn2rtl.json")["rtl"]["latency"]);
+    project.cosim(&["--engines", "rtl", "--samples", "4", "--stall", "0.4", "--seed", "5"]);
+}
+
+/// The same of convolutions, whose tokens come again and again.
+#[test]
+fn folded_convolutions_stream() {
+    let Some(_) = tools() else { return };
+    let mut intervals = Vec::new();
+    for reuse in ["1", "2", "4", "100000"] {
+        let project = build(&own("tests/models/qk2_cnn.h5"), &["--reuse", reuse]);
+        check(&project, "6");
+        intervals.push(project.json("nn2rtl.json")["rtl"]["interval"].as_u64().unwrap());
+    }
+    // Pixels times products that share a multiplier, or all that a window has.
+    assert!(intervals.is_sorted(), "{intervals:?}");
+    assert_eq!(intervals[2..], [400, 10800], "{intervals:?}");
 }
 
 /// Where blocks are few, two products come from one.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::source::ShapeError;
+
 /// A fault of a Keras model file; the place (file and layer) is added by the caller.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -161,6 +163,9 @@ pub enum KerasError {
         /// The shape in the file, batch axis included.
         shape: Brief,
     },
+    /// A shape of the user's that the input cannot have.
+    #[error(transparent)]
+    GivenShape(#[from] ShapeError),
     /// Numbers other than float32.
     #[error("dtype {found} is not supported, only float32 is")]
     Dtype {
@@ -198,8 +203,9 @@ impl KerasError {
             KerasError::Sharded => "save the model without sharding: model.save(\"model.keras\")",
             KerasError::ModelClass { .. } => "rebuild the model with the functional API",
             KerasError::DynamicShape { .. } | KerasError::NoShape => {
-                "build the model with a fully known input shape, e.g. keras.Input((16,))"
+                "give the shape of a sample: --input-shape 16,16,3, or InputShape of Model"
             }
+            KerasError::GivenShape(error) => return error.help(),
             KerasError::Dtype { .. } => {
                 "save the model with the float32 policy; its precision here is set in the \
                  configuration of the firmware"

@@ -13,25 +13,24 @@ use super::call::{Arg, Call, Reference};
 use super::error::{Brief, KerasError};
 use super::h5::join;
 use super::hgq::{self, Stage};
-use super::json;
-use super::model::{self, Layer, Model, problem};
+use super::model::{Layer, Model, problem};
 use super::names::Names;
 use super::weights::{Place, Weights};
+use super::{inputs, json};
 use crate::error::Problems;
-use crate::source::{Attr, Attrs, Dialect, RawInput, RawNode};
+use crate::source::{Attr, Attrs, Dialect, InputShapes, RawInput, RawNode};
 
 /// Nested models may multiply each other: a bound on what they become.
 const MAX_NODES: usize = 100_000;
 /// A layer has few outputs (an LSTM with its states has three).
 const MAX_OUTPUTS: usize = 64;
-/// Elements of one input.
-const MAX_INPUT: usize = 1 << 28;
 
 /// Nodes under construction.
 pub(super) struct Graph<'a> {
     file: &'a str,
     version: i64,
     weights: Option<&'a Weights>,
+    shapes: &'a InputShapes,
     names: Names,
     /// A proxy model of HGQ 1: its weights are on their grids.
     proxy: bool,
@@ -61,6 +60,7 @@ impl<'a> Graph<'a> {
         file: &'a str,
         version: i64,
         weights: Option<&'a Weights>,
+        shapes: &'a InputShapes,
         model: &Model,
     ) -> Graph<'a> {
         let mut names = Vec::new();
@@ -69,6 +69,7 @@ impl<'a> Graph<'a> {
             file,
             version,
             weights,
+            shapes,
             names: Names::new(&names),
             proxy: model.layers.iter().any(|it| it.op == hgq::PROXY),
             inputs: Vec::new(),
@@ -81,11 +82,17 @@ impl<'a> Graph<'a> {
     /// Adds the outermost model; returns the names of its output tensors.
     pub(super) fn outermost(&mut self, model: &mut Model) -> Vec<String> {
         let container = self.weights.and_then(|it| it.container(""));
+        let (mut names, shapes) = (Vec::new(), self.shapes.among(model.inputs.len()));
         let values = self.connect(model, |graph, layer| {
-            let input = graph.input(layer)?;
-            graph.inputs.push(input.clone());
-            Some(input.name)
+            let name = graph.names.own(&layer.name, &[]);
+            names.push(name.clone());
+            let shape = graph.input(layer, &name, &shapes)?;
+            graph.inputs.push(RawInput { name: name.clone(), shape });
+            Some(name)
         });
+        for error in self.shapes.misplaced(&names.iter().map(String::as_str).collect::<Vec<_>>()) {
+            self.fault("", error.into());
+        }
         self.model(model, &Scope { container, chain: Vec::new(), last: true }, values)
     }
 
@@ -121,19 +128,14 @@ impl<'a> Graph<'a> {
         self.problems.push(problem(self.file, layer, what));
     }
 
-    fn input(&mut self, layer: &Layer) -> Option<RawInput> {
+    /// Shape of a sample of an input.
+    fn input(&mut self, layer: &Layer, name: &str, shapes: &InputShapes) -> Option<Vec<usize>> {
         let dtype = json::text(&layer.config, "dtype").unwrap_or("float32");
         if !["float", "int", "uint"].iter().any(|it| dtype.starts_with(it)) {
             let found = Brief::new(layer.config.get("dtype"));
             self.fault(&layer.name, KerasError::Dtype { found });
         }
-        match shape(layer) {
-            Ok(shape) => Some(RawInput { name: self.names.own(&layer.name, &[]), shape }),
-            Err(what) => {
-                self.fault(&layer.name, what);
-                None
-            }
-        }
+        inputs::shape(layer, name, shapes).map_err(|what| self.fault(&layer.name, what)).ok()
     }
 
     /// Adds the layers of a model whose inputs are in `values`; returns its output tensors. The
@@ -427,28 +429,6 @@ fn missing(reference: &Reference) -> KerasError {
 fn not_an_input() -> KerasError {
     let class = Value::from("another layer");
     json::wrong("input_layers", "the name of an InputLayer", Some(&class))
-}
-
-/// Shape of one sample.
-fn shape(layer: &Layer) -> Result<Vec<usize>, KerasError> {
-    let found = model::input_shape(layer).ok_or(KerasError::NoShape)?;
-    let dynamic = || KerasError::DynamicShape { shape: Brief::new(Some(&found)) };
-    let mut dims = found.as_array().ok_or_else(dynamic)?;
-    // Some versions of Keras 2 write a list of one shape.
-    if let [Value::Array(inner)] = dims.as_slice() {
-        dims = inner;
-    }
-    let dim = |it: &Value| it.as_u64().and_then(|it| usize::try_from(it).ok()).filter(|it| *it > 0);
-    let sample = dims.get(1..).ok_or_else(dynamic)?;
-    let shape: Vec<usize> = sample.iter().map(dim).collect::<Option<_>>().ok_or_else(dynamic)?;
-    let count = shape.iter().try_fold(1_usize, |all, it| all.checked_mul(*it));
-    match count.is_some_and(|it| it <= MAX_INPUT) {
-        true => Ok(shape),
-        false => {
-            let (what, limit) = ("input", MAX_INPUT as u64);
-            Err(KerasError::TooLarge { what, limit, unit: "elements" })
-        }
-    }
 }
 
 /// The tensors of a call in the order the node has them, and what else the call says.

@@ -20,6 +20,7 @@ mod error;
 mod graph;
 mod h5;
 mod hgq;
+mod inputs;
 mod json;
 mod model;
 mod names;
@@ -38,7 +39,7 @@ use self::h5::H5;
 use self::model::problem;
 use self::weights::Weights;
 use crate::error::{Located, Origin, Result};
-use crate::source::RawModel;
+use crate::source::{InputShapes, RawModel};
 
 /// A model file taken apart.
 struct Parts {
@@ -55,18 +56,20 @@ pub fn is_keras(bytes: &[u8]) -> bool {
 
 /// Reads a Keras model; `weights` is the separate weights file (name and content) of a JSON model.
 pub fn load(file: &str, bytes: &[u8], weights: Option<(&str, &[u8])>) -> Result<RawModel> {
-    load_owned(file, bytes.to_vec(), weights.map(|it| (it.0, it.1.to_vec())))
+    let weights = weights.map(|it| (it.0, it.1.to_vec()));
+    load_owned(file, bytes.to_vec(), weights, &InputShapes::default())
 }
 
-/// [`load`] without a copy of the file.
+/// [`load`] without a copy of the file, with shapes for the inputs instead of those in it.
 pub(super) fn load_owned(
     file: &str,
     bytes: Vec<u8>,
     weights: Option<(&str, Vec<u8>)>,
+    shapes: &InputShapes,
 ) -> Result<RawModel> {
     let Parts { version, formats, config, weights } = open(file, bytes, weights)?;
     let mut model = model::read(file, version, config)?;
-    let mut graph = Graph::new(file, version, weights.as_ref(), &model);
+    let mut graph = Graph::new(file, version, weights.as_ref(), shapes, &model);
     let outputs = graph.outermost(&mut model);
     let Graph { inputs, nodes, problems, .. } = graph;
     problems.into_result(RawModel {

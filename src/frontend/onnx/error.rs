@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::frontend::number::ReadError;
-use crate::source::WrongAttr;
+use crate::source::{ShapeError, WrongAttr};
 
 /// Faults of the file and of its graph.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -136,6 +136,22 @@ pub enum InputError {
     /// An element type without numbers.
     #[error(transparent)]
     Type(#[from] TensorError),
+    /// A shape of the user's that the input cannot have.
+    #[error(transparent)]
+    Given(#[from] ShapeError),
+}
+
+impl InputError {
+    /// What the user can do about it.
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            InputError::Dynamic { .. } | InputError::NoShape => {
+                Some("give the shape of a sample: --input-shape 3,16,16, or InputShape of Model")
+            }
+            InputError::Given(error) => error.help(),
+            _ => None,
+        }
+    }
 }
 
 /// Faults of a `TensorProto`.

@@ -15,7 +15,7 @@ use super::external::Beside;
 use super::tensor::{self, Value};
 use super::{integers, proto};
 use crate::error::{Origin, Problem, Problems, Result};
-use crate::source::RawInput;
+use crate::source::{InputShapes, RawInput};
 
 /// A node, linked by the names of tensors.
 #[derive(Clone, Debug)]
@@ -52,7 +52,12 @@ pub(super) struct Graph {
 }
 
 /// Reads the graph of a model.
-pub(super) fn read(file: &str, model: proto::Model, beside: Beside) -> Result<Graph> {
+pub(super) fn read(
+    file: &str,
+    model: proto::Model,
+    beside: Beside,
+    shapes: &InputShapes,
+) -> Result<Graph> {
     let problems = Problems::default();
     let mut reader = Reader { file, problems, external: BTreeMap::new(), beside };
     for function in model.functions {
@@ -72,7 +77,7 @@ pub(super) fn read(file: &str, model: proto::Model, beside: Beside) -> Result<Gr
     let initializers = reader.initializers(graph.initializer, &mut sources);
     let mut integers = integers::inputs(&graph.input);
     integers.retain(|it| !sources.contains(it));
-    let (inputs, batches) = reader.inputs(graph.input, &mut sources);
+    let (inputs, batches) = reader.inputs(graph.input, shapes, &mut sources);
     let nodes = reader.nodes(graph.node, opsets, &mut sources);
     let outputs: Vec<String> = graph.output.into_iter().map(|it| it.name).collect();
     reader.check_links(&nodes, &outputs, &sources);
@@ -100,6 +105,15 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn problem(&mut self, at: &str, what: OnnxError) {
         self.problems.push(Problem::at(&Origin::new(self.file, at), what));
+    }
+
+    fn input_problem(&mut self, at: &str, what: InputError) {
+        let help = what.help();
+        let problem = Problem::at(&Origin::new(self.file, at), OnnxError::Input(what));
+        self.problems.push(match help {
+            Some(help) => problem.help(help),
+            None => problem,
+        });
     }
 
     /// Notes the source of a tensor; there may be no second one.
@@ -156,19 +170,27 @@ impl Reader<'_> {
     fn inputs(
         &mut self,
         infos: Vec<proto::ValueInfo>,
+        shapes: &InputShapes,
         sources: &mut BTreeSet<String>,
     ) -> (Vec<RawInput>, BTreeSet<usize>) {
         let initializers = sources.clone();
         let mut inputs = Vec::new();
         let mut batches = BTreeSet::new();
-        for info in infos.into_iter().filter(|it| !initializers.contains(&it.name)) {
+        let infos = infos.into_iter().filter(|it| !initializers.contains(&it.name));
+        let infos: Vec<proto::ValueInfo> = infos.collect();
+        let names: Vec<&str> = infos.iter().map(|it| it.name.as_str()).collect();
+        for error in shapes.misplaced(&names) {
+            self.input_problem("", error.into());
+        }
+        let own = shapes.among(infos.len());
+        for info in infos {
             self.source(&info.name, &info.name, sources);
-            match extents(&info) {
+            match extents(&info, &own) {
                 Ok((batch, shape)) => {
                     batches.extend(batch);
                     inputs.push(RawInput { name: info.name, shape });
                 }
-                Err(error) => self.problem(&info.name, error.into()),
+                Err(error) => self.input_problem(&info.name, error),
             }
         }
         (inputs, batches)
@@ -266,16 +288,21 @@ fn standard(domain: String) -> String {
     }
 }
 
-/// The batch size if it is fixed, and the shape of one sample.
+/// The batch size if it is fixed, and the shape of one sample: the user's, if there is one.
 fn extents(
     info: &proto::ValueInfo,
+    shapes: &InputShapes,
 ) -> std::result::Result<(Option<usize>, Vec<usize>), InputError> {
     let tensor =
         info.kind.as_ref().and_then(|it| it.tensor.as_ref()).ok_or(InputError::NotTensor)?;
     if tensor.elem_type != 0 {
         DataType::from_id(tensor.elem_type)?;
     }
-    let dims = &tensor.shape.as_ref().ok_or(InputError::NoShape)?.dim;
+    let Some(shape) = &tensor.shape else {
+        let given = shapes.of(&info.name, None)?.ok_or(InputError::NoShape)?;
+        return Ok((None, bounded(given)?));
+    };
+    let dims = &shape.dim;
     let Some((batch, sample)) = dims.split_first() else {
         return Err(InputError::Scalar);
     };
@@ -290,13 +317,20 @@ fn extents(
         Some(symbol) if !symbol.is_empty() => Some(symbol.clone()),
         _ => Some(format!("axis {}", idx + 1)),
     };
+    if let Some(given) = shapes.of(&info.name, Some(sample.len()))? {
+        return Ok((extent(batch), bounded(given)?));
+    }
     let axes: Vec<String> = sample.iter().enumerate().filter_map(dynamic).collect();
     if !axes.is_empty() {
         return Err(InputError::Dynamic { axes });
     }
     let shape: Vec<usize> = sample.iter().filter_map(extent).collect();
+    Ok((extent(batch), bounded(shape)?))
+}
+
+fn bounded(shape: Vec<usize>) -> std::result::Result<Vec<usize>, InputError> {
     match shape.iter().try_fold(1usize, |all, it| all.checked_mul(*it)) {
-        Some(elements) if elements <= MAX_ELEMENTS => Ok((extent(batch), shape)),
+        Some(elements) if elements <= MAX_ELEMENTS && shape.len() < tensor::MAX_RANK => Ok(shape),
         _ => Err(InputError::TooLarge { shape }),
     }
 }

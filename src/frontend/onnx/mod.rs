@@ -7,7 +7,7 @@
 //! # What holds of the result
 //!
 //! * Inputs are the graph's inputs without the initializers; their shape leaves out the first axis,
-//!   the batch, whatever its extent. Everything else still counts it: attribute `axis` 1 is the
+//!   the batch, whatever its extent; it is the user's, if one was given. Everything else still counts it: attribute `axis` 1 is the
 //!   first axis of a sample, `perm` is `[0, ...]`, constants keep the rank they have in the file.
 //! * Nodes are in topological order and all of them matter to some output. Operators of the standard
 //!   domain (`""` or `ai.onnx`) keep their name, others are called `domain::Op`; `version` is the
@@ -100,7 +100,7 @@ use self::error::OnnxError;
 use self::fold::Folder;
 use self::graph::{Graph, Node};
 use crate::error::{Located, Origin, Result};
-use crate::source::{Attrs, Dialect, RawModel, RawNode};
+use crate::source::{Attrs, Dialect, InputShapes, RawModel, RawNode};
 
 pub use self::sniff::is_onnx;
 
@@ -115,11 +115,16 @@ const BUDGET_PER_BYTE: usize = 4;
 
 /// Reads a model; `file` is its name in messages.
 pub fn load(file: &str, bytes: &[u8]) -> Result<RawModel> {
-    load_beside(file, bytes.to_vec(), None)
+    load_beside(file, bytes.to_vec(), None, &InputShapes::default())
 }
 
-/// Reads a model whose weights may be in files of its folder.
-pub fn load_beside(file: &str, bytes: Vec<u8>, folder: Option<&Path>) -> Result<RawModel> {
+/// Reads a model whose weights may be in files of its folder, and whose inputs may have other shapes.
+pub fn load_beside(
+    file: &str,
+    bytes: Vec<u8>,
+    folder: Option<&Path>,
+    shapes: &InputShapes,
+) -> Result<RawModel> {
     let at = Origin::new(file, "");
     check_size(bytes.len()).locate(&at)?;
     let model = proto::Model::decode(&bytes[..]).map_err(OnnxError::from).locate(&at)?;
@@ -127,7 +132,7 @@ pub fn load_beside(file: &str, bytes: Vec<u8>, folder: Option<&Path>) -> Result<
     drop(bytes);
     let beside = external::Beside::new(folder);
     let Graph { inputs, batches, outputs, nodes, initializers, external } =
-        graph::read(file, model, beside)?;
+        graph::read(file, model, beside, shapes)?;
 
     let nodes = live(nodes, &outputs);
     let read = tensors_read(&nodes, &outputs);

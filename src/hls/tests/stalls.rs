@@ -192,7 +192,7 @@ fn stalled_pipelines_do_not_halt() {
         "hgq2_recurrent.keras",
     ] {
         let path = format!("{}/tests/models/{file}", env!("CARGO_MANIFEST_DIR"));
-        let loaded = compile::load(Path::new(&path), None).unwrap();
+        let loaded = compile::load(Path::new(&path), None, &Default::default()).unwrap();
         let compiled = compile::compile(loaded, &Config::default(), &[], Vec::new()).unwrap();
         let (flow, _) = cut(&compiled.design.graph, Loops::Inside, Ports::Pixels, |_| 1);
         for (least, interval) in [(0, 1), (2, 1), (9, 1), (9, 4), (40, 1)] {

@@ -29,7 +29,7 @@ fn mutate(model: &str, seed: u64) {
         }
         std::fs::write(&path, &bytes).unwrap();
         let compiled = catch_unwind(AssertUnwindSafe(|| {
-            let loaded = compile::load(&path, None)?;
+            let loaded = compile::load(&path, None, &Default::default())?;
             compile::compile(loaded, &Config::default(), &[], Vec::new()).map(drop)
         }));
         match compiled {

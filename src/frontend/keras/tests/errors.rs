@@ -250,7 +250,8 @@ fn graphs() {
 
 #[test]
 fn inputs_and_types() {
-    let help = "\n  help: build the model with a fully known input shape, e.g. keras.Input((16,))";
+    let help =
+        "\n  help: give the shape of a sample: --input-shape 16,16,3, or InputShape of Model";
     assert_eq!(
         sequential("[null, null, 3]"),
         format!(

@@ -5,6 +5,7 @@ use prost::Message;
 
 use super::*;
 use crate::frontend::onnx::proto::{Entry, Function, SparseTensor};
+use crate::source::InputShapes;
 
 /// All problems, one per line.
 fn problems(bytes: &[u8]) -> String {
@@ -170,7 +171,9 @@ fn inputs() {
     };
     check_input(
         |it| tensor(it, |it| it.shape = None),
-        &expect!["m.onnx:x: model input: its shape is not given"],
+        &expect![[r#"
+            m.onnx:x: model input: its shape is not given
+              help: give the shape of a sample: --input-shape 3,16,16, or InputShape of Model"#]],
     );
     check_input(
         |it| tensor(it, |it| it.elem_type = 8),
@@ -190,10 +193,37 @@ fn inputs() {
     );
     check_input(
         |it| *it = value("x", &[1, -1, 3, 0]),
-        &expect![
-            "m.onnx:x: model input: only the batch may be dynamic, but so is `batch`, `axis 3`"
-        ],
+        &expect![[r#"
+            m.onnx:x: model input: only the batch may be dynamic, but so is `batch`, `axis 3`
+              help: give the shape of a sample: --input-shape 3,16,16, or InputShape of Model"#]],
     );
+}
+
+#[test]
+fn shapes_of_the_user() {
+    let load = |dims: &[i64], shapes: InputShapes| {
+        let mut model = model(vec![node("Relu", &["x"], &["y"])], vec![], &["y"]);
+        model.graph.as_mut().unwrap().input[0] = value("x", dims);
+        super::super::load_beside("m.onnx", model.encode_to_vec(), None, &shapes)
+    };
+    let only = |shape: &[usize]| InputShapes { only: Some(shape.to_vec()), ..Default::default() };
+    for dims in [[-1, -1, 3, 0], [1, 2, 3, 4]] {
+        let model = load(&dims, only(&[5, 6, 7])).unwrap();
+        assert_eq!(model.inputs[0].shape, [5, 6, 7]);
+    }
+    let told = |shapes| load(&[1, -1, 3], shapes).unwrap_err().to_string();
+    let expected = expect![
+        "m.onnx:x: model input: the shape 5,6,7 that was given has 3 axes, the input has 2 without the batch"
+    ];
+    expected.assert_eq(&told(only(&[5, 6, 7])));
+    let named = [("z".to_owned(), vec![5, 6])].into();
+    let expected = expect![[r#"
+        m.onnx: model input: the shape 5,6 is for the input z, which the model does not have (it has x)
+        m.onnx:x: model input: only the batch may be dynamic, but so is `batch`
+          help: give the shape of a sample: --input-shape 3,16,16, or InputShape of Model"#]];
+    expected.assert_eq(&told(InputShapes { only: None, named }));
+    let expected = expect!["m.onnx:x: model input: its shape [268435456, 268435456] is too large"];
+    expected.assert_eq(&told(only(&[1 << 28; 2])));
 }
 
 #[test]
