@@ -210,7 +210,8 @@ impl<'g> Cutter<'g> {
         let own = if self.ports == Ports::Pixels { turned(self.graph, id) } else { None };
         let own = own.unwrap_or(&node.ty);
         let position = self.graph.inputs.iter().position(|it| *it == id).expect("inputs are ports");
-        let parts = if self.parts > 1 { alike(own, self.parts) } else { None };
+        let divides = self.parts > 1 && own.elements().is_multiple_of(self.parts);
+        let parts = if divides { alike(own, self.parts) } else { None };
         let (tokens, ty) = parts.map_or_else(|| by_pixel(own), |it| (self.parts, it));
         let process =
             self.flow.add(&node.name, &node.origin.node, Kind::Source(position), Vec::new());

@@ -52,7 +52,8 @@ fn finer(graph: &Graph, most: usize) -> Option<Dataflow> {
     if inputs.clone().any(|it| it.common().is_none()) {
         return None;
     }
-    let shared = inputs.map(|it| it.elements()).fold(0, gcd);
+    // One element for all others comes as it is.
+    let shared = inputs.map(|it| it.elements()).filter(|it| *it > 1).fold(0, gcd);
     let parts = (2..=most.min(shared)).rev().find(|it| shared.is_multiple_of(*it))?;
     let choices = [None, spelled(graph)];
     choices.iter().find_map(|own| {
