@@ -30,6 +30,8 @@ pub enum Command {
     Predict(Predict),
     /// Simulate the hardware and compare every bit with the emulator.
     Cosim(Cosim),
+    /// Synthesise the RTL path with open tools, or place and route it.
+    Synth(Synth),
     /// Put the HLS path beside the RTL path.
     Compare(Compare),
     /// Estimate resources and latency without any tool.
@@ -265,6 +267,34 @@ pub struct Inspect {
     /// Draw the network into this file.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
+}
+
+/// Arguments of `synth`.
+#[derive(Args, Debug)]
+pub struct Synth {
+    /// The project.
+    pub dir: PathBuf,
+    /// What runs.
+    #[arg(long, value_enum, default_value_t = SynthTool::Yosys)]
+    pub tool: SynthTool,
+    /// Another device than the project's.
+    #[arg(long, value_name = "PART")]
+    pub target: Option<String>,
+    /// Everything in logic, nothing in DSP blocks.
+    #[arg(long)]
+    pub no_dsp: bool,
+    /// Seed of the placement.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u32,
+}
+
+/// Open tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SynthTool {
+    /// Logic synthesis: what the design takes, by layer.
+    Yosys,
+    /// Placed and routed on ECP5: what it takes and the clock that it reaches.
+    Nextpnr,
 }
 
 /// Arguments of `config`.

@@ -65,5 +65,6 @@ pub mod report;
 pub mod rtl;
 pub mod source;
 pub mod stream;
+pub mod synth;
 pub mod tools;
 pub mod units;

@@ -248,6 +248,7 @@ pub(super) fn rtl_info(rtl: &Rtl, device: &Device) -> RtlInfo {
         register_bits: rtl.register_bits(),
         register_bits_least: rtl.pipelines.iter().all(|it| it.schedule.exact),
         processes: processes.collect(),
+        instances: rtl.project.instances.clone(),
         sources: rtl.project.files.iter().filter(is_source).map(|it| slashes(&it.0)).collect(),
         ports: interface.ports.iter().map(port).collect(),
         control: rtl.stream.as_ref().and_then(|it| ControlInfo::new(&windows(&it.flow))),

@@ -50,6 +50,7 @@ pub(super) fn run(args: &Compare) -> Result<Outcome> {
         let result: super::cosim::Stored = project::read_json(&args.dir, super::cosim::RESULT)?;
         result.apply(&mut comparison);
     }
+    super::synth::apply(&args.dir, &mut comparison)?;
     for report in vendor::find_reports(&args.dir) {
         let report = report.anywhere()?;
         comparison.report(side_of(&report), &report);

@@ -81,6 +81,9 @@ pub struct RtlInfo {
     /// What each process of a stream is estimated to take; the module `i_NAME` of the top.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub processes: Vec<ProcessInfo>,
+    /// Layers by the path of their instance below the top, what is inside of another one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<(String, String)>,
     /// Sources in the order of compilation.
     pub sources: Vec<String>,
     /// Data ports of the top module.

@@ -11,6 +11,7 @@ mod model;
 mod predict;
 mod probe;
 mod show;
+mod synth;
 mod target;
 mod update;
 
@@ -55,6 +56,7 @@ pub fn run(cli: &Cli) -> Result<Outcome> {
         Command::Build(args) => build::run(args, cli.deny_warnings),
         Command::Predict(args) => predict::run(args, cli.deny_warnings),
         Command::Cosim(args) => cosim::run(args),
+        Command::Synth(args) => synth::run(args),
         Command::Compare(args) => comparison::run(args),
         Command::Estimate(args) => show::estimate(args),
         Command::Config(args) => show::config(args),

@@ -17,7 +17,7 @@ use crate::fixed::{Format, Graph};
 use crate::hls::{self, HlsOptions};
 use crate::precision::Role;
 use crate::project;
-use crate::rtl::dsp::{Blocks, DspPlan};
+use crate::rtl::dsp::{self, Blocks, DspPlan};
 use crate::rtl::stream::{self as emit, Built, Hard};
 use crate::stream::loaded::{self, WORD};
 use crate::stream::plan::Timing;
@@ -144,7 +144,7 @@ pub(super) fn divide(
     let mut problems = Problems::default();
     let (mut processes, mut pipelines) = (Vec::new(), Vec::new());
     // Arrays take what they can use of the DSP blocks that were asked for; kernels get what is left.
-    let hard = Hard::new(&flow, device, &design.plan.dsp, false);
+    let hard = Hard::new(&flow, device, &design.plan.dsp, 0, false);
     let mut left = design.plan.dsp.blocks.without(hard.dsps);
     loadable(design, &flow, &mut problems);
     for (at, process) in flow.processes.iter().enumerate() {
@@ -163,9 +163,13 @@ pub(super) fn divide(
     }
     let mut divided =
         problems.into_result(Divided { flow, unfolded, hard, processes, pipelines })?;
+    // What synthesis may take for products in kernels is not there for arrays.
+    let inferred = divided.pipelines.iter().map(|it| dsp::inferred(&it.datapath, device)).sum();
+    let hard = |flow, scarce| Hard::new(flow, device, &design.plan.dsp, inferred, scarce);
+    divided.hard = hard(&divided.flow, false);
     let luts = divided.resources(&plan::Plan::default(), device).lut;
     if design.plan.dsp.limit(device).is_some_and(|it| luts > it) {
-        divided.hard = Hard::new(&divided.flow, device, &design.plan.dsp, true);
+        divided.hard = hard(&divided.flow, true);
     }
     Ok(divided)
 }

@@ -8,7 +8,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 
 mod cache;
@@ -139,6 +139,25 @@ impl Tools {
         ours.filter(|python| python.is_file())
             .or_else(|| on_path("python3"))
             .ok_or(ToolError::Missing { tool: "python3", install: "scripts/setup.sh --all" })
+    }
+
+    /// Python with Yosys (pyosys) in it.
+    pub fn yosys(&self) -> Result<Command> {
+        let missing = ToolError::Missing { tool: "Yosys", install: "scripts/setup.sh --place" };
+        let python = self.python()?;
+        match run(Command::new(&python).args(["-c", "import pyosys"])) {
+            Ok(_) => Ok(Command::new(python)),
+            Err(_) => Err(missing),
+        }
+    }
+
+    /// nextpnr for a family: the package of the tools folder, or one on `PATH`.
+    pub fn nextpnr(&self, family: &str) -> Result<Command> {
+        let ours =
+            self.root.as_ref().map(|root| root.join(format!("venv/bin/yowasp-nextpnr-{family}")));
+        let found = ours.filter(|it| it.is_file()).or_else(|| on_path(format!("nextpnr-{family}")));
+        let missing = ToolError::Missing { tool: "nextpnr", install: "scripts/setup.sh --place" };
+        found.map(Command::new).ok_or(missing)
     }
 
     fn include(&self, part: &str, file: &str, tool: &'static str) -> Result<PathBuf> {

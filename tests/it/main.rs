@@ -26,5 +26,6 @@ mod statics;
 mod strategies;
 mod stream;
 mod support;
+mod synth;
 mod tidy;
 mod whole;

@@ -202,6 +202,7 @@ fn integers_only() {
         ("src/emulate/mod.rs", "predict: floats in, mantissas at once, floats out at the end"),
         ("src/rtl/pipeline/", "delays in ns: they decide where registers go, not what is computed"),
         ("src/rtl/passes/ternary.rs", "delays in ns: they decide which sums are one"),
+        ("src/rtl/passes/products.rs", "delays in ns: they decide which products are cut"),
         ("src/rtl/passes/mod.rs", "the clock period, ns"),
         ("src/rtl/dsp/", "delays in ns and a share in percent: they decide what is moved"),
         ("src/rtl/emit/mod.rs", "the clock period, ns"),

@@ -183,6 +183,19 @@ pub fn blocks_by_scope(datapath: &Datapath, device: &Device) -> Vec<u64> {
     halves.iter().map(|it| it.div_ceil(2)).collect()
 }
 
+/// DSP blocks that synthesis may take by itself, for live products of two variables.
+pub fn inferred(datapath: &Datapath, device: &Device) -> u64 {
+    let live = datapath.live();
+    let blocks = |id: ValueId| match datapath.op(id) {
+        Op::Mul(a, b) => {
+            let [a, b] = [a, b].map(|it| signed_width(datapath, it));
+            device.dsps(1, a, b)
+        }
+        _ => 0,
+    };
+    datapath.values().filter(|id| live[id.index()]).map(blocks).sum()
+}
+
 /// How many blocks follow each other without an adder of lookup tables between.
 const CHAINS: [usize; 3] = [4, 16, usize::MAX];
 

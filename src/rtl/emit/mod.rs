@@ -73,6 +73,8 @@ pub struct RtlProject {
     pub files: Vec<(PathBuf, String)>,
     /// The design from outside.
     pub interface: Interface,
+    /// Layers by the path of their instance below the top, what is inside of another one first.
+    pub instances: Vec<(String, String)>,
 }
 
 /// Writes the project of a scheduled program.
@@ -81,7 +83,9 @@ pub fn project(datapath: &Datapath, schedule: &Schedule, options: &RtlOptions) -
     let mut sources = templates::library(templates::PIPELINE);
     sources.extend(kernel.files);
     sources.push(templates::axis(&kernel.interface, &kernel.origin));
-    finished(sources, kernel.interface, options)
+    let inside = |(it, layer): (String, String)| (format!("i_core.{it}"), layer);
+    let instances = kernel.layers.into_iter().map(inside).collect();
+    finished(sources, kernel.interface, instances, options)
 }
 
 /// A scheduled program as modules: the layers, the core, and a top with valid and ready.
@@ -93,6 +97,8 @@ pub(in crate::rtl) struct Kernel {
     pub(in crate::rtl) interface: Interface,
     /// The model's file.
     pub(in crate::rtl) origin: String,
+    /// The instances of the core, and the layer that each is.
+    pub(in crate::rtl) layers: Vec<(String, String)>,
 }
 
 /// Writes a scheduled program without wrappers and library.
@@ -108,19 +114,25 @@ pub(in crate::rtl) fn kernel(
     let mut files = external::files(datapath);
     files.extend(modules(&netlist, &interface, options.fixed_blocks));
     files.push(templates::top(&interface, &origin));
-    Kernel { files, interface, origin }
+    let scopes = netlist.layers.iter().filter_map(|it| it.scope);
+    let layers = scopes
+        .zip(&netlist.names.layers)
+        .map(|(scope, name)| (format!("i_{name}"), datapath.scopes[scope.index()].name.clone()));
+    let layers = layers.collect();
+    Kernel { files, interface, origin, layers }
 }
 
 /// Sources with what the vendor's tool needs beside them.
 pub(in crate::rtl) fn finished(
     sources: Vec<File>,
     interface: Interface,
+    instances: Vec<(String, String)>,
     options: &RtlOptions,
 ) -> RtlProject {
     let mut files = templates::tools(&sources, &interface, options);
     files.extend(sources);
     let files = files.into_iter().map(|(path, text)| (PathBuf::from(path), text)).collect();
-    RtlProject { files, interface }
+    RtlProject { files, interface, instances }
 }
 
 /// A file: its path below the project's folder, and its text.

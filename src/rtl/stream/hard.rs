@@ -31,17 +31,24 @@ pub struct Hard {
 impl Hard {
     /// Chooses.
     ///
-    /// A number of DSP blocks, or those of the device, go to the arrays that save the most lookup tables
+    /// A number of DSP blocks, or those of the device but for `others`, go to the arrays that save the most lookup tables
     /// with each; if nothing was asked for, and lookup tables are not scarce, only where that is more
     /// than half of what the device has for every block. Likewise block RAM goes to weights where a block
     /// stands for more lookup tables than the device has for each or, where they are scarce, to those that
     /// save the most.
-    pub fn new(flow: &Dataflow, device: &Device, plan: &DspPlan, scarce: bool) -> Hard {
+    pub fn new(
+        flow: &Dataflow,
+        device: &Device,
+        plan: &DspPlan,
+        others: u64,
+        scarce: bool,
+    ) -> Hard {
+        let free = device.total.dsp.saturating_sub(others);
         let (most, worth) = match plan.blocks {
             Blocks::None => (0, 0),
             Blocks::Count(count) => (u64::from(count), 0),
-            Blocks::Auto if scarce => (device.total.dsp, 0),
-            Blocks::Auto => (device.total.dsp, device.total.lut / device.total.dsp.max(1) / 2),
+            Blocks::Auto if scarce => (free, 0),
+            Blocks::Auto => (free, device.total.lut / device.total.dsp.max(1) / 2),
         };
         let mut found = taken(flow, most, worth, |_, it| cost::products(it, false, device));
         let mut pairs = BTreeSet::new();

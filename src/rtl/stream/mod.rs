@@ -97,7 +97,17 @@ pub fn project(
     }
     sources.push(templates::stream(&interface, &origin, &body));
     sources.push(templates::axis(&interface, &origin));
-    emit::finished(sources, interface, options)
+    // Kernels may have several layers inside.
+    let names = names(flow);
+    let inside = kernels.iter().flat_map(|built| {
+        let name = &names[built.process.0];
+        let layers = built.kernel.layers.iter();
+        layers.map(move |(it, layer)| (format!("i_{name}.i_core.{it}"), layer.clone()))
+    });
+    let processes = names.iter().zip(&flow.processes);
+    let processes = processes.map(|(name, it)| (format!("i_{name}"), it.layer.clone()));
+    let instances = inside.chain(processes).collect();
+    emit::finished(sources, interface, instances, options)
 }
 
 /// The port through which weights are loaded, if any can be.

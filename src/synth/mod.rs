@@ -1,0 +1,104 @@
+//! The direct path through open tools: Yosys for what it takes, nextpnr for the clock that it reaches.
+//!
+//! [`yosys()`] synthesises for the family of the project's device and counts cells by instance; [`nextpnr()`] places
+//! and routes out of context where nextpnr knows the family (ECP5). Both run pinned packages of
+//! `scripts/setup.sh --place`; the same project gives the same figures.
+
+mod cells;
+mod nextpnr;
+mod yosys;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::cells::{Cells, resources};
+pub use self::nextpnr::nextpnr;
+pub use self::yosys::yosys;
+use crate::device::{Device, Resources};
+use crate::tools::ToolError;
+
+/// A project's SystemVerilog, as tools read it.
+#[derive(Clone, Debug)]
+pub struct Sources<'a> {
+    /// The project's folder.
+    pub dir: &'a Path,
+    /// Files in the order of compilation, below the folder.
+    pub files: &'a [String],
+    /// The top module.
+    pub top: &'a str,
+    /// Layers by the path of their instance below the top, what is inside of another one first.
+    pub instances: &'a [(String, String)],
+    /// It is made of processes, each an instance of the top.
+    pub stream: bool,
+    /// Products may be in DSP blocks.
+    pub dsp: bool,
+    /// Period of the clock, ns.
+    pub clock_ns: f64,
+}
+
+/// What a tool found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Synthesis {
+    /// The tool and the command, for people.
+    pub tool: String,
+    /// Everything.
+    pub total: Resources,
+    /// By layer; what belongs to none is only in the total.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<(String, Resources)>,
+    /// Bits of carry chains, in the family's own cells.
+    #[serde(default)]
+    pub carry: u64,
+    /// Highest clock, MHz, if it was placed and routed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fmax_mhz: Option<f64>,
+    /// Cells by type.
+    #[serde(default, skip_serializing_if = "Cells::is_empty")]
+    pub cells: Cells,
+}
+
+/// Why a tool cannot do it.
+#[derive(Debug, thiserror::Error)]
+pub enum SynthError {
+    /// Not this family.
+    #[error("{tool} does not know {device} ({family}); it knows {known}")]
+    Family {
+        /// The tool.
+        tool: &'static str,
+        /// The device.
+        device: String,
+        /// Its family.
+        family: String,
+        /// What it knows.
+        known: &'static str,
+    },
+    /// A tool failed or is not there.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// A report that does not hold what it should.
+    #[error("{}: {what}", file.display())]
+    Report {
+        /// The report.
+        file: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// What the functions here return.
+pub type Result<T> = std::result::Result<T, SynthError>;
+
+/// Reads a report.
+fn report<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
+    let bytes = std::fs::read(file).map_err(ToolError::io(file))?;
+    let wrong =
+        |it: serde_json::Error| SynthError::Report { file: file.into(), what: it.to_string() };
+    serde_json::from_slice(&bytes).map_err(wrong)
+}
+
+/// The error of a family that a tool does not know.
+fn unknown(tool: &'static str, device: &Device, known: &'static str) -> SynthError {
+    let (device, family) = (device.name.clone(), device.fabric.name.clone());
+    SynthError::Family { tool, device, family, known }
+}

@@ -1,0 +1,74 @@
+//! nextpnr: the clock that a placed and routed design reaches.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::yosys::{Netlist, run};
+use super::{Result, Sources, SynthError, Synthesis, report, unknown};
+use crate::device::{Device, Resources, Tool};
+use crate::tools::{self, Tools};
+
+/// Families with place and route out of context.
+const KNOWN: &str = "ECP5";
+
+/// What nextpnr reports; times are in ns, clocks in MHz.
+#[derive(Debug, Deserialize)]
+struct Report {
+    fmax: BTreeMap<String, Clock>,
+    utilization: BTreeMap<String, Used>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Clock {
+    achieved: f64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Used {
+    used: u64,
+}
+
+/// Synthesises a project flat, places and routes it with a seed; working files go to a folder.
+///
+/// # Errors
+/// A family that it does not know, a design that does not fit, tools that are missing or fail.
+pub fn nextpnr(
+    sources: &Sources<'_>,
+    device: &Device,
+    tools: &Tools,
+    work: &Path,
+    seed: u32,
+) -> Result<Synthesis> {
+    let size = match (device.tool(), device.name.rsplit('-').next()) {
+        (Tool::Trellis, Some(size)) => format!("--{size}k"),
+        _ => return Err(unknown("nextpnr", device, KNOWN)),
+    };
+    let (netlist, found) = (work.join("netlist.json"), work.join("nextpnr.json"));
+    let synthesised = run(sources, device, tools, work, Netlist::Flat(&netlist))?;
+    let mut command = tools.nextpnr("ecp5")?;
+    // The package has the most pins that the size comes in; out of context none is used.
+    let package = if size == "--25k" { "CABGA381" } else { "CABGA756" };
+    command.args([&size, "--package", package, "--speed", "8", "--out-of-context"]);
+    command.args(["--freq", &format!("{:.3}", 1000.0 / sources.clock_ns), "--timing-allow-fail"]);
+    command.args(["--seed", &seed.to_string(), "-q"]).arg("--json").arg(&netlist);
+    tools::run(command.arg("--report").arg(&found))?;
+    let read: Report = report(&found)?;
+    let clock = read.fmax.values().map(|it| it.achieved).reduce(f64::min);
+    let fmax_mhz = clock.ok_or_else(|| SynthError::Report {
+        file: found.clone(),
+        what: "no clock in it".to_owned(),
+    })?;
+    let used = |bel: &str| read.utilization.get(bel).map_or(0, |it| it.used);
+    let total = Resources {
+        lut: used("TRELLIS_COMB"),
+        ff: used("TRELLIS_FF"),
+        dsp: used("MULT18X18D"),
+        bram_kbit: 18 * used("DP16KD"),
+        uram: 0,
+    };
+    let tool = format!("nextpnr-ecp5 {size} --speed 8 --seed {seed}, out of context");
+    let (cells, carry) = (synthesised.cells, synthesised.carry);
+    Ok(Synthesis { tool, total, layers: Vec::new(), carry, fmax_mhz: Some(fmax_mhz), cells })
+}
