@@ -4,7 +4,7 @@
     resources.py [--nn2rtl target/release/nn2rtl] [--target xc7a100t] [--processes] [NAME ...]
 
 Every design is built with `--io stream --flow rtl` and synthesised with its hierarchy kept, so that each
-process has its own count. LUT: tables, tables that store, shift registers; a memory primitive counts as many as it is
+process has its own count (as `nn2rtl synth` does). LUT: tables, tables that store, shift registers; a memory primitive counts as many as it is
 made of. BRAM: blocks of 18 kbit. Arrays multiply in DSP blocks or not as the design says: as Yosys knows no attribute for that,
 the modules of those that do not have their products turned into additions before it looks for blocks.
 Prints a Markdown table, and the median and worst error of the lookup tables. Run it with .tools/venv/bin/python
@@ -38,37 +38,7 @@ DESIGNS = {
 # What primitives that are made of several lookup tables take.
 TABLES = {'RAM32M': 4, 'RAM64M': 4, 'RAM32M16': 8, 'RAM64M8': 8, 'RAM32X1D': 2, 'RAM64X1D': 2, 'RAM128X1D': 4, 'RAM128X1S': 2,
           'RAM256X1S': 4, 'RAM256X1D': 8, 'RAM512X1S': 8}
-# Every instance of the top is synthesised alone: some passes take longer than in proportion to the design.
-YOSYS = r'''
-import json, sys
-from pyosys import libyosys as ys
-job = json.loads(sys.argv[1])
-design = ys.Design()
-
-
-def run(*commands):
-    for command in commands:
-        ys.run_pass(command, design)
-
-
-def counted(top):
-    synth = f'synth_xilinx -family {job["family"]} -noclkbuf -noiopad -top {top}'
-    logic = [f'booth {it}' for it in job['logic'] if it.startswith('*' + top.split('$')[-1].split('.')[-1] + '.')]
-    run(f'{synth} -run begin:map_dsp', *logic, f'{synth} -run map_dsp:check', f'tee -q -o {job["stat"]} stat -json')
-    return {name: it['num_cells_by_type'] for name, it in json.load(open(job['stat']))['modules'].items()}
-
-
-run(job['read'], 'design -save all')
-top, = (it for it in design.modules_.values() if it.name.str() == '\\' + job['top'])
-parts = sorted({it.type.str()[1:] for it in top.cells_.values() if '$' in it.type.str()[1:]})
-modules = {}
-for part in parts:
-    run('design -load all', f'hierarchy -top {part}')
-    modules.update(counted(part))
-run('design -load all', *(f'blackbox {it}' for it in parts), f'hierarchy -top {job["top"]}')
-modules.update({name: it for name, it in counted(job['top']).items() if name not in modules})
-json.dump(modules, open(job['stat'], 'w'))
-'''
+RUNNER = REPO / 'synth-templates/yosys.py'
 
 
 def count(cells):
@@ -92,11 +62,13 @@ def synthesise(project, top, sources, family):
     logic = [it for it in sources if re.search(r'\.Dsp +\(1.b0\)', Path(project, it).read_text())]
     logic = [f'*i_{Path(it).stem.removeprefix(top + "_")}.i_array' for it in logic]
     read = f'read_slang --keep-hierarchy -DSYNTHESIS -I {project}/rtl {files} --top {top}'
-    job = {'top': top, 'family': family, 'read': read, 'logic': logic, 'stat': stat}
-    done = subprocess.run([sys.executable, '-c', YOSYS, json.dumps(job)], capture_output=True, text=True)
+    synth = f'synth_xilinx -family {family} -noclkbuf -noiopad -top {{top}}'
+    synth = [f'{synth} -run begin:map_dsp', f'{synth} -run map_dsp:check']
+    job = {'read': read, 'synth': synth, 'top': top, 'apart': True, 'logic': logic, 'cells': stat, 'netlist': None}
+    done = subprocess.run([sys.executable, RUNNER, json.dumps(job)], capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stdout[-2000:] + done.stderr[-2000:])
-    modules = {name.lstrip('\\'): cells for name, cells in json.loads(Path(stat).read_text()).items()}
+    modules = json.loads(Path(stat).read_text())
     parts = {}
 
     def walk(name):
