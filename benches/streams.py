@@ -27,7 +27,7 @@ MODELS = {
     'p06': ('models/p06_rn06_qkeras_conv/model_best.h5', 64),
     'p11': ('models/p11_mnist_onnx_cntk/model.onnx', 25),
     'p12': ('models/p12_resnet8_qdq_onnx/resnet.onnx', 72),
-    'p14': ('models/p14_espcn_qonnx_conv/quant_model.onnx', 16),
+    'p14': ('models/p14_espcn_qonnx_conv/quant_model.onnx', 64),
     'k3_rnn': ('samples/k3_rnn.keras', 4),
     't_rnn': ('samples/t_rnn.pt2', 4),
 }

@@ -2,13 +2,14 @@
 //!
 //! A softmax has a table for each of its elements, and one sum of all. Where there is time, its elements come
 //! one after the other: one table serves all of them, the sum becomes a loop. So every kernel is divided
-//! again as the graph was, with shorter tokens at its inputs, and taken so if less is computed side by side.
+//! again as the graph was, with shorter tokens at its inputs, and taken so if less is computed side by side. Constants
+//! that differ come in parts as well, from a ROM; a scale and shift by such is a product and a sum then.
+
+use std::collections::BTreeMap;
 
 use super::cut::{Cutter, Loops, divide, gcd};
 use super::narrow::{SHARE, looped};
 use super::{Dataflow, Kind, Ports, ProcessId};
-use std::collections::BTreeMap;
-
 use crate::fixed::{Format, Graph, Type};
 use crate::graph::{Node, NodeId};
 use crate::units::{Affine, Binary, Constant, Eltwise, Read, Unit};

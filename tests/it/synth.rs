@@ -49,8 +49,9 @@ fn pipelines_are_synthesised_and_placed() {
 #[test]
 fn streams_are_synthesised_by_process() {
     let Some(_) = tools() else { return };
-    let options =
-        ["--flow", "rtl", "--io", "stream", "--reuse", "64", "--dsp", "100", "--target", "xc7a100t"];
+    let options = [
+        "--flow", "rtl", "--io", "stream", "--reuse", "64", "--dsp", "100", "--target", "xc7a100t",
+    ];
     let scratch = tempfile::tempdir().unwrap();
     // Its tables take Yosys longest.
     let skip = serde_json::json!({ "LayerName": { "softmax": { "skip": true } } });
