@@ -2,11 +2,15 @@
 
 CARGO ?= cargo
 
-.PHONY: setup build test demo bench lint clean
+.PHONY: setup setup-synth build test demo bench lint clean
 
 # Installs the simulator and the type headers into .tools; returns at once if they are there.
 setup:
 	scripts/setup.sh
+
+# Yosys and nextpnr besides.
+setup-synth:
+	scripts/setup.sh --all
 
 build:
 	$(CARGO) build --release
@@ -14,7 +18,7 @@ build:
 # All that must hold before a commit. The tools are there after `setup`, so a test that finds
 # none fails instead of skipping. The dev profile is optimized enough to be the faster one.
 test: export NN2RTL_REQUIRE_TOOLS = 1
-test: setup
+test: setup-synth
 	$(CARGO) test
 	$(MAKE) lint
 
