@@ -25,10 +25,18 @@ def cells():
     return {name.lstrip('\\'): it.get('num_cells_by_type', {}) for name, it in modules.items()}
 
 
+def flat(command):
+    return command.replace(' -noflatten', '') if ' -noflatten' in command else command.replace(' -top', ' -flatten -top')
+
+
 def synthesised(top):
     begin, *rest = (it.replace('{top}', top) for it in job['synth'])
-    own = '*' + top.split('$')[-1].split('.')[-1] + '.'
-    run(begin, *(f'booth {it}' for it in job['logic'] if it.startswith(own)), *rest)
+    own = '*' + top.split('.')[-1]
+    logic = [f'booth {own}*'] if f'{own}.i_array' in job['logic'] else []
+    # What an array gets at its ports is constant, which shows only where there are none.
+    if job['apart'] and any(it.name.str().startswith('\\nn_mac_array$') for it in design.modules_.values()):
+        begin, rest = flat(begin), [flat(it) for it in rest]
+    run(begin, *logic, *rest)
     return cells()
 
 
