@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whole networks as streams: emulator = RTL (Verilator) at full rate and with stalls at every port, cycles as planned.
+"""Whole networks as streams: emulator = RTL (Verilator) at full rate and with stalls at every port = C++ (g++), cycles as planned.
 
     streams.py [--nn2rtl target/release/nn2rtl] [--samples 2] [--clock NS] [NAME ...]     (names as in MODELS)
     streams.py --soak [--frames 100000]     three networks, random stalls and resets in the middle of samples
@@ -65,12 +65,13 @@ def networks(bench, args):
     for name in args.names or MODELS:
         file, reuse = MODELS[name]
         clock = ['--clock', args.clock] if args.clock else []
-        project, built, building = bench.build(SHARED / file, '--flow', 'rtl', '--reuse', reuse, *clock)
+        project, built, building = bench.build(SHARED / file, '--reuse', reuse, *clock)
         timing, taken = bench.cosim(project, '--engines', 'rtl', '--samples', args.samples)
         planned = built['rtl']
         if (timing['first'], timing['latency']['min']) != (planned['first'], planned['latency']):
             sys.exit(f'{name}: planned {planned}, measured {timing}')
         bench.cosim(project, '--engines', 'rtl', '--samples', args.samples, '--stall', 0.4)
+        bench.cosim(project, '--engines', 'hls', '--samples', args.samples)
         print(f'| {name} | {reuse} | {planned["latency"]} | {planned["interval"]} | {timing["samples"]} '
               f'| {building:.0f} | {taken:.0f} |', flush=True)
 
