@@ -8,8 +8,10 @@ use tempfile::TempDir;
 
 use crate::support::{json, nn2rtl, npy, own, run, text, tree, values};
 
-const COMMANDS: [&str; 9] =
-    ["build", "predict", "cosim", "compare", "estimate", "config", "inspect", "targets", "cmvm"];
+const COMMANDS: [&str; 10] = [
+    "build", "predict", "cosim", "synth", "compare", "estimate", "config", "inspect", "targets",
+    "cmvm",
+];
 
 /// A folder with a model (`m.keras`, 16 inputs), samples (`x.npy`) and a project (`p`).
 struct Bench(TempDir);
