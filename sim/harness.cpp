@@ -329,6 +329,7 @@ class Bench {
       whole = std::min(whole, sinks_[i].delivered / vectors_.out[i].beats);
     }
     if (whole <= finished_) return;
+    if (finished_ == 0) alone_ = since(0);
     latency_.add(since(finished_));
     // A network may know its answer before the sample has ended; then there is no tail.
     tail_.add(finished_ < ends_.size() ? cycle_ - ends_[finished_] : 0);
@@ -354,7 +355,7 @@ class Bench {
   void report() const {
     std::printf("{\"samples\":%u,\"cycles\":%" PRIu64, vectors_.samples, cycle_ - quiet_);
     std::printf(",\"resets\":%" PRIu64, resets_);
-    if (any_) std::printf(",\"first\":%" PRIu64, first_);
+    if (any_) std::printf(",\"first\":%" PRIu64 ",\"alone\":%" PRIu64, first_, alone_);
 #if NN_LOAD
     std::printf(",\"updates\":[");
     for (size_t i = 0; i < loader_.frames().size(); ++i) {
@@ -423,7 +424,7 @@ class Bench {
   std::vector<uint64_t> starts_, ends_;  // edges that took each sample's first and last beat
   uint64_t finished_ = 0;                // samples of which everything came out
   uint64_t resets_ = 0, kept_ = 0;       // resets in between, and samples that had come out by the last
-  uint64_t first_ = 0;
+  uint64_t first_ = 0, alone_ = 0;       // latency of the first beat, and of all of the first sample
   Span latency_, tail_, interval_;
   std::string fault_;
   uint32_t faulty_ = 0;

@@ -45,7 +45,7 @@ impl Stored {
     pub(super) fn apply(self, comparison: &mut Comparison) {
         comparison.cosim = Some(self.cosim);
         let Some(timing) = self.timing else { return };
-        let latency = (Metric::LatencyCycles, timing.latency.max as f64);
+        let latency = (Metric::LatencyCycles, timing.alone as f64);
         let interval = timing.interval.map(|it| (Metric::Ii, it.max as f64));
         let figures = Figures::of(Source::Simulated, std::iter::once(latency).chain(interval));
         comparison.total.rtl.merge(&figures);

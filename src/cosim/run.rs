@@ -96,6 +96,9 @@ pub struct Report {
     pub updates: Vec<u64>,
     /// Latency of the very first output beat, from the first input beat.
     pub first: u64,
+    /// Latency of the first sample, which meets an empty design: what a plan of the latency says. A later
+    /// one waits for those in front of it, or finds what it needs done for them already.
+    pub alone: u64,
     /// Of each sample: from its first input beat to its last output beat.
     pub latency: Span,
     /// Of each sample: from its last input beat to its last output beat. It is the latency if a

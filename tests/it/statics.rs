@@ -33,6 +33,13 @@ fn steps_have_cells_of_their_own() {
     let processes = unrolled.json("nn2rtl.json")["rtl"]["processes"].to_string();
     assert!(!processes.contains("_state"), "{processes}");
     check(&unrolled, "12");
+    // Samples come every 3 to 6 cycles here, so a later one may take less time than the first.
+    let uneven = project(
+        &model,
+        &json!({ "Model": { "Static": false } }),
+        &["--io", "stream", "--flow", "rtl", "--reuse", "4"],
+    );
+    check(&uneven, "12");
 }
 
 /// Layers behind layers, both directions, a layer by its name and others by their class; whole tensors.
