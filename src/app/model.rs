@@ -94,6 +94,7 @@ pub(super) fn config(
         hls: hls.map(|it| match it {
             HlsTool::Vitis => config::HlsTool::Vitis,
             HlsTool::Vivado => config::HlsTool::Vivado,
+            HlsTool::Xls => config::HlsTool::Xls,
         }),
         ..Overrides::default()
     };

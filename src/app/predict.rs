@@ -209,9 +209,12 @@ fn of_project(args: &Predict) -> Result<Predicted> {
             }
             rows
         }
+        _ if args.trace.is_none() => {
+            let drive = RtlRun { stimulus: Stimulus::default(), axi: false };
+            engines::hls(dir, &manifest, &design, &mantissas, &drive)?.1
+        }
         _ => {
-            let wanted = args.trace.is_some();
-            let (rows, values) = engines::hls_traced(dir, &manifest, &design, &mantissas, wanted)?;
+            let (rows, values) = engines::hls_traced(dir, &manifest, &design, &mantissas, true)?;
             trace = values.into_iter().map(|(id, it)| traced(&design, id, it)).collect();
             rows
         }

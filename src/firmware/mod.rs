@@ -285,6 +285,12 @@ pub fn hls(design: &Design, device: &Device, tool: hls::Tool) -> Result<Hls> {
         description: format!("{} for {}", plan.name, plan.part),
         ..HlsOptions::new(tool, plan.name.clone())
     };
+    if tool == hls::Tool::Xls {
+        if plan.io == Io::Stream {
+            return Err(hls::xls::NoStream).anywhere();
+        }
+        return Ok(Hls { project: hls::xls::project(&design.graph, &options)?, stream: None });
+    }
     if plan.io == Io::Stream {
         return stream::hls(design, device, &options);
     }

@@ -22,6 +22,7 @@ pub mod tabulate;
 pub(crate) mod tests;
 mod trace;
 mod view;
+pub mod xls;
 
 use std::path::PathBuf;
 
@@ -46,7 +47,8 @@ pub struct HlsProject {
     /// Cycles between two samples that the pragmas ask for. They ask recurrences in streams for nothing: those
     /// count with a cycle a step until there is an estimate.
     pub interval: u64,
-    /// Source of the program that runs mantissas through the top function; see [`host`].
+    /// Source of the program that runs mantissas through the top function; see [`host`]. Empty if it is
+    /// simulated as Verilog.
     pub host: String,
 }
 

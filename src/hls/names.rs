@@ -31,6 +31,15 @@ const RESERVED: &str = "\
     infinity nan huge_val rand_max exit_success exit_failure bias ap_max ap_min ap_abs ap_weak \
     ap_int ap_uint ap_fixed ap_ufixed ap_trn ap_rnd ap_sat ap_wrap nn_trace nn_tracing file";
 
+/// Words that DSLX keeps for itself, and functions that it has.
+const DSLX: &str = "\
+    all_ones_value any as assert assert_eq assert_lt attribute bits bit_slice_update bool case chan clz concat \
+    config const const_assert cover ctz decode derive element_count else encode enum enumerate fail false fn for \
+    fuzz_test gate if impl import in init join let map match next one_hot one_hot_sel or_reduce out priority_sel \
+    proc pub quickcheck range recv rev self send signex slice smulp spawn state struct test test_proc token trace \
+    trait true type umulp uN sN xN unroll_for update use widening_cast checked_cast xor_reduce and_reduce \
+    zero zip array_rev array_size array_slice bit_count";
+
 /// Hands out identifiers, each once; case does not tell two apart, because files are named after
 /// them.
 #[derive(Debug)]
@@ -42,6 +51,15 @@ impl Names {
     /// Only the reserved words are taken.
     pub(super) fn new() -> Names {
         Names { taken: RESERVED.split_whitespace().map(str::to_owned).collect() }
+    }
+
+    /// Names for DSLX: neither are its words taken.
+    pub(super) fn dslx() -> Names {
+        let Names { mut taken } = Names::new();
+        taken.extend(DSLX.split_whitespace().map(str::to_lowercase));
+        // Types: `u8`, `s1`.
+        taken.extend((1..=128).flat_map(|bits| [format!("u{bits}"), format!("s{bits}")]));
+        Names { taken }
     }
 
     /// An identifier like `name`, which may be any text.

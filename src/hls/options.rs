@@ -15,6 +15,8 @@ pub enum Tool {
     Vitis,
     /// Vivado HLS, its predecessor.
     Vivado,
+    /// Google XLS.
+    Xls,
 }
 
 impl Tool {
@@ -23,6 +25,7 @@ impl Tool {
         match self {
             Tool::Vitis => "vitis",
             Tool::Vivado => "vivado",
+            Tool::Xls => "xls",
         }
     }
 
@@ -31,6 +34,7 @@ impl Tool {
         match self {
             Tool::Vitis => 27.0,
             Tool::Vivado => 12.5,
+            Tool::Xls => 0.0,
         }
     }
 }

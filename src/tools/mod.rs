@@ -143,11 +143,19 @@ impl Tools {
 
     /// Python with Yosys (pyosys) in it.
     pub fn yosys(&self) -> Result<Command> {
-        let missing = ToolError::Missing { tool: "Yosys", install: "scripts/setup.sh --place" };
+        self.package("pyosys", "Yosys", "scripts/setup.sh --place")
+    }
+
+    /// Python with XLS (xls-python) in it.
+    pub fn xls(&self) -> Result<Command> {
+        self.package("xls", "XLS", "scripts/setup.sh --xls")
+    }
+
+    fn package(&self, module: &str, tool: &'static str, install: &'static str) -> Result<Command> {
         let python = self.python()?;
-        match run(Command::new(&python).args(["-c", "import pyosys"])) {
+        match run(Command::new(&python).args(["-c", &format!("import {module}")])) {
             Ok(_) => Ok(Command::new(python)),
-            Err(_) => Err(missing),
+            Err(_) => Err(ToolError::Missing { tool, install }),
         }
     }
 

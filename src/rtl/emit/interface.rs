@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use crate::fixed::Graph;
+use crate::graph::NodeId;
 use crate::rtl::datapath::Port;
-use crate::rtl::netlist::Netlist;
+use crate::rtl::netlist::{self, Netlist};
 
 /// A design from outside.
 ///
@@ -84,22 +86,47 @@ impl Slot {
 
 impl Interface {
     pub(super) fn new(netlist: &Netlist<'_>) -> Interface {
-        let names = &netlist.names;
+        let (names, datapath) = (&netlist.names, netlist.datapath);
+        let side = |names: &[String], ports: &[Port]| {
+            let ports = ports.iter().map(|it| (it.name.clone(), it.slots.clone()));
+            names.iter().cloned().zip(ports).collect()
+        };
+        let inputs = side(&names.inputs, &datapath.inputs);
+        let outputs = side(&names.outputs, &datapath.outputs);
+        Interface::pipeline(&names.design, inputs, outputs, netlist.schedule.latency)
+    }
+
+    /// The pipeline of a graph that somebody else makes; `name` is any text.
+    pub fn of(graph: &Graph, name: &str, latency: u32) -> Interface {
+        let side = |ids: &[NodeId]| {
+            let names = netlist::unique(ids.iter().map(|it| &graph.node(*it).name), &netlist::PINS);
+            let port = |id: &NodeId| {
+                let node = graph.node(*id);
+                let formats = (0..node.ty.elements()).map(|it| node.ty.format(it));
+                (node.name.clone(), formats.map(|it| (it.width, it.signed)).collect())
+            };
+            names.into_iter().zip(ids.iter().map(port)).collect()
+        };
+        let top = netlist::design_name(name);
+        Interface::pipeline(&top, side(&graph.inputs), side(&graph.outputs), latency)
+    }
+
+    fn pipeline(top: &str, inputs: Vec<Side>, outputs: Vec<Side>, latency: u32) -> Interface {
         let mut ports = Vec::new();
         let mut axis_bits = [0; 2];
-        let inputs = netlist.datapath.inputs.iter().zip(&names.inputs).map(|it| (true, it));
-        let outputs = netlist.datapath.outputs.iter().zip(&names.outputs).map(|it| (false, it));
-        for (input, (port, name)) in inputs.chain(outputs) {
+        let inputs = inputs.into_iter().map(|it| (true, it));
+        let outputs = outputs.into_iter().map(|it| (false, it));
+        for (input, (name, (tensor, slots))) in inputs.chain(outputs) {
             let name = if input { format!("in_{name}_i") } else { format!("out_{name}_o") };
             let bits = &mut axis_bits[usize::from(!input)];
-            ports.push(PortShape::new(name, &port.name, input, &port.slots, bits));
+            ports.push(PortShape::new(name, &tensor, input, &slots, bits));
         }
         Interface {
-            top: names.design.clone(),
-            core: format!("{}_core", names.design),
-            axis: format!("{}_axis", names.design),
+            top: top.to_owned(),
+            core: format!("{top}_core"),
+            axis: format!("{top}_axis"),
             ports,
-            latency: netlist.schedule.latency,
+            latency,
             axis_in_bits: axis_bits[0],
             axis_out_bits: axis_bits[1],
             beats: None,
@@ -109,9 +136,12 @@ impl Interface {
     }
 }
 
+/// A port: its name in SystemVerilog, that of its tensor, and its elements' widths and signs.
+type Side = (String, (String, Vec<(u32, bool)>));
+
 impl PortShape {
     /// The name without its direction: `in_x` of `in_x_i`.
-    pub(in crate::rtl) fn stem(&self) -> &str {
+    pub(crate) fn stem(&self) -> &str {
         &self.name[..self.name.len() - "_i".len()]
     }
 

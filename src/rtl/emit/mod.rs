@@ -101,6 +101,14 @@ pub(in crate::rtl) struct Kernel {
     pub(in crate::rtl) layers: Vec<(String, String)>,
 }
 
+/// A core from elsewhere with what it needs to have our top module: the library, the core's files, the top.
+pub fn around(interface: &Interface, core: Vec<File>) -> Vec<File> {
+    let mut files = templates::library(templates::PIPELINE);
+    files.extend(core);
+    files.push(templates::top(interface, "DSLX"));
+    files
+}
+
 /// Writes a scheduled program without wrappers and library.
 pub(in crate::rtl) fn kernel(
     datapath: &Datapath,
@@ -136,7 +144,7 @@ pub(in crate::rtl) fn finished(
 }
 
 /// A file: its path below the project's folder, and its text.
-pub(in crate::rtl) type File = (String, String);
+pub type File = (String, String);
 
 fn modules(netlist: &Netlist<'_>, interface: &Interface, fixed_blocks: bool) -> Vec<File> {
     let inline = inline::inline(netlist);

@@ -12,7 +12,7 @@ mod names;
 mod partition;
 
 pub use names::{Names, sanitize};
-pub(in crate::rtl) use names::{PINS, unique};
+pub(in crate::rtl) use names::{PINS, design_name, unique};
 
 use super::datapath::{Datapath, Op, ScopeId, ValueId};
 use super::pipeline::Schedule;

@@ -38,7 +38,7 @@ impl Names {
         let layer = scopes.map(|it| datapath.scopes[it.index()].name.as_str());
         let port = |it: &Port| it.name.clone();
         Names {
-            design: unique([design], &RESERVED.split(' ').collect::<Vec<_>>()).remove(0),
+            design: design_name(design),
             // The core and the wrappers have names of their own.
             layers: unique(layer, &["core", "axis", "tables"]),
             inputs: unique(datapath.inputs.iter().map(port), &PINS),
@@ -61,6 +61,11 @@ impl Names {
     pub fn element(&self, id: ValueId) -> Option<(&str, u32)> {
         self.element[id.index()].map(|(tensor, at)| (self.tensors[tensor as usize].as_str(), at))
     }
+}
+
+/// The name of a top module: no keyword and none of our own modules.
+pub(in crate::rtl) fn design_name(wish: &str) -> String {
+    unique([wish], &RESERVED.split(' ').collect::<Vec<_>>()).remove(0)
 }
 
 /// Legal names, all different from each other and from `taken`.

@@ -1,0 +1,84 @@
+//! The pipeline that XLS makes of a project's DSLX: made when it is first needed, then kept in the project.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::build::ports;
+use super::manifest::{Manifest, RtlInfo};
+use crate::design::Design;
+use crate::error::{Located, Result};
+use crate::hls::xls::{self, COMPILE, Compiled};
+use crate::project;
+use crate::tools::{self, Key, ToolError, Tools};
+
+/// Where a project has its DSLX; what XLS makes goes there too.
+pub(super) const FOLDER: &str = "hls/xls";
+
+/// What was made, and of what.
+const MADE: &str = "hls/xls/made.json";
+
+/// The clock by XLS's delays, which are those of an ASIC process, for one of an FPGA: with it the pipelines of
+/// `benches/xls.py` have stages about as long, by Yosys and the delay model, as those of the direct RTL.
+const ASIC_SHARE: f64 = 1.0;
+
+/// The pipeline as SystemVerilog; paths are below [`FOLDER`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Made {
+    /// A hash of all that it was made of.
+    key: String,
+    /// What XLS said.
+    pub(super) xls: Compiled,
+    /// The design.
+    pub(super) rtl: RtlInfo,
+}
+
+/// What XLS makes of the project.
+pub(super) fn made(dir: &Path, manifest: &Manifest, design: &Design) -> Result<Made> {
+    let top = manifest.hls.as_ref().map(|it| it.top.as_str()).unwrap_or_default();
+    let folder = dir.join(FOLDER);
+    let period_ps = (1000.0 * ASIC_SHARE * manifest.comparison.clock_ns).round() as u64;
+    let key = key(&folder, manifest, period_ps).anywhere()?;
+    if dir.join(MADE).is_file() {
+        let made: Made = project::read_json(dir, MADE)?;
+        if made.key == key {
+            return Ok(made);
+        }
+    }
+    let tools = Tools::find().anywhere()?;
+    let scratch = tools.cache().scratch().anywhere()?;
+    let out = scratch.path().join("core.sv");
+    let interface = xls::around(&design.graph, &design.plan.name, String::new(), 0).1;
+    let mut command = tools.xls().anywhere()?;
+    command.arg("-c").arg(COMPILE).arg(folder.join(format!("{top}.x"))).arg(top);
+    command.args(["--module", &format!("{}_xls", interface.top)]);
+    command.args(["--period", &period_ps.to_string()]).arg("--out").arg(&out);
+    let said = tools::run(&mut command).anywhere()?;
+    let compiled: Compiled = serde_json::from_slice(&said.stdout).anywhere()?;
+    let core = std::fs::read_to_string(&out).map_err(ToolError::io(&out)).anywhere()?;
+    let (files, interface) = xls::around(&design.graph, &design.plan.name, core, compiled.ranks);
+    let rtl = RtlInfo {
+        top: interface.top.clone(),
+        latency: interface.latency,
+        interval: 1,
+        ports: ports(&interface),
+        sources: files.iter().map(|it| it.0.clone()).collect(),
+        ..RtlInfo::default()
+    };
+    let made = Made { key, xls: compiled, rtl };
+    let file =
+        |(path, text): (String, String)| (PathBuf::from(FOLDER).join(path), text.into_bytes());
+    let mut files: Vec<(PathBuf, Vec<u8>)> = files.into_iter().map(file).collect();
+    files.push((PathBuf::from(MADE), serde_json::to_vec_pretty(&made).anywhere()?));
+    project::update(dir, &files)?;
+    Ok(made)
+}
+
+fn key(folder: &Path, manifest: &Manifest, period_ps: u64) -> tools::Result<String> {
+    let sources = manifest.files.iter().filter(|it| it.starts_with(FOLDER) && it.ends_with(".x"));
+    let mut key = Key::new("xls").part(COMPILE).part(period_ps.to_le_bytes());
+    for file in sources {
+        key = key.file(&folder.join(file.trim_start_matches(FOLDER).trim_start_matches('/')))?;
+    }
+    Ok(key.hex())
+}

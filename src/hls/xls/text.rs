@@ -1,0 +1,43 @@
+//! Formats, types and constants as DSLX spells them.
+
+use crate::fixed::{Format, Overflow, Rounding};
+
+/// The type of a mantissa: `s8`, `u5`.
+pub(super) fn element(format: Format) -> String {
+    format!("{}{}", if format.signed { 's' } else { 'u' }, format.width)
+}
+
+/// The type of a tensor.
+pub(super) fn array(format: Format, n: usize) -> String {
+    format!("{}[{n}]", element(format))
+}
+
+/// The five parameters that are a format, as `nn_types.x` has them.
+pub(super) fn parameters(format: Format) -> String {
+    let rounding = match format.rounding {
+        Rounding::Trn => "TRN",
+        Rounding::TrnZero => "TRN_ZERO",
+        Rounding::Rnd => "RND",
+        Rounding::RndZero => "RND_ZERO",
+        Rounding::RndInf => "RND_INF",
+        Rounding::RndMinInf => "RND_MIN_INF",
+        Rounding::RndConv => "RND_CONV",
+    };
+    let overflow = match format.overflow {
+        Overflow::Wrap => "WRAP",
+        Overflow::Sat => "SAT",
+        Overflow::SatZero => "SAT_ZERO",
+        Overflow::SatSym => "SAT_SYM",
+    };
+    format!(
+        "{}, u32:{}, {}, nn_types::{rounding}, nn_types::{overflow}",
+        format.signed,
+        format.width,
+        point(format)
+    )
+}
+
+/// Bits behind the point.
+pub(super) fn point(format: Format) -> String {
+    format!("s32:{}", format.frac())
+}
