@@ -1,5 +1,6 @@
 //! Tests of the HLS path: what g++ makes of the project against what the units mean.
 
+mod dslx;
 mod loops;
 mod projects;
 mod random;

@@ -8,10 +8,10 @@ use crate::nn::Shape;
 use crate::units::*;
 
 /// Formats of a batch: g++ needs a third of a second for every new pair of types, so they are few.
-struct Pool(Vec<Format>);
+pub(super) struct Pool(Vec<Format>);
 
 impl Pool {
-    fn new(random: &mut Random) -> Pool {
+    pub(super) fn new(random: &mut Random) -> Pool {
         Pool((0..16).map(|_| format(random)).collect())
     }
 
@@ -84,7 +84,13 @@ fn add(builder: &mut Builder, name: &str, unit: impl Into<Unit>, operands: &[Nod
 }
 
 /// A unit of the kind `kind`, on inputs of its own; false if the dice gave too wide a one.
-fn unit(builder: &mut Builder, pool: &Pool, random: &mut Random, kind: usize, name: &str) -> bool {
+pub(super) fn unit(
+    builder: &mut Builder,
+    pool: &Pool,
+    random: &mut Random,
+    kind: usize,
+    name: &str,
+) -> bool {
     let n = random.range(1, 7) as usize;
     // Chosen before the unit exists, so an input may stay unread: that must compile, too.
     let operand = |builder: &mut Builder, random: &mut Random, part: &str, n, widest, mixed| {
@@ -310,7 +316,7 @@ fn lut(
     add(builder, name, Lut { index, table, entry, result }, &[x])
 }
 
-const KINDS: usize = 14;
+pub(super) const KINDS: usize = 14;
 
 #[test]
 fn every_unit_means_in_cpp_what_it_means() {

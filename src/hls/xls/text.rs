@@ -4,7 +4,13 @@ use crate::fixed::{Format, Overflow, Rounding};
 
 /// The type of a mantissa: `s8`, `u5`.
 pub(super) fn element(format: Format) -> String {
-    format!("{}{}", if format.signed { 's' } else { 'u' }, format.width)
+    bits(format.signed, format.width)
+}
+
+/// The type of so many bits; names end at 64.
+pub(super) fn bits(signed: bool, width: u32) -> String {
+    let sign = if signed { 's' } else { 'u' };
+    if width <= 64 { format!("{sign}{width}") } else { format!("{sign}N[{width}]") }
 }
 
 /// The type of a tensor.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::names::{Names, comment};
 use super::super::numbers::rows;
 use super::super::view::value_format;
-use super::text::{array, element, parameters, point};
+use super::text::{array, bits, element, parameters, point};
 use crate::fixed::{Format, Graph, Type};
 use crate::graph::NodeId;
 use crate::units::hls::{HlsUnit, Ports, exact};
@@ -159,20 +159,23 @@ impl Builder {
         if ty.common().is_some() {
             return (value.ty(), None);
         }
-        let mut bits = 0;
+        let mut all = 0;
         let item = |at: usize| {
             let format = ty.format(at);
-            let (width, low) = (format.width, bits);
-            bits += width;
-            let bits = format!("{}[u32:{low} +: u{width}]", value.name);
-            let own = if format.signed { format!("({bits}) as s{width}") } else { bits };
+            let (width, low) = (format.width, all);
+            all += width;
+            let part = format!("{}[u32:{low} +: {}]", value.name, bits(false, width));
+            let own = match format.signed {
+                true => format!("({part}) as {}", bits(true, width)),
+                false => part,
+            };
             cast(exact(value.format), format, &own)
         };
         let items = (0..value.n).map(item).collect();
         let what = LineOf::Items { ty: value.ty(), items };
         let note = "elements have widths of their own".to_owned();
         let name = self.names.part(&value.name, "elements");
-        (format!("uN[{bits}]"), Some(LineView { note, name, what }))
+        (format!("uN[{all}]"), Some(LineView { note, name, what }))
     }
 
     /// Expression and type of an output.
@@ -184,14 +187,14 @@ impl Builder {
         let item = |at: usize| {
             let format = ty.format(at);
             let own = cast(exact(format), value.format, &format!("{}[u32:{at}]", value.name));
-            format!("{own} as u{}", format.width)
+            format!("{own} as {}", bits(false, format.width))
         };
         let args = (0..value.n).rev().map(item).collect();
-        let bits: u32 = (0..value.n).map(|it| ty.format(it).width).sum();
+        let all: u32 = (0..value.n).map(|it| ty.format(it).width).sum();
         let what = LineOf::Call { function: "concat".to_owned(), generics: String::new(), args };
         let note = "elements have widths of their own".to_owned();
         lines.push(LineView { note, name: name.clone(), what });
-        (name, format!("uN[{bits}]"))
+        (name, format!("uN[{all}]"))
     }
 
     /// The lines of a graph; some values are given.
