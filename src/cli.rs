@@ -279,6 +279,9 @@ pub struct Synth {
     /// What runs.
     #[arg(long, value_enum, default_value_t = SynthTool::Yosys)]
     pub tool: SynthTool,
+    /// Which path: the direct RTL, or the Verilog that XLS makes of a project of `--hls xls`.
+    #[arg(long, value_enum, default_value_t = SynthPath::Rtl)]
+    pub path: SynthPath,
     /// Another device than the project's.
     #[arg(long, value_name = "PART")]
     pub target: Option<String>,
@@ -288,6 +291,15 @@ pub struct Synth {
     /// Seed of the placement.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u32,
+}
+
+/// Paths that are SystemVerilog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SynthPath {
+    /// The direct one.
+    Rtl,
+    /// HLS, by XLS.
+    Hls,
 }
 
 /// Open tools.

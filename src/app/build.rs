@@ -72,7 +72,12 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
             .filter(|it| compiled.formats.of(*it).settings.weights == config::Weights::Runtime);
         warnings.extend(loaded.map(|it| Warning::at(at(&it), Frozen)));
     }
-    let comparison = comparison::estimated(&compiled, rtl.as_ref(), hls.as_ref())?;
+    // What there is of an estimate is for Vitis.
+    let estimated = hls.as_ref().filter(|_| tool != Tool::Xls);
+    let mut comparison = comparison::estimated(&compiled, rtl.as_ref(), estimated)?;
+    if hls.is_some() && estimated.is_none() {
+        comparison.notes.push(XLS_BASIS.to_owned());
+    }
     let hls = hls.as_ref().map(|it| (tool, &it.project));
     let (project, manifest) = assemble(&compiled, &config, rtl.as_ref(), hls, comparison)?;
     let dir = args.output.clone().unwrap_or_else(|| PathBuf::from(&compiled.design.plan.name));
@@ -105,6 +110,10 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
     });
     Ok(Outcome { text, json, warnings, failed: false })
 }
+
+/// Where figures of the HLS path come from.
+const XLS_BASIS: &str = "HLS path: Google XLS, not Vitis; it has figures once it has run (`cosim --engines hls`, \
+                         `synth --path hls`)";
 
 /// A latency in cycles for a path whose compiler decides on it.
 #[derive(Debug, thiserror::Error)]
