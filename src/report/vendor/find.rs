@@ -297,7 +297,7 @@ mod tests {
         write(root, "reports/synthesis_utilization.rpt", UTILIZATION);
         write(root, "reports/synthesis_timing.rpt", TIMING);
         write(root, "reports/utilization.rpt", &routed(UTILIZATION));
-        write(root, "reports/utilization_hierarchical.rpt", "not one of these");
+        write(root, "reports/hierarchy.rpt", "not one of these");
         write(root, "reports/timing.rpt", &routed(TIMING));
         write(root, "reports/power.rpt", &routed("| Total On-Chip Power (W) | 3.1 |"));
         assert_eq!(
