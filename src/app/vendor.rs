@@ -112,7 +112,7 @@ fn found(tool: Tool, reports: &[Reported]) -> Option<Found> {
     let taken = last(&|it| it.resources.is_some())?;
     let timed = last(&|it| it.clock_reached_ns().is_some());
     let latest = reports.iter().map(|it| it.step).max()?;
-    let version = reports.iter().rev().find_map(|it| it.version.as_deref());
+    let named = last(&|it| it.version.is_some());
     let fmax_mhz = timed.and_then(Reported::clock_reached_ns).map(|it| 1000.0 / it);
     let mut remarks = Vec::new();
     if let Some(it) = last(&|it| it.latency_cycles.is_some()) {
@@ -141,11 +141,7 @@ fn found(tool: Tool, reports: &[Reported]) -> Option<Found> {
     }
     Some(Found {
         synthesis: Synthesis {
-            tool: format!(
-                "{}{}",
-                tool.name(),
-                version.map(|it| format!(" {it}")).unwrap_or_default()
-            ),
+            tool: named.map_or_else(|| tool.name().to_owned(), Reported::tool),
             total: taken.resources.unwrap_or_default(),
             fmax_mhz,
             ..Synthesis::default()
@@ -191,9 +187,7 @@ pub(super) fn apply(dir: &Path, comparison: &mut Comparison) -> Result<()> {
             continue;
         }
         comparison.report(side, &report);
-        let version = report.version.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
-        let tool = format!("{}{version}", report.tool.name());
-        named.entry((side, Source::of(&report), tool)).or_default().push(file);
+        named.entry((side, Source::of(&report), report.tool())).or_default().push(file);
     }
     for ((side, source, tool), files) in named {
         let (side, source, files) = (side.name(), source.name(), files.join(", "));

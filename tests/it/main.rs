@@ -28,4 +28,5 @@ mod stream;
 mod support;
 mod synth;
 mod tidy;
+mod vendor;
 mod whole;

@@ -184,6 +184,16 @@ impl Reported {
         }
     }
 
+    /// The tool, with its version if that is known.
+    pub fn tool(&self) -> String {
+        let name = self.tool.name();
+        match self.version.as_deref() {
+            None => name.to_owned(),
+            Some(version) if version.starts_with(name) => version.to_owned(),
+            Some(version) => format!("{name} {version}"),
+        }
+    }
+
     /// The clock period the design can run at, ns: what slack leaves and the highest clock between
     /// registers both allow, else as the tool estimates it.
     pub fn clock_reached_ns(&self) -> Option<f64> {
@@ -247,6 +257,16 @@ pub enum ReportError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tool_is_named_once() {
+        let mut report = Reported::new(Tool::Vivado, Step::Routed);
+        assert_eq!(report.tool(), "Vivado");
+        report.version = Some("Vivado v.2023.2 (lin64)".to_owned());
+        assert_eq!(report.tool(), "Vivado v.2023.2 (lin64)");
+        report.version = Some("2023.2".to_owned());
+        assert_eq!(report.tool(), "Vivado 2023.2");
+    }
 
     #[test]
     fn reached_clock_prefers_slack_to_the_estimate() {

@@ -69,7 +69,7 @@ pub fn parse_quartus(text: &str) -> Result<Reported, ReportError> {
     let node = nodes.iter().find(is_system).or(nodes.first());
     let count = |key: &str| node.and_then(|it| it.get(key)).and_then(number).map(|it| it as u64);
     let alms = count("alm");
-    let lut = count("alut").or(alms.map(|it| 2 * it));
+    let lut = count("alut").or(alms.map(|it| it.saturating_mul(2)));
     let clocks = table("quartusFitClockSummary").unwrap_or_default();
     let keys = ["kernel clock fmax", "clock fmax", "kernel clock", "clock", "clock1x"];
     let fmax_mhz =
@@ -231,6 +231,9 @@ mod tests {
         assert!(parse_summary(FIT).is_err() && parse_quartus(NEW).is_err());
         let error = parse_quartus(&FIT[..100]).unwrap_err().to_string();
         assert!(error.starts_with("not JSON: EOF"), "{error}");
+        for parse in parsers {
+            (0..NEW.len()).for_each(|at| drop(parse(&NEW[..at])));
+        }
         let error = parse_loops(NEW).unwrap_err().to_string();
         assert_eq!(error, "no loop in this oneAPI report");
         let negative = OLD.replace("\"total\":[6000", "\"total\":[-1");

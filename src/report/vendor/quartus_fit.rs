@@ -53,17 +53,18 @@ pub fn parse(text: &str) -> Result<Reported, ReportError> {
     let counts = |names: &[&str]| value(&rows, names).map(share).unwrap_or_default();
     let (alms, all_alms) = counts(&ALMS);
     let (elements, all_elements) = counts(&ELEMENTS);
-    let lut = counts(&ALUTS).0.map(|it| it + counts(&["Memory ALUT usage"]).0.unwrap_or(0));
-    let lut = lut.or(alms.map(|it| 2 * it)).or(elements);
+    let lut =
+        counts(&ALUTS).0.map(|it| it.saturating_add(counts(&["Memory ALUT usage"]).0.unwrap_or(0)));
+    let lut = lut.or(alms.map(|it| it.saturating_mul(2))).or(elements);
     let missing = ReportError::Missing { report: "Quartus fitter", missing: "count of logic" };
     let lut = lut.ok_or(missing)?;
     let family = value(&rows, &["Family"]).unwrap_or_default();
     let (dsp, all_dsp) = dsps(&counts);
     let (bram_kbit, all_kbit) = memory(&counts, family);
-    let available = all_alms.map(|it| 2 * it).or(all_elements).map(|lut| Resources {
+    let available = all_alms.map(|it| it.saturating_mul(2)).or(all_elements).map(|lut| Resources {
         lut,
         // A module has four registers, an element one.
-        ff: if all_alms.is_some() { 2 * lut } else { lut },
+        ff: if all_alms.is_some() { lut.saturating_mul(2) } else { lut },
         dsp: all_dsp,
         bram_kbit: all_kbit,
         uram: 0,
@@ -220,5 +221,9 @@ Quartus Prime Version 23.4.0 Build 79 11/22/2023 SC Pro Edition
         assert!(parse("; Fmax ; Restricted Fmax ;\n; 1 MHz ; 1 MHz ;").is_err());
         let cut = parse(&SUMMARY[..SUMMARY.find("Total registers").unwrap()]).unwrap();
         assert_eq!(cut.resources.unwrap().ff, 0);
+        let large =
+            SUMMARY.replace("6,280 / 32,070", "18446744073709551615 / 18446744073709551615");
+        assert_eq!(parse(&large).unwrap().resources.unwrap().lut, u64::MAX);
+        (0..PRO.len()).for_each(|at| drop(parse(&PRO[..at])));
     }
 }
