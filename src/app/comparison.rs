@@ -52,7 +52,7 @@ pub(super) fn run(args: &Compare) -> Result<Outcome> {
     }
     super::synth::apply(&args.dir, &mut comparison)?;
     // After the open tools, whose figures of the same step a vendor's replace.
-    super::vendor::apply(&args.dir, &mut comparison)?;
+    super::vendor::apply(&args.dir, &manifest, &mut comparison)?;
     comparison.settle();
     let page = html::page(&comparison, &manifest.formats);
     let picture = svg::network(&comparison.layers);

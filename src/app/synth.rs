@@ -144,15 +144,7 @@ pub(super) fn apply(dir: &Path, comparison: &mut Comparison) -> Result<()> {
             comparison.notes.push(format!("{file} is of {other} and does not count"));
             continue;
         }
-        let figures = |it: &Resources| {
-            let counts = [
-                (Metric::Lut, it.lut as f64),
-                (Metric::Ff, it.ff as f64),
-                (Metric::Dsp, it.dsp as f64),
-                (Metric::BramKbit, it.bram_kbit as f64),
-            ];
-            Figures::of(source, counts)
-        };
+        let figures = |it: &Resources| Figures::taken(source, it);
         let mut total = figures(&found.total);
         total.merge(&Figures::of(source, found.fmax_mhz.map(|it| (Metric::FmaxMhz, it))));
         comparison.total.rtl.merge(&total);

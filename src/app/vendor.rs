@@ -9,13 +9,13 @@ use serde_json::json;
 use super::synth::{Found, NoRtl};
 use super::{Manifest, Outcome};
 use crate::cli::Synth;
-use crate::device::{self, Device};
+use crate::device::{self, Device, Resources};
 use crate::error::{Located, Problem, Problems, Result};
 use crate::project;
-use crate::report::compare::{Comparison, Side, Source};
+use crate::report::compare::{Comparison, Figures, Side, Source};
 use crate::report::vendor::{Reported, Step, Tool, find_reports};
 use crate::synth::vendor::{self, Flow, VITIS_SCRIPT};
-use crate::synth::{SynthError, Synthesis};
+use crate::synth::{self, SynthError, Synthesis};
 
 /// Why a vendor's tool is not run, or is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Synth, manifest: &Manifest, tool: Tool) -> Result<Outco
     };
     let mut reports = reports(&args.dir)?;
     reports.retain(is_new);
-    let found = found(tool, &reports);
+    let found = found(tool, &reports, manifest);
     let found = found.ok_or_else(|| VendorError::NoReport { tool: tool.name(), log: log.clone() });
     let mut found = found.anywhere()?;
     found.remarks.push(format!("log: {}", log.display()));
@@ -107,7 +107,7 @@ fn prepared(
 }
 
 /// What reports of one run say together: each figure as the latest step that has it says.
-fn found(tool: Tool, reports: &[Reported]) -> Option<Found> {
+fn found(tool: Tool, reports: &[Reported], manifest: &Manifest) -> Option<Found> {
     let last = |has: &dyn Fn(&Reported) -> bool| reports.iter().rev().find(|it| has(it));
     let taken = last(&|it| it.resources.is_some())?;
     let timed = last(&|it| it.clock_reached_ns().is_some());
@@ -143,6 +143,9 @@ fn found(tool: Tool, reports: &[Reported]) -> Option<Found> {
         synthesis: Synthesis {
             tool: named.map_or_else(|| tool.name().to_owned(), Reported::tool),
             total: taken.resources.unwrap_or_default(),
+            layers: last(&|it| !it.instances.is_empty())
+                .map(|it| layers(it, manifest))
+                .unwrap_or_default(),
             fmax_mhz,
             ..Synthesis::default()
         },
@@ -150,6 +153,18 @@ fn found(tool: Tool, reports: &[Reported]) -> Option<Found> {
         step: timed.map_or(latest, |it| it.step),
         remarks,
     })
+}
+
+/// What layers take, by a report of the direct path that lists instances.
+fn layers(report: &Reported, manifest: &Manifest) -> Vec<(String, Resources)> {
+    let paths = manifest.rtl.iter().flat_map(|it| &it.instances).cloned().collect::<Vec<_>>();
+    let mut layers: BTreeMap<&str, Resources> = BTreeMap::new();
+    for (path, own) in &report.instances {
+        if let Some(layer) = synth::layer_of(&paths, path) {
+            *layers.entry(layer).or_default() += *own;
+        }
+    }
+    layers.into_iter().map(|(layer, taken)| (layer.to_owned(), taken)).collect()
 }
 
 /// `9` or `9 to 11`; `?` if it is not known.
@@ -171,7 +186,7 @@ fn reports(dir: &Path) -> Result<Vec<Reported>> {
 
 /// Puts what reports say into a comparison, and says which tool it was. A report of another device
 /// and a simulation that failed are named, and count for nothing.
-pub(super) fn apply(dir: &Path, comparison: &mut Comparison) -> Result<()> {
+pub(super) fn apply(dir: &Path, manifest: &Manifest, comparison: &mut Comparison) -> Result<()> {
     let mut named: BTreeMap<(Side, Source, String), Vec<String>> = BTreeMap::new();
     for report in reports(dir)? {
         let path = report.path.as_deref().unwrap_or(dir);
@@ -187,6 +202,11 @@ pub(super) fn apply(dir: &Path, comparison: &mut Comparison) -> Result<()> {
             continue;
         }
         comparison.report(side, &report);
+        if side == Side::Rtl {
+            for (layer, taken) in layers(&report, manifest) {
+                comparison.layer(&layer, side, &Figures::taken(Source::of(&report), &taken));
+            }
+        }
         named.entry((side, Source::of(&report), report.tool())).or_default().push(file);
     }
     for ((side, source, tool), files) in named {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::vendor::{Reported, Step};
+use crate::device::Resources;
 
 /// Where a figure comes from, the most trustworthy first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -189,21 +190,30 @@ impl Figures {
         figures
     }
 
+    /// What a design, or a part of it, takes.
+    pub fn taken(source: Source, taken: &Resources) -> Figures {
+        let counts = [
+            (Metric::Lut, taken.lut as f64),
+            (Metric::Ff, taken.ff as f64),
+            (Metric::Dsp, taken.dsp as f64),
+            (Metric::BramKbit, taken.bram_kbit as f64),
+        ];
+        Figures::of(source, counts)
+    }
+
     /// What a report of a vendor's tool says; of a range, the worst.
     pub fn reported(report: &Reported) -> Figures {
-        let used = report.resources.as_ref();
         let values = [
             (Metric::LatencyCycles, report.latency_cycles.map(|(_, most)| most as f64)),
             (Metric::Ii, report.interval.map(|(_, most)| most as f64)),
             (Metric::FmaxMhz, report.clock_reached_ns().map(|period| 1000.0 / period)),
-            (Metric::Lut, used.map(|it| it.lut as f64)),
-            (Metric::Ff, used.map(|it| it.ff as f64)),
-            (Metric::Dsp, used.map(|it| it.dsp as f64)),
-            (Metric::BramKbit, used.map(|it| it.bram_kbit as f64)),
             (Metric::PowerMw, report.power.as_ref().map(|it| it.total_mw)),
         ];
         let known = values.into_iter().filter_map(|(metric, it)| Some((metric, it?)));
-        Figures::of(Source::of(report), known)
+        let source = Source::of(report);
+        let mut figures = Figures::of(source, known);
+        figures.merge(&report.resources.map(|it| Figures::taken(source, &it)).unwrap_or_default());
+        figures
     }
 
     /// The figure of a metric.
@@ -258,7 +268,6 @@ impl Figures {
 mod tests {
     use super::super::vendor::Tool;
     use super::*;
-    use crate::device::Resources;
 
     #[test]
     fn a_better_source_replaces_a_worse_one_only() {

@@ -97,6 +97,11 @@ pub enum SynthError {
     },
 }
 
+/// The layer that an instance belongs to, by its path below the top; as in [`Sources::instances`].
+pub fn layer_of<'a>(instances: &'a [(String, String)], path: &str) -> Option<&'a str> {
+    instances.iter().find(|it| yosys::is_part(&it.0, path)).map(|it| it.1.as_str())
+}
+
 /// What the functions here return.
 pub type Result<T> = std::result::Result<T, SynthError>;
 

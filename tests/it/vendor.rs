@@ -132,13 +132,29 @@ fn figure(compared: &Value, side: &str, metric: &str) -> (f64, String) {
     (it["value"].as_f64().unwrap_or(f64::NAN), source)
 }
 
+/// A hierarchical report of Vivado with a layer's instance, and the layer's name.
+fn hierarchy(project: &Project) -> (String, String) {
+    let (path, layer): (String, String) =
+        serde_json::from_value(project.json("nn2rtl.json")["rtl"]["instances"][0].clone()).unwrap();
+    let mut text = "| Design State : Routed\n| Instance | Module | Total LUTs | FFs | RAMB36 | \
+                    RAMB18 | URAM | DSP Blocks |\n"
+        .to_owned();
+    for (depth, name) in std::iter::once("top").chain(path.split('.')).enumerate() {
+        let indent = "  ".repeat(depth);
+        text.push_str(&format!("| {indent}{name} | m | 40 | 30 | 0 | 0 | 0 | 2 |\n"));
+    }
+    (layer, text)
+}
+
 const VIVADO: &str = "-mode batch -nolog -nojournal -source scripts/vivado.tcl";
 
 /// Vivado on the RTL, Vitis HLS on the C++ of one project: logs, tables, comparison.
 #[test]
 fn stand_ins_are_run_and_their_reports_read() {
     let project = build(&["--target", "xcvu9p", "--clock", "5"]);
+    let (layer, hierarchy) = hierarchy(&project);
     let leaves = [
+        ("reports/hierarchy.rpt", hierarchy.as_str()),
         ("reports/utilization.rpt", UTILIZATION),
         ("reports/timing.rpt", TIMING),
         ("reports/power.rpt", POWER),
@@ -148,6 +164,8 @@ fn stand_ins_are_run_and_their_reports_read() {
     let total = told.lines().find(|it| it.starts_with("total")).unwrap();
     let total: Vec<&str> = total.split_whitespace().collect();
     assert_eq!(total[..5], ["total", "4321", "321", "5", "0"], "{told}");
+    let row = told.lines().find(|it| it.starts_with(&format!("{layer} "))).expect("a row for it");
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>()[1..4], ["40", "30", "2"], "{told}");
     assert!(told.contains("placed and routed: 250.0 MHz, 4.00 ns; meets the clock"), "{told}");
     assert!(told.contains("2875 mW on the chip, 375 of it by switching, 2500 at rest"), "{told}");
     let log = std::fs::read_to_string(project.dir.join("synth/vivado.log")).unwrap();
@@ -165,6 +183,10 @@ fn stand_ins_are_run_and_their_reports_read() {
 
     let compared = compare(&project);
     assert_eq!(figure(&compared, "rtl", "lut"), (4321.0, "placed".into()));
+    let layers = compared["layers"].as_array().unwrap();
+    let found = layers.iter().find(|it| it["name"] == layer.as_str()).unwrap();
+    let lut = &found["figures"]["rtl"]["lut"];
+    assert_eq!((lut["value"].as_f64(), &lut["source"]), (Some(40.0), &json!("placed")));
     assert_eq!(figure(&compared, "rtl", "fmax_mhz"), (250.0, "placed".into()));
     assert_eq!(figure(&compared, "rtl", "power_mw"), (2875.0, "placed".into()));
     assert_eq!(figure(&compared, "hls", "lut"), (7777.0, "reported".into()));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     ReportError, Reported, catapult, oneapi, quartus_fit, quartus_sta, tags, vitis_cosim,
-    vitis_csynth, vivado_power, vivado_timing, vivado_util,
+    vitis_csynth, vivado_hierarchy, vivado_power, vivado_timing, vivado_util,
 };
 
 /// Larger files are not reports.
@@ -21,14 +21,16 @@ type Parse = fn(&str) -> Result<Reported, ReportError>;
 
 /// Reports of Vivado that our scripts and hls4ml's write, in an RTL or an HLS project or behind
 /// Catapult.
-const VIVADO: [(&str, Parse); 9] = [
+const VIVADO: [(&str, Parse); 11] = [
     ("vivado_synth.rpt", vivado_util::parse),
     ("vivado_timing.rpt", vivado_timing::parse),
     ("utilization_synth.rpt", vivado_util::parse),
     ("timing_summary_synth.rpt", vivado_timing::parse),
     ("reports/synthesis_utilization.rpt", vivado_util::parse),
+    ("reports/synthesis_hierarchy.rpt", vivado_hierarchy::parse),
     ("reports/synthesis_timing.rpt", vivado_timing::parse),
     ("reports/utilization.rpt", vivado_util::parse),
+    ("reports/hierarchy.rpt", vivado_hierarchy::parse),
     ("reports/timing.rpt", vivado_timing::parse),
     ("reports/power.rpt", vivado_power::parse),
 ];
@@ -297,7 +299,7 @@ mod tests {
         write(root, "reports/synthesis_utilization.rpt", UTILIZATION);
         write(root, "reports/synthesis_timing.rpt", TIMING);
         write(root, "reports/utilization.rpt", &routed(UTILIZATION));
-        write(root, "reports/hierarchy.rpt", "not one of these");
+        write(root, "reports/hierarchy.rpt", &routed("|Instance|FFs|\n|net|1|"));
         write(root, "reports/timing.rpt", &routed(TIMING));
         write(root, "reports/power.rpt", &routed("| Total On-Chip Power (W) | 3.1 |"));
         assert_eq!(
@@ -308,6 +310,7 @@ mod tests {
                 "Vivado synthesized: reports/synthesis_timing.rpt",
                 "Vivado synthesized: hls/vitis/vivado_synth.rpt",
                 "Vivado routed: reports/utilization.rpt",
+                "Vivado routed: reports/hierarchy.rpt",
                 "Vivado routed: reports/timing.rpt",
                 "Vivado routed: reports/power.rpt",
             ]

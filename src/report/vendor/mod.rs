@@ -6,6 +6,7 @@
 
 pub mod catapult;
 mod find;
+mod instances;
 pub mod oneapi;
 mod quartus;
 pub mod quartus_fit;
@@ -15,6 +16,7 @@ mod text;
 pub mod vitis_cosim;
 pub mod vitis_csynth;
 mod vivado;
+pub mod vivado_hierarchy;
 pub mod vivado_power;
 pub mod vivado_timing;
 pub mod vivado_util;
@@ -132,6 +134,8 @@ pub struct Reported {
     pub resources: Option<Resources>,
     /// What the device has.
     pub available: Option<Resources>,
+    /// What instances take by themselves, without those inside of them, by path below the top.
+    pub instances: Vec<(String, Resources)>,
     /// Adaptive logic modules, in which Altera's tools count logic.
     pub alms: Option<u64>,
     /// Catapult's measure of area, in no unit.
@@ -171,6 +175,7 @@ impl Reported {
             fmax_mhz: None,
             resources: None,
             available: None,
+            instances: Vec::new(),
             alms: None,
             area_score: None,
             power: None,

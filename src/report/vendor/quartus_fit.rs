@@ -4,7 +4,9 @@
 //! logic elements on families of four-input tables. A module has two ALUTs, and devices are counted
 //! in ALUTs here: the report's own count of them where it gives one, else two to a module.
 
-use super::quartus::{begin, rows, share, value};
+use super::instances::{Listed, own};
+use super::quartus::{Row, begin, rows, share, value};
+use super::text::leading;
 use super::{ReportError, Reported};
 use crate::device::Resources;
 
@@ -74,8 +76,47 @@ pub fn parse(text: &str) -> Result<Reported, ReportError> {
         alms,
         resources: Some(Resources { lut, ff, dsp, bram_kbit, uram: 0 }),
         available,
+        instances: own(entities(&rows)),
         ..begin(&rows)
     })
+}
+
+/// The rows of the table of entities, which has paths like `|net|net_core:i_core`, or like `i_core` where
+/// a version leaves out top and entities. A count has that of the entity by itself behind it in some
+/// columns only.
+fn entities<'a>(rows: &[Row<'a>]) -> Vec<Listed<'a>> {
+    let mut heading: &[&str] = &[];
+    let mut found = Vec::new();
+    for row in rows.iter().filter(|it| it.title.ends_with("Utilization by Entity")) {
+        if row.first {
+            heading = &row.cells;
+            continue;
+        }
+        let cell = |names: &[&str]| {
+            let at = heading.iter().position(|it| names.contains(it))?;
+            row.cells.get(at).copied()
+        };
+        let count = |names: &[&str]| cell(names).and_then(leading::<f64>).map(|it| it as u64);
+        let Some(path) = cell(&["Full Hierarchy Name"]) else { continue };
+        let (path, below) = match path.strip_prefix('|') {
+            Some(path) => (path, 0),
+            None => (path, usize::from(!path.is_empty())),
+        };
+        let last = path.rsplit('|').next().unwrap_or_default();
+        let blocks = BLOCKS.iter().find_map(|(names, size)| Some((count(names)?, size)));
+        found.push(Listed {
+            depth: path.matches('|').count() + below,
+            name: last.rsplit_once(':').map_or(last, |it| it.1),
+            all: Resources {
+                lut: count(&["Combinational ALUTs", "Logic Cells"]).unwrap_or(0),
+                ff: count(&["Dedicated Logic Registers"]).unwrap_or(0),
+                dsp: count(&["DSP Blocks"]).unwrap_or(0),
+                bram_kbit: blocks.map_or(0, |(count, size)| count.saturating_mul(*size)),
+                uram: 0,
+            },
+        });
+    }
+    found
 }
 
 /// DSP blocks, used and available; of multipliers counted in 9-bit halves, whole ones.
@@ -183,6 +224,30 @@ Quartus Prime Version 23.4.0 Build 79 11/22/2023 SC Pro Edition
         // Without the row for blocks, the family says what a block holds.
         let less = PRO.replace("M20K blocks", "Some blocks");
         assert_eq!(parse(&less).unwrap().resources, Some(used));
+    }
+
+    #[test]
+    fn entities_by_path() {
+        let table = "
+; Fitter Resource Utilization by Entity ;
+; Compilation Hierarchy Node ; ALMs needed [=A-B+C] ; Combinational ALUTs ; Dedicated Logic Registers ; M20Ks ; DSP Blocks ; Full Hierarchy Name ; Entity Name ;
+; |net ; 60.5 (0.5) ; 100 (10) ; 200 (20) ; 2 ; 3 ; |net ; net ;
+;    |net_core:i_core| ; 60.0 (0.0) ; 90 (0) ; 180 (30) ; 2 ; 3 ; |net|net_core:i_core ; net_core ;
+;       |dense:g_a[0].i_dense| ; 60.0 (60.0) ; 90 (90) ; 150 (150) ; 2 ; 3 ; |net|net_core:i_core|dense:g_a[0].i_dense ; dense ;
+";
+        let read = parse(&format!("{PRO}{table}")).unwrap();
+        let dense = Resources { lut: 90, ff: 150, dsp: 3, bram_kbit: 40, uram: 0 };
+        let expected = [
+            (String::new(), Resources { lut: 10, ff: 20, ..Resources::default() }),
+            ("i_core".to_owned(), Resources { ff: 30, ..Resources::default() }),
+            ("i_core.g_a[0].i_dense".to_owned(), dense),
+        ];
+        assert_eq!(read.instances, expected);
+        let bare = table.replace("; |net ; net ;", "; | ; net ;").replace("; |net|net_core:", "; ");
+        let bare = bare.replace("|dense:g", "|g");
+        assert!(bare.contains("; i_core ;") && bare.contains("; i_core|g_a[0].i_dense ;"));
+        assert_eq!(parse(&format!("{PRO}{bare}")).unwrap().instances, expected);
+        assert!(parse(PRO).unwrap().instances.is_empty());
     }
 
     #[test]
