@@ -30,7 +30,7 @@ pub enum Command {
     Predict(Predict),
     /// Simulate the hardware and compare every bit with the emulator.
     Cosim(Cosim),
-    /// Synthesise the RTL path with open tools, or place and route it.
+    /// Run open tools or a vendor's on a project, and show what they find.
     Synth(Synth),
     /// Put the HLS path beside the RTL path.
     Compare(Compare),
@@ -279,18 +279,18 @@ pub struct Synth {
     /// What runs.
     #[arg(long, value_enum, default_value_t = SynthTool::Yosys)]
     pub tool: SynthTool,
-    /// Which path: the direct RTL, or the Verilog that XLS makes of a project of `--hls xls`.
+    /// Which path: the direct RTL, or what XLS makes of a project of `--hls xls` (open tools).
     #[arg(long, value_enum, default_value_t = SynthPath::Rtl)]
     pub path: SynthPath,
-    /// Another device than the project's.
+    /// Another device than the project's (open tools).
     #[arg(long, value_name = "PART")]
     pub target: Option<String>,
-    /// Everything in logic, nothing in DSP blocks.
+    /// Everything in logic, nothing in DSP blocks (open tools).
     #[arg(long)]
     pub no_dsp: bool,
-    /// Seed of the placement.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u32,
+    /// Seed of the placement (nextpnr) [default: 1].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u32>,
 }
 
 /// Paths that are SystemVerilog.
@@ -302,13 +302,20 @@ pub enum SynthPath {
     Hls,
 }
 
-/// Open tools.
+/// Tools of `synth`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SynthTool {
     /// Logic synthesis: what the design takes, by layer.
     Yosys,
     /// Placed and routed on ECP5: what it takes and the clock that it reaches.
     Nextpnr,
+    /// The RTL by Vivado (`vivado` on PATH): synthesis and implementation out of context.
+    Vivado,
+    /// The RTL by Quartus (`quartus_sh` on PATH): the whole compilation, without pins.
+    Quartus,
+    /// The C++ by its HLS compiler (`vitis-run`, `vitis_hls` or `vivado_hls` on PATH): C simulation,
+    /// synthesis, cosimulation, export.
+    Vitis,
 }
 
 /// Arguments of `config`.

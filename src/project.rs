@@ -222,6 +222,16 @@ pub fn update(dir: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
     Ok(())
 }
 
+/// Makes a file of a project that a tool writes to while it runs: its log.
+///
+/// # Errors
+/// The system's refusal.
+pub fn log(dir: &Path, file: &Path) -> Result<std::fs::File> {
+    update(dir, &[(file.to_owned(), Vec::new())])?;
+    let at = Origin::new(dir.display().to_string(), "");
+    std::fs::File::create(dir.join(file)).map_err(io("writing")).locate(&at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@ use crate::project::{self, MANIFEST};
 use crate::report::compare::{
     Comparison, Figures, FormatRow, LayerRow, Metric, Side, Sides, Source, Stages,
 };
-use crate::report::{html, listing, svg, vendor};
+use crate::report::{html, listing, svg};
 use crate::rtl::datapath::Op;
 use crate::rtl::dsp::{Blocks, DspPlan, Moved};
 use crate::stream::{self, Kind};
@@ -51,10 +51,8 @@ pub(super) fn run(args: &Compare) -> Result<Outcome> {
         result.apply(&mut comparison);
     }
     super::synth::apply(&args.dir, &mut comparison)?;
-    for report in vendor::find_reports(&args.dir) {
-        let report = report.anywhere()?;
-        comparison.report(side_of(&report), &report);
-    }
+    // After the open tools, whose figures of the same step a vendor's replace.
+    super::vendor::apply(&args.dir, &manifest, &mut comparison)?;
     comparison.settle();
     let page = html::page(&comparison, &manifest.formats);
     let picture = svg::network(&comparison.layers);
@@ -75,13 +73,6 @@ pub(super) fn run(args: &Compare) -> Result<Outcome> {
     }
     project::update(&args.dir, &files)?;
     Ok(Outcome { text, json, ..Outcome::default() })
-}
-
-/// Reports below `hls/` are of the HLS path, all others of the direct one.
-fn side_of(report: &vendor::Reported) -> Side {
-    let hls =
-        report.path.as_ref().is_some_and(|it| it.components().any(|it| it.as_os_str() == "hls"));
-    if hls { Side::Hls } else { Side::Rtl }
 }
 
 /// Types of every layer, with reasons.

@@ -14,6 +14,7 @@ mod show;
 mod synth;
 mod target;
 mod update;
+mod vendor;
 mod xls;
 
 use serde_json::Value;

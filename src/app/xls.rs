@@ -8,7 +8,8 @@ use super::build::ports;
 use super::manifest::{Manifest, RtlInfo};
 use crate::design::Design;
 use crate::error::{Located, Result};
-use crate::hls::xls::{self, COMPILE, Compiled};
+use crate::firmware::around;
+use crate::hls::xls::{COMPILE, Compiled};
 use crate::project;
 use crate::tools::{self, Key, ToolError, Tools};
 
@@ -48,7 +49,7 @@ pub(super) fn made(dir: &Path, manifest: &Manifest, design: &Design) -> Result<M
     let tools = Tools::find().anywhere()?;
     let scratch = tools.cache().scratch().anywhere()?;
     let out = scratch.path().join("core.sv");
-    let interface = xls::around(&design.graph, &design.plan.name, String::new(), 0).1;
+    let interface = around(&design.graph, &design.plan.name, String::new(), 0).1;
     let mut command = tools.xls().anywhere()?;
     command.arg("-c").arg(COMPILE).arg(folder.join(format!("{top}.x"))).arg(top);
     command.args(["--module", &format!("{}_xls", interface.top)]);
@@ -56,7 +57,7 @@ pub(super) fn made(dir: &Path, manifest: &Manifest, design: &Design) -> Result<M
     let said = tools::run(&mut command).anywhere()?;
     let compiled: Compiled = serde_json::from_slice(&said.stdout).anywhere()?;
     let core = std::fs::read_to_string(&out).map_err(ToolError::io(&out)).anywhere()?;
-    let (files, interface) = xls::around(&design.graph, &design.plan.name, core, compiled.ranks);
+    let (files, interface) = around(&design.graph, &design.plan.name, core, compiled.ranks);
     let rtl = RtlInfo {
         top: interface.top.clone(),
         latency: interface.latency,

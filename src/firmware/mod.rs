@@ -3,6 +3,7 @@
 mod fold;
 mod shared;
 mod stream;
+mod xls;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 
 pub use self::fold::{Choice, Goal, LayerFold, Unmet, fold, told};
 pub use self::stream::tasks;
+pub use self::xls::around;
 
 use crate::config::{self, Io};
 use crate::design::{Design, LatencyTarget};
@@ -289,7 +291,7 @@ pub fn hls(design: &Design, device: &Device, tool: hls::Tool) -> Result<Hls> {
         if plan.io == Io::Stream {
             return Err(hls::xls::NoStream).anywhere();
         }
-        return Ok(Hls { project: hls::xls::project(&design.graph, &options)?, stream: None });
+        return Ok(Hls { project: xls::project(&design.graph, &options)?, stream: None });
     }
     if plan.io == Io::Stream {
         return stream::hls(design, device, &options);

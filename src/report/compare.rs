@@ -244,6 +244,7 @@ fn in_ns(figures: &mut Figures, clock_ns: f64) {
 #[cfg(test)]
 mod tests {
     use super::super::sample;
+    use super::super::vendor::{Step, Tool};
     use super::*;
 
     #[test]
@@ -251,16 +252,14 @@ mod tests {
         let mut all = Comparison { clock_ns: 5.0, ..Comparison::default() };
         all.total.hls = Figures::of(Source::Estimated, [(Metric::LatencyCycles, 30.0)]);
         let synthesis = Reported {
-            source: "HLS synthesis",
             latency_cycles: Some((20, 24)),
-            ..Reported::default()
+            ..Reported::new(Tool::VitisHls, Step::Scheduled)
         };
         all.report(Side::Hls, &synthesis);
         assert_eq!(all.total.hls.latency_cycles, Some(Figure::new(24.0, Source::Reported)));
         let simulated = Reported {
-            source: "HLS cosimulation",
             latency_cycles: Some((23, 23)),
-            ..Reported::default()
+            ..Reported::new(Tool::VitisHls, Step::Simulated)
         };
         all.report(Side::Hls, &simulated);
         all.report(Side::Hls, &synthesis);

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::vendor::Reported;
+use super::vendor::{Reported, Step};
+use crate::device::Resources;
 
 /// Where a figure comes from, the most trustworthy first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,12 +55,11 @@ impl Source {
 
     /// What a report of a vendor's tool counts as.
     pub fn of(report: &Reported) -> Source {
-        let says = |word: &str| report.source.contains(word);
-        match () {
-            () if says("cosimulation") => Source::Simulated,
-            () if says("placed") || says("routed") => Source::Placed,
-            () if says("HLS") => Source::Reported,
-            () => Source::Synthesized,
+        match report.step {
+            Step::Simulated => Source::Simulated,
+            Step::Placed | Step::Routed => Source::Placed,
+            Step::Synthesized => Source::Synthesized,
+            Step::Scheduled => Source::Reported,
         }
     }
 }
@@ -100,11 +100,13 @@ pub enum Metric {
     Dsp,
     /// Block RAM, kbit.
     BramKbit,
+    /// What the device consumes with the design in it, mW.
+    PowerMw,
 }
 
 impl Metric {
     /// Every metric, in the order of reports.
-    pub const ALL: [Metric; 8] = [
+    pub const ALL: [Metric; 9] = [
         Metric::LatencyCycles,
         Metric::LatencyNs,
         Metric::Ii,
@@ -113,6 +115,7 @@ impl Metric {
         Metric::Ff,
         Metric::Dsp,
         Metric::BramKbit,
+        Metric::PowerMw,
     ];
     /// What a design takes of a device.
     pub const RESOURCES: [Metric; 4] = [Metric::Lut, Metric::Ff, Metric::Dsp, Metric::BramKbit];
@@ -127,6 +130,7 @@ impl Metric {
             Metric::Ff => "FF",
             Metric::Dsp => "DSP",
             Metric::BramKbit => "BRAM",
+            Metric::PowerMw => "power",
         }
     }
 
@@ -137,6 +141,7 @@ impl Metric {
             Metric::LatencyNs => "ns",
             Metric::FmaxMhz => "MHz",
             Metric::BramKbit => "kbit",
+            Metric::PowerMw => "mW",
             Metric::Lut | Metric::Ff | Metric::Dsp => "",
         }
     }
@@ -170,6 +175,9 @@ pub struct Figures {
     /// See [`Metric::BramKbit`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bram_kbit: Option<Figure>,
+    /// See [`Metric::PowerMw`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_mw: Option<Figure>,
 }
 
 impl Figures {
@@ -182,20 +190,30 @@ impl Figures {
         figures
     }
 
+    /// What a design, or a part of it, takes.
+    pub fn taken(source: Source, taken: &Resources) -> Figures {
+        let counts = [
+            (Metric::Lut, taken.lut as f64),
+            (Metric::Ff, taken.ff as f64),
+            (Metric::Dsp, taken.dsp as f64),
+            (Metric::BramKbit, taken.bram_kbit as f64),
+        ];
+        Figures::of(source, counts)
+    }
+
     /// What a report of a vendor's tool says; of a range, the worst.
     pub fn reported(report: &Reported) -> Figures {
-        let used = report.resources.as_ref();
         let values = [
             (Metric::LatencyCycles, report.latency_cycles.map(|(_, most)| most as f64)),
             (Metric::Ii, report.interval.map(|(_, most)| most as f64)),
             (Metric::FmaxMhz, report.clock_reached_ns().map(|period| 1000.0 / period)),
-            (Metric::Lut, used.map(|it| it.lut as f64)),
-            (Metric::Ff, used.map(|it| it.ff as f64)),
-            (Metric::Dsp, used.map(|it| it.dsp as f64)),
-            (Metric::BramKbit, used.map(|it| it.bram_kbit as f64)),
+            (Metric::PowerMw, report.power.as_ref().map(|it| it.total_mw)),
         ];
         let known = values.into_iter().filter_map(|(metric, it)| Some((metric, it?)));
-        Figures::of(Source::of(report), known)
+        let source = Source::of(report);
+        let mut figures = Figures::of(source, known);
+        figures.merge(&report.resources.map(|it| Figures::taken(source, &it)).unwrap_or_default());
+        figures
     }
 
     /// The figure of a metric.
@@ -209,6 +227,7 @@ impl Figures {
             Metric::Ff => self.ff,
             Metric::Dsp => self.dsp,
             Metric::BramKbit => self.bram_kbit,
+            Metric::PowerMw => self.power_mw,
         }
     }
 
@@ -222,6 +241,7 @@ impl Figures {
             Metric::Ff => &mut self.ff,
             Metric::Dsp => &mut self.dsp,
             Metric::BramKbit => &mut self.bram_kbit,
+            Metric::PowerMw => &mut self.power_mw,
         }
     }
 
@@ -246,8 +266,8 @@ impl Figures {
 
 #[cfg(test)]
 mod tests {
+    use super::super::vendor::Tool;
     use super::*;
-    use crate::device::Resources;
 
     #[test]
     fn a_better_source_replaces_a_worse_one_only() {
@@ -279,27 +299,24 @@ mod tests {
     #[test]
     fn reports_of_tools() {
         let report = Reported {
-            source: "HLS synthesis",
             latency_cycles: Some((10, 12)),
             interval: Some((1, 2)),
             clock_estimated_ns: Some(4.0),
             resources: Some(Resources { lut: 7, ..Resources::default() }),
-            ..Reported::default()
+            ..Reported::new(Tool::Catapult, Step::Scheduled)
         };
         let figures = Figures::reported(&report);
         assert_eq!(figures.latency_cycles, Some(Figure::new(12.0, Source::Reported)));
         assert_eq!(figures.ii, Some(Figure::new(2.0, Source::Reported)));
         assert_eq!(figures.fmax_mhz, Some(Figure::new(250.0, Source::Reported)));
         assert_eq!(figures.lut, Some(Figure::new(7.0, Source::Reported)));
-        for (source, expected) in [
-            ("HLS cosimulation", Source::Simulated),
-            ("Vivado implementation, routed", Source::Placed),
-            ("Vivado timing, placed", Source::Placed),
-            ("Vivado synthesis", Source::Synthesized),
-            ("Vivado timing", Source::Synthesized),
+        for (step, expected) in [
+            (Step::Simulated, Source::Simulated),
+            (Step::Routed, Source::Placed),
+            (Step::Placed, Source::Placed),
+            (Step::Synthesized, Source::Synthesized),
         ] {
-            let report = Reported { source, ..Reported::default() };
-            assert_eq!(Source::of(&report), expected, "{source}");
+            assert_eq!(Source::of(&Reported::new(Tool::Vivado, step)), expected, "{step:?}");
         }
     }
 }

@@ -1,11 +1,14 @@
-//! The direct path through open tools: Yosys for what it takes, nextpnr for the clock that it reaches.
+//! A project through tools: Yosys for what the direct path takes, nextpnr for the clock that it reaches, a
+//! vendor's tool for either path.
 //!
 //! [`yosys()`] synthesises for the family of the project's device and counts cells by instance; [`nextpnr()`] places
 //! and routes out of context where nextpnr knows the family (ECP5). Both run pinned packages of
-//! `scripts/setup.sh --place`; the same project gives the same figures.
+//! `scripts/setup.sh --place`; the same project gives the same figures. [`vendor`] runs the scripts that a project
+//! has for what is on `PATH`; what these tools find is in their reports.
 
 mod cells;
 mod nextpnr;
+pub mod vendor;
 mod yosys;
 
 use std::path::{Path, PathBuf};
@@ -73,6 +76,14 @@ pub enum SynthError {
         /// What it knows.
         known: &'static str,
     },
+    /// A vendor's tool that is not there.
+    #[error("no {} on PATH: {help}", names.join(", no "))]
+    NotOnPath {
+        /// The executables that would do.
+        names: Vec<&'static str>,
+        /// What to do about it.
+        help: &'static str,
+    },
     /// A tool failed or is not there.
     #[error(transparent)]
     Tool(#[from] ToolError),
@@ -84,6 +95,11 @@ pub enum SynthError {
         /// What is wrong with it.
         what: String,
     },
+}
+
+/// The layer that an instance belongs to, by its path below the top; as in [`Sources::instances`].
+pub fn layer_of<'a>(instances: &'a [(String, String)], path: &str) -> Option<&'a str> {
+    instances.iter().find(|it| yosys::is_part(&it.0, path)).map(|it| it.1.as_str())
 }
 
 /// What the functions here return.

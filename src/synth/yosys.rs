@@ -131,7 +131,7 @@ fn in_logic(sources: &Sources<'_>) -> Result<Vec<String>> {
 
 /// Whether an instance is another one, something inside of it, or stands at its ports: the FIFOs of its inputs
 /// and the fork of its output.
-fn is_part(whole: &str, path: &str) -> bool {
+pub(super) fn is_part(whole: &str, path: &str) -> bool {
     path.strip_prefix(whole).is_some_and(|rest| {
         let at_port = rest.strip_prefix("_in").and_then(|it| it.strip_suffix("_fifo"));
         let is_number = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());

@@ -19,7 +19,7 @@ mod verilator;
 pub use cache::{Cache, Key, Scratch};
 pub use compile::{Build, Cxx};
 pub(crate) use compile::{jobs, link, objects};
-pub(crate) use process::run;
+pub(crate) use process::{run, run_logged};
 pub use verilator::Verilator;
 
 /// Why a tool cannot be used, or what it said.

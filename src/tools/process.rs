@@ -1,5 +1,6 @@
 //! Running a program to its end, with what it wrote kept for the error message.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -22,6 +23,30 @@ pub(crate) fn run(command: &mut Command) -> Result<Output> {
         stderr = tail(&output.stdout);
     }
     Err(ToolError::Failed { tool, status: output.status, stderr })
+}
+
+/// Runs a command without input that may take hours: what it writes goes to a log at once. An error
+/// names the log, and quotes the lines that begin as vendors' errors do, or else the last ones.
+pub(crate) fn run_logged(command: &mut Command, log: &File, at: &Path) -> Result<()> {
+    let program = Path::new(command.get_program()).to_owned();
+    let copy = || log.try_clone().map_err(ToolError::io(at));
+    let status = command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?).status();
+    let status = status.map_err(ToolError::io(&program))?;
+    if status.success() {
+        return Ok(());
+    }
+    let text = std::fs::read(at).map_err(ToolError::io(at))?;
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().filter(|it| !it.trim().is_empty()).collect();
+    let is_error = |it: &&&str| it.starts_with("ERROR") || it.starts_with("Error");
+    let mut quoted: Vec<&str> = lines.iter().filter(is_error).take(TAIL).copied().collect();
+    if quoted.is_empty() {
+        quoted = lines[lines.len().saturating_sub(TAIL)..].to_vec();
+    }
+    let mut stderr: Vec<String> = quoted.into_iter().map(str::to_owned).collect();
+    stderr.push(format!("log: {}", at.display()));
+    let tool = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+    Err(ToolError::Failed { tool, status, stderr })
 }
 
 /// The lines from the first that speaks of an error, or else the last lines: compilers say what is
@@ -56,6 +81,29 @@ mod tests {
     fn an_error_is_quoted_from_its_first_line() {
         let text = "one\n\ntwo: error: three\nfour\n".as_bytes();
         assert_eq!(tail(text), ["two: error: three", "four"]);
+    }
+
+    #[test]
+    fn a_log_is_kept_and_its_errors_are_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("log");
+        let told = |script: &str| {
+            let mut command = Command::new("sh");
+            let log = File::create(&at).unwrap();
+            run_logged(command.args(["-c", script]), &log, &at)
+        };
+        told("echo fine").unwrap();
+        assert_eq!(std::fs::read_to_string(&at).unwrap(), "fine\n");
+        let Err(ToolError::Failed { stderr, .. }) =
+            told("echo 0 Errors; echo ERROR: no licence >&2; echo bye; exit 1")
+        else {
+            panic!("it fails")
+        };
+        assert_eq!(stderr, ["ERROR: no licence".to_owned(), format!("log: {}", at.display())]);
+        let Err(ToolError::Failed { stderr, .. }) = told("echo one; exit 1") else {
+            panic!("it fails")
+        };
+        assert_eq!(stderr[0], "one");
     }
 
     #[test]

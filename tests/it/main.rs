@@ -28,4 +28,6 @@ mod stream;
 mod support;
 mod synth;
 mod tidy;
+#[cfg(unix)]
+mod vendor;
 mod whole;

@@ -53,7 +53,8 @@ fn agree(mut python: Command, graph: &mut Graph, seed: u64) {
     graph.outputs = graph.topo().into_iter().filter(|id| !is_input(id)).collect();
     crate::fixed::verify(graph).unwrap_or_else(|it| panic!("{it}"));
     let options = HlsOptions::new(Tool::Xls, "units");
-    let project = xls::project(graph, &options).unwrap_or_else(|it| panic!("{it}"));
+    let names: Vec<String> = (0..graph.inputs.len()).map(|it| format!("in_{it}")).collect();
+    let project = xls::project(graph, &options, &names).unwrap_or_else(|it| panic!("{it}"));
     let dir = tempfile::tempdir().unwrap();
     super::projects::write(&project, dir.path());
     let mut random = Random(seed);

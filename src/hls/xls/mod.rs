@@ -2,9 +2,9 @@
 //!
 //! A graph becomes one DSLX function of arrays, as an HLS user would write it: a call of a kernel of
 //! `xls-templates/common` for each unit, with products and sums in loops that XLS unrolls. Units say which
-//! kernel that is in the same words as for C++ ([`HlsUnit`](crate::units::hls::HlsUnit)). XLS schedules it,
-//! and [`around`] puts its pipeline behind the top module of the direct RTL, so that both are simulated
-//! and synthesised alike. What it computes is [`Emulate`](crate::units::Emulate) bit for bit.
+//! kernel that is in the same words as for C++ ([`HlsUnit`](crate::units::hls::HlsUnit)). XLS schedules it;
+//! its pipeline is put behind the top module of the direct RTL, so that both are simulated and synthesised
+//! alike. What it computes is [`Emulate`](crate::units::Emulate) bit for bit.
 
 mod calls;
 mod text;
@@ -20,7 +20,6 @@ use self::view::Builder;
 use super::{HlsOptions, HlsProject, Strategy};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::Graph;
-use crate::rtl::emit::{self, Interface};
 use crate::units::Unit;
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/xls-templates");
@@ -50,20 +49,15 @@ pub struct NoReuse {
     pub reuse: u64,
 }
 
-/// Writes a graph as DSLX. It must have passed [`crate::fixed::verify`].
+/// Writes a graph as DSLX; `ports` are the names of its inputs. It must have passed [`crate::fixed::verify`].
 ///
 /// # Errors
 /// As [`super::project`], and functions of the user's.
-pub fn project(graph: &Graph, options: &HlsOptions) -> Result<HlsProject> {
+pub fn project(graph: &Graph, options: &HlsOptions, ports: &[String]) -> Result<HlsProject> {
     super::view::check(graph, options, &graph.topo())?;
     let warnings = check(graph, options)?;
-    let ports: Vec<String> = Interface::of(graph, &options.name, 0)
-        .ports
-        .iter()
-        .map(|it| it.stem().to_owned())
-        .collect();
     let mut builder = Builder::new(&options.name, &options.description);
-    builder.network(graph, &ports);
+    builder.network(graph, ports);
     let view = builder.view;
     let context = Context::from_serialize(&view).expect("a struct of plain fields serializes");
     let network = Tera::one_off(source("network.x.tera"), &context, false)
@@ -123,32 +117,4 @@ pub struct Compiled {
     pub period_ps: u64,
     /// Where its delays are from.
     pub delays: String,
-}
-
-/// SystemVerilog around what XLS made: a core with the ports of ours, and our top module with valid and ready.
-/// Paths are below `rtl/`.
-pub fn around(
-    graph: &Graph,
-    name: &str,
-    core: String,
-    ranks: u32,
-) -> (Vec<(String, String)>, Interface) {
-    let interface = Interface::of(graph, name, ranks);
-    let mut context = Context::new();
-    context.insert("interface", &interface);
-    let side = |input: bool| {
-        let ports: Vec<_> = interface.ports.iter().filter(|it| it.input == input).collect();
-        let stems: Vec<(&str, &str, u32)> =
-            ports.iter().map(|it| (it.stem(), it.name.as_str(), it.bits)).collect();
-        stems
-    };
-    context.insert("inputs", &side(true));
-    context.insert("outputs", &side(false));
-    let shim = Tera::one_off(source("core.sv.tera"), &context, false)
-        .expect("the template is part of the program and prints every field it names");
-    let files = vec![
-        (format!("rtl/{}_xls.sv", interface.top), core),
-        (format!("rtl/{}.sv", interface.core), shim),
-    ];
-    (emit::around(&interface, files), interface)
 }

@@ -4,7 +4,7 @@
 //! interval, and since 2020.2 the total of cycles. `NA` stands where a value was not measured.
 
 use super::text::{cells, head, number};
-use super::{ReportError, Reported};
+use super::{ReportError, Reported, Step, Tool};
 
 /// Reads the text of a `*_cosim.rpt`.
 pub fn parse(text: &str) -> Result<Reported, ReportError> {
@@ -20,13 +20,12 @@ pub fn parse(text: &str) -> Result<Reported, ReportError> {
     let bounds =
         |least: usize, most: usize| Some((number(row.get(least)?)?, number(row.get(most)?)?));
     Ok(Reported {
-        source: "HLS cosimulation",
         version: head(text, "Version").map(str::to_owned),
         top: top(text).map(str::to_owned),
         latency_cycles: bounds(2, 4),
         interval: bounds(5, 7),
         passed: Some(row[1].eq_ignore_ascii_case("pass")),
-        ..Reported::default()
+        ..Reported::new(Tool::VitisHls, Step::Simulated)
     })
 }
 

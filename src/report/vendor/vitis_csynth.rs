@@ -5,7 +5,7 @@
 
 use super::tags::{section, value, without};
 use super::text::number;
-use super::{ReportError, Reported};
+use super::{ReportError, Reported, Step, Tool};
 use crate::device::Resources;
 
 /// kbit of the block that HLS counts in.
@@ -20,7 +20,6 @@ pub fn parse(text: &str) -> Result<Reported, ReportError> {
     let user = section(&text, "UserAssignments").unwrap_or("");
     let latency = section(timing, "SummaryOfOverallLatency").unwrap_or("");
     Ok(Reported {
-        source: "HLS synthesis",
         version: section(&text, "ReportVersion")
             .and_then(|it| value(it, "Version"))
             .map(str::to_owned),
@@ -32,7 +31,7 @@ pub fn parse(text: &str) -> Result<Reported, ReportError> {
         clock_estimated_ns: value(timing, "EstimatedClockPeriod").and_then(number),
         resources: section(area, "Resources").map(resources),
         available: section(area, "AvailableResources").map(resources),
-        ..Reported::default()
+        ..Reported::new(Tool::VitisHls, Step::Scheduled)
     })
 }
 

@@ -1,7 +1,7 @@
 //! Text of Vivado's `report_timing_summary`: worst and total slacks, and the clock's period.
 
-use super::text::{head, number};
-use super::{ReportError, Reported};
+use super::text::number;
+use super::{ReportError, Reported, vivado};
 
 /// Reads the text of a timing summary.
 pub fn parse(text: &str) -> Result<Reported, ReportError> {
@@ -18,14 +18,6 @@ pub fn parse(text: &str) -> Result<Reported, ReportError> {
         values.get(at).and_then(|it| number(it))
     };
     Ok(Reported {
-        source: match head(text, "Design State") {
-            Some("Routed" | "Physopt postRoute") => "Vivado timing, routed",
-            Some(state) if state.contains("Placed") => "Vivado timing, placed",
-            _ => "Vivado timing",
-        },
-        version: head(text, "Tool Version").map(str::to_owned),
-        part: head(text, "Device").map(str::to_owned),
-        top: head(text, "Design").map(str::to_owned),
         clock_target_ns: period(text),
         wns_ns: slack("WNS(ns)"),
         tns_ns: slack("TNS(ns)"),
@@ -33,7 +25,7 @@ pub fn parse(text: &str) -> Result<Reported, ReportError> {
         ths_ns: slack("THS(ns)"),
         wpws_ns: slack("WPWS(ns)"),
         tpws_ns: slack("TPWS(ns)"),
-        ..Reported::default()
+        ..vivado::begin(text)
     })
 }
 
@@ -56,6 +48,7 @@ fn period(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Step, Tool};
     use super::*;
 
     fn summary(values: &str) -> String {
@@ -82,7 +75,7 @@ mod tests {
         assert_eq!((read.whs_ns, read.ths_ns), (Some(0.04), Some(0.0)));
         assert_eq!((read.wpws_ns, read.tpws_ns), (Some(2.225), Some(0.0)));
         assert_eq!(read.clock_target_ns, Some(5.0));
-        assert_eq!(read.source, "Vivado timing, routed");
+        assert_eq!((read.tool, read.step), (Tool::Vivado, Step::Routed));
         assert!((read.clock_reached_ns().unwrap() - 4.877).abs() < 1e-9);
     }
 

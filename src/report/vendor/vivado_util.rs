@@ -3,8 +3,8 @@
 //! Seven-series reports say `Slice LUTs` where UltraScale says `CLB LUTs`, a `*` marks counts that
 //! may still shrink, and newer versions have a column `Prohibited`; columns are found by heading.
 
-use super::text::{cells, head, number};
-use super::{ReportError, Reported};
+use super::text::{cells, number};
+use super::{ReportError, Reported, vivado};
 use crate::device::Resources;
 
 /// kbit of a block RAM tile, of which halves are counted.
@@ -18,17 +18,9 @@ pub fn parse(text: &str) -> Result<Reported, ReportError> {
     }
     let available = column(text, "Available");
     Ok(Reported {
-        source: match head(text, "Design State") {
-            Some("Routed" | "Physopt postRoute") => "Vivado implementation, routed",
-            Some(state) if state.contains("Placed") => "Vivado implementation, placed",
-            _ => "Vivado synthesis",
-        },
-        version: head(text, "Tool Version").map(str::to_owned),
-        part: head(text, "Device").map(str::to_owned),
-        top: head(text, "Design").map(str::to_owned),
         resources: Some(used.counts()),
         available: available.lut.is_some().then(|| available.counts()),
-        ..Reported::default()
+        ..vivado::begin(text)
     })
 }
 
@@ -82,6 +74,7 @@ fn column(text: &str, heading: &str) -> Column {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Step;
     use super::*;
 
     const SEVEN: &str = "\
@@ -113,7 +106,7 @@ mod tests {
         let used = Resources { lut: 1500, ff: 2400, dsp: 66, bram_kbit: 90, uram: 0 };
         assert_eq!(read.resources, Some(used));
         assert_eq!(read.available, Some(crate::device::find("xc7z020").unwrap().total));
-        assert_eq!(read.source, "Vivado synthesis");
+        assert_eq!(read.step, Step::Synthesized);
         assert_eq!(read.part.as_deref(), Some("7z020clg400-1"));
         assert_eq!(read.top.as_deref(), Some("net"));
     }
@@ -130,7 +123,7 @@ mod tests {
 | DSPs             |     5 |     0 |          0 |      6840 | <0.01 |
 ";
         let read = parse(text).unwrap();
-        assert_eq!(read.source, "Vivado implementation, routed");
+        assert_eq!(read.step, Step::Routed);
         let used = Resources { lut: 12345, ff: 2345, dsp: 5, bram_kbit: 0, uram: 1 };
         assert_eq!(read.resources, Some(used));
         assert_eq!(read.available, Some(crate::device::find("xcvu9p").unwrap().total));
