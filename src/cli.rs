@@ -309,6 +309,8 @@ pub enum SynthTool {
     Yosys,
     /// Placed and routed on ECP5: what it takes and the clock that it reaches.
     Nextpnr,
+    /// Yosys' netlist, flat, and its longest path by the family's table of delays: an estimate of the clock.
+    Timing,
     /// The RTL by Vivado (`vivado` on PATH): synthesis and implementation out of context.
     Vivado,
     /// The RTL by Quartus (`quartus_sh` on PATH): the whole compilation, without pins.

@@ -63,4 +63,5 @@ else:
 with open(job['cells'], 'w') as file:
     json.dump(found, file)
 if job['netlist']:
-    run(f'write_json {job["netlist"]}')
+    # The library's modules, which are there too, have processes that no netlist can hold.
+    run(f'json -o {job["netlist"]} {top}')

@@ -16,11 +16,13 @@ use crate::project::{self, MANIFEST};
 use crate::report::compare::{Comparison, Figures, Metric, Side, Source};
 use crate::report::vendor::{Step, Tool};
 use crate::rtl::dsp::Blocks;
-use crate::synth::{self, Sources, Synthesis};
+use crate::synth::{self, Sources, Synthesis, Timing};
 use crate::tools::Tools;
 
 /// Where a project keeps what open tools found of a path.
-const RESULTS: [(Side, Source, &str); 4] = [
+const RESULTS: [(Side, Source, &str); 6] = [
+    (Side::Rtl, Source::Estimated, "synth/timing.json"),
+    (Side::Hls, Source::Estimated, "synth/hls_timing.json"),
     (Side::Rtl, Source::Synthesized, "synth/yosys.json"),
     (Side::Rtl, Source::Placed, "synth/nextpnr.json"),
     (Side::Hls, Source::Synthesized, "synth/hls_yosys.json"),
@@ -51,9 +53,10 @@ struct Stored {
 /// The command.
 pub(super) fn run(args: &Synth) -> Result<Outcome> {
     let manifest: Manifest = project::read_json(&args.dir, MANIFEST)?;
-    let place = match args.tool {
-        SynthTool::Yosys => false,
-        SynthTool::Nextpnr => true,
+    let source = match args.tool {
+        SynthTool::Yosys => Source::Synthesized,
+        SynthTool::Nextpnr => Source::Placed,
+        SynthTool::Timing => Source::Estimated,
         SynthTool::Vivado => return vendor::run(args, &manifest, Tool::Vivado),
         SynthTool::Quartus => return vendor::run(args, &manifest, Tool::Quartus),
         SynthTool::Vitis => return vendor::run(args, &manifest, Tool::VitisHls),
@@ -76,22 +79,40 @@ pub(super) fn run(args: &Synth) -> Result<Outcome> {
     };
     let tools = Tools::find().anywhere()?;
     let work = tools.cache().scratch().anywhere()?;
-    let (synthesis, source, step) = if place {
-        let seed = args.seed.unwrap_or(1);
-        let found = synth::nextpnr(&sources, device, &tools, work.path(), seed);
-        (found.anywhere()?, Source::Placed, Step::Routed)
-    } else {
-        let found = synth::yosys(&sources, device, &tools, work.path());
-        (found.anywhere()?, Source::Synthesized, Step::Synthesized)
+    let (work, seed) = (work.path(), args.seed.unwrap_or(1));
+    let (found, step) = match source {
+        Source::Placed => (synth::nextpnr(&sources, device, &tools, work, seed), Step::Routed),
+        Source::Estimated => (synth::timed(&sources, device, &tools, work), Step::Synthesized),
+        _ => (synth::yosys(&sources, device, &tools, work), Step::Synthesized),
     };
+    let synthesis = found.anywhere()?;
     let is_it = |it: &&(Side, Source, &str)| it.0 == side && it.1 == source;
     let (_, _, file) = RESULTS.iter().find(is_it).expect("every path and tool has a file");
-    let found = Found { synthesis, side, step, remarks: Vec::new() };
+    let remarks = synthesis.timing.iter().map(longest).collect();
+    let found = Found { synthesis, side, step, remarks };
     let text = found.text(device, &manifest);
     let stored = Stored { device: Some(device.name.clone()), synthesis: found.synthesis };
     let bytes = serde_json::to_vec_pretty(&stored).anywhere()?;
     project::update(&args.dir, &[(PathBuf::from(file), bytes)])?;
     Ok(Outcome { text, json: json!({ "synthesis": stored }), ..Outcome::default() })
+}
+
+/// The longest path for people.
+fn longest(timing: &Timing) -> String {
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for hop in &timing.path {
+        match kinds.last_mut() {
+            Some(last) if last.0 == hop.kind => last.1 += 1,
+            _ => kinds.push((&hop.kind, 1)),
+        }
+    }
+    let kind = |(kind, count): &(&str, usize)| match count {
+        1 => (*kind).to_owned(),
+        _ => format!("{count} {kind}"),
+    };
+    let path: Vec<String> = kinds.iter().map(kind).collect();
+    let path = path.join(", ");
+    format!("longest path by the table of delays: {:.2} ns: {path}", timing.period_ns)
 }
 
 /// Folder and design of the direct path.
@@ -177,7 +198,9 @@ pub(super) fn apply(dir: &Path, comparison: &mut Comparison) -> Result<()> {
             continue;
         }
         let figures = |it: &Resources| Figures::taken(source, it);
-        let mut total = figures(&found.total);
+        // Of a flat netlist's timing only the clock is an estimate, and all that counts.
+        let counted = source != Source::Estimated;
+        let mut total = if counted { figures(&found.total) } else { Figures::default() };
         total.merge(&Figures::of(source, found.fmax_mhz.map(|it| (Metric::FmaxMhz, it))));
         comparison.total.of_mut(side).merge(&total);
         for (layer, taken) in &found.layers {

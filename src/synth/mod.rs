@@ -8,6 +8,7 @@
 
 mod cells;
 mod nextpnr;
+pub mod timing;
 pub mod vendor;
 mod yosys;
 
@@ -17,9 +18,11 @@ use serde::{Deserialize, Serialize};
 
 pub use self::cells::{Cells, resources};
 pub use self::nextpnr::nextpnr;
+pub use self::timing::{Hop, Timing};
+use self::yosys::Netlist;
 pub use self::yosys::yosys;
 use crate::device::{Device, Resources};
-use crate::tools::ToolError;
+use crate::tools::{ToolError, Tools};
 
 /// A project's SystemVerilog, as tools read it.
 #[derive(Clone, Debug)]
@@ -56,6 +59,9 @@ pub struct Synthesis {
     /// Highest clock, MHz, if it was placed and routed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fmax_mhz: Option<f64>,
+    /// The longest path by the fabric's table of delays, if there is a flat netlist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<Timing>,
     /// Cells by type.
     #[serde(default, skip_serializing_if = "Cells::is_empty")]
     pub cells: Cells,
@@ -100,6 +106,33 @@ pub enum SynthError {
 /// The layer that an instance belongs to, by its path below the top; as in [`Sources::instances`].
 pub fn layer_of<'a>(instances: &'a [(String, String)], path: &str) -> Option<&'a str> {
     instances.iter().find(|it| yosys::is_part(&it.0, path)).map(|it| it.1.as_str())
+}
+
+/// Synthesises a project flat and finds its longest path by the table of delays.
+///
+/// # Errors
+/// As [`yosys()`].
+pub fn timed(
+    sources: &Sources<'_>,
+    device: &Device,
+    tools: &Tools,
+    work: &Path,
+) -> Result<Synthesis> {
+    let netlist = work.join("netlist.json");
+    let found = yosys::run(sources, device, tools, work, Netlist::Flat(&netlist))?;
+    let timing = longest(sources, device, &netlist, found.total.lut)?;
+    let fmax_mhz = Some(1000.0 / timing.period_ns);
+    let tool = format!("static timing by the delays of {}, of {}", device.fabric.name, found.tool);
+    Ok(Synthesis { tool, fmax_mhz, timing: Some(timing), layers: Vec::new(), ..found })
+}
+
+/// The longest path of a flat netlist.
+fn longest(sources: &Sources<'_>, device: &Device, file: &Path, luts: u64) -> Result<Timing> {
+    let text = std::fs::read_to_string(file).map_err(ToolError::io(file))?;
+    let wrong = |what: String| SynthError::Report { file: file.into(), what };
+    let found = timing::analyze(&text, sources.top, device.delay(), luts);
+    let found = found.map_err(|it| wrong(it.to_string()))?;
+    found.ok_or_else(|| wrong(format!("no module {} in it", sources.top)))
 }
 
 /// What the functions here return.

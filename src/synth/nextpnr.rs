@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::yosys::{Netlist, run};
-use super::{Result, Sources, SynthError, Synthesis, report, unknown};
+use super::{Result, Sources, SynthError, Synthesis, longest, report, unknown};
 use crate::device::{Device, Resources, Tool};
 use crate::tools::{self, Tools};
 
@@ -69,6 +69,7 @@ pub fn nextpnr(
         uram: 0,
     };
     let tool = format!("nextpnr-ecp5 {size} --speed 8 --seed {seed}, out of context");
-    let (cells, carry) = (synthesised.cells, synthesised.carry);
-    Ok(Synthesis { tool, total, layers: Vec::new(), carry, fmax_mhz: Some(fmax_mhz), cells })
+    let timing = Some(longest(sources, device, &netlist, synthesised.total.lut)?);
+    let fmax_mhz = Some(fmax_mhz);
+    Ok(Synthesis { tool, total, layers: Vec::new(), fmax_mhz, timing, ..synthesised })
 }

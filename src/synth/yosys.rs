@@ -174,5 +174,6 @@ fn counted(
         it.starts_with("CARRY") || matches!(it.as_str(), "CCU2C" | "SB_CARRY" | "ALU")
     };
     let carry = cells.iter().filter(|it| is_carry(&it.0)).map(|it| it.1).sum();
-    Synthesis { tool: name, total: resources(&cells, tool), layers, carry, fmax_mhz: None, cells }
+    let total = resources(&cells, tool);
+    Synthesis { tool: name, total, layers, carry, cells, ..Synthesis::default() }
 }
