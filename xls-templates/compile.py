@@ -9,6 +9,9 @@ from pathlib import Path
 
 from xls import c_api as xls
 
+# Characters of the program from which on every operation is scheduled as soon as it can be: then 24 GB do not do.
+LARGE = 4_000_000
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -23,7 +26,10 @@ def main() -> None:
     folder = str(args.source.parent)
     ir = xls.convert_dslx_path_to_ir(str(args.source), additional_search_paths=[folder])
     top = xls.mangle_dslx_name(args.source.stem, args.top)
-    package = xls.Package.parse_ir(xls.optimize_ir(ir, top))
+    optimized = xls.optimize_ir(ir, top)
+    package = xls.Package.parse_ir(optimized)
+    # The scheduler that has the fewest registers needs memory by the square of the operations.
+    schedule = 'sdc' if len(optimized) < LARGE else 'asap'
     pace = {'pipeline_stages': args.stages} if args.stages else {'clock_period_ps': args.period}
     made = package.schedule_and_codegen(
         with_delay_model=True,
@@ -36,6 +42,7 @@ def main() -> None:
         output_valid_signal='out_valid',
         reset='rst',
         delay_model=args.delays,
+        scheduling_strategy=schedule,
         **pace,
     )
     text = made.get_verilog_text()
@@ -47,6 +54,7 @@ def main() -> None:
         'ranks': ranks,
         'period_ps': args.period,
         'delays': args.delays,
+        'schedule': schedule,
     }
     json.dump(told, sys.stdout)
 

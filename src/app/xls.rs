@@ -19,10 +19,6 @@ pub(super) const FOLDER: &str = "hls/xls";
 /// What was made, and of what.
 const MADE: &str = "hls/xls/made.json";
 
-/// The clock by XLS's delays, which are those of an ASIC process, for one of an FPGA: with it the pipelines of
-/// `benches/xls.py` have stages about as long, by Yosys and the delay model, as those of the direct RTL.
-const ASIC_SHARE: f64 = 1.0;
-
 /// The pipeline as SystemVerilog; paths are below [`FOLDER`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Made {
@@ -38,7 +34,9 @@ pub(super) struct Made {
 pub(super) fn made(dir: &Path, manifest: &Manifest, design: &Design) -> Result<Made> {
     let top = manifest.hls.as_ref().map(|it| it.top.as_str()).unwrap_or_default();
     let folder = dir.join(FOLDER);
-    let period_ps = (1000.0 * ASIC_SHARE * manifest.comparison.clock_ns).round() as u64;
+    // XLS's delays are those of an ASIC process; the uncertainty of the clock says how far off they are.
+    let share = 1.0 - design.plan.clock_uncertainty.unwrap_or(0.0);
+    let period_ps = (1000.0 * share * manifest.comparison.clock_ns).round().max(1.0) as u64;
     let key = key(&folder, manifest, period_ps).anywhere()?;
     if dir.join(MADE).is_file() {
         let made: Made = project::read_json(dir, MADE)?;

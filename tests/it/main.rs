@@ -31,3 +31,4 @@ mod tidy;
 #[cfg(unix)]
 mod vendor;
 mod whole;
+mod xls;

@@ -106,6 +106,16 @@ fn source(path: &str) -> &'static str {
         .expect("every file named in the program is embedded")
 }
 
+/// A scheduler of XLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// A system of difference constraints: the fewest registers.
+    Sdc,
+    /// Every operation as soon as it can be; for designs that are too large for the other.
+    Asap,
+}
+
 /// What the script says of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compiled {
@@ -117,4 +127,6 @@ pub struct Compiled {
     pub period_ps: u64,
     /// Where its delays are from.
     pub delays: String,
+    /// How it assigned operations to stages: with the fewest registers, or each as soon as it can be.
+    pub schedule: Schedule,
 }

@@ -1,3 +1,5 @@
+//! A small netlist by hand: its longest path is what one adds up on paper.
+
 use super::*;
 use crate::device::find;
 
