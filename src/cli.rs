@@ -32,6 +32,8 @@ pub enum Command {
     Cosim(Cosim),
     /// Run open tools or a vendor's on a project, and show what they find.
     Synth(Synth),
+    /// Make a bitstream for a board, from a model or a project.
+    Bitstream(Bitstream),
     /// Put the HLS path beside the RTL path.
     Compare(Compare),
     /// Estimate resources and latency without any tool.
@@ -240,6 +242,8 @@ pub enum Simulated {
     Rtl,
     /// HLS C++ compiled with g++.
     Hls,
+    /// The RTL on its board in Verilator, from the serial line on.
+    Board,
 }
 
 /// Arguments of `compare`.
@@ -291,6 +295,32 @@ pub struct Synth {
     /// Seed of the placement (nextpnr) [default: 1].
     #[arg(long, value_name = "N")]
     pub seed: Option<u32>,
+}
+
+/// Arguments of `bitstream`.
+#[derive(Args, Debug)]
+pub struct Bitstream {
+    /// The model, or the folder of a project.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The board: ulx3s-85f, ulx3s-45f, ulx3s-25f, or a JSON file like constraints/boards.json.
+    #[arg(long, value_name = "NAME")]
+    pub board: String,
+    /// Folder of the project that a model becomes [default: the model's name].
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Bits a second on the serial line.
+    #[arg(long, value_name = "N", default_value_t = 115_200)]
+    pub baud: u32,
+    /// Seed of the placement.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u32,
+    /// Only write the board's files, which `cosim --engines board` simulates; run no tool.
+    #[arg(long)]
+    pub sources_only: bool,
+    /// Replace a folder that is not an nn2rtl project.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Paths that are SystemVerilog.

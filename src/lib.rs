@@ -38,6 +38,7 @@
 //! - Unsigned mantissas end at 127 bits, because mantissas are `i128`.
 
 pub mod app;
+pub mod board;
 pub mod cli;
 pub mod compile;
 pub mod config;

@@ -112,6 +112,10 @@ pub(super) fn run(args: &Cosim) -> Result<Outcome> {
                 hls_timing = report;
                 (name, got)
             }
+            Simulated::Board => {
+                let rtl = engines::built_rtl(&manifest)?;
+                ("board (Verilator)", engines::board(&args.dir, rtl, &design, &rows)?)
+            }
         };
         cosim.engines.push(name.to_owned());
         note_differences(&mut cosim, name, args, &manifest, &design, &rows, &want, &got);

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::manifest::{HlsInfo, Manifest, PortInfo, RtlInfo};
+use super::bitstream::OnBoard;
+use super::manifest::{HlsInfo, Manifest, PortInfo, RtlInfo, SlotInfo};
 use super::xls;
 use crate::config::Io;
+use crate::cosim::board::BoardDut;
 use crate::cosim::{self, Dut, Port, Protocol, Report, Slot, Stimulus};
 use crate::design::Design;
 use crate::error::{Located, Result};
@@ -94,6 +96,60 @@ pub(super) struct RtlRun {
     pub(super) stimulus: Stimulus,
     /// The AXI4-Stream wrapper instead of the top module.
     pub(super) axi: bool,
+}
+
+/// A project on its board, from the serial line on; bits of the sender are a hundredth too long.
+pub(super) fn board(
+    dir: &Path,
+    info: &RtlInfo,
+    design: &Design,
+    rows: &[Vec<i128>],
+) -> Result<Rows> {
+    let OnBoard { link, sources, .. } = OnBoard::of_project(dir)?;
+    let ports = |input: bool| info.ports.iter().filter(move |it| it.input == input);
+    let (inputs, outputs): (Vec<_>, Vec<_>) = (ports(true).collect(), ports(false).collect());
+    let values = by_port(design, rows);
+    let sample = |at: usize| {
+        let beats = (0..link.beats[0]).map(|beat| {
+            let mut word = vec![0; link.bytes[0]];
+            for (port, values) in inputs.iter().zip(&values) {
+                let first = (at * link.beats[0] + beat) * port.slots.len();
+                for (slot, value) in port.slots.iter().zip(&values[first..]) {
+                    let (from, count) = (slot.axis_offset / 8, slot.axis_width / 8);
+                    let bytes = &value.to_le_bytes()[..count as usize];
+                    word[from as usize..][..count as usize].copy_from_slice(bytes);
+                }
+            }
+            word
+        });
+        beats.flatten().collect::<Vec<u8>>()
+    };
+    let samples: Vec<Vec<u8>> = (0..rows.len()).map(sample).collect();
+    let dut = BoardDut {
+        top: link.module(),
+        sources: sources.iter().map(|it| dir.join(it)).collect(),
+        bit_cycles: link.bit_cycles,
+        bytes: link.sample(),
+    };
+    let tools = Tools::find().anywhere()?;
+    let results = cosim::board::run(&tools, &dut, &samples, 0.01).anywhere()?;
+    let tensor = |port: &&PortInfo| {
+        let words = results.iter().flat_map(|it| it.chunks(link.bytes[1]));
+        words.flat_map(|word| port.slots.iter().map(|slot| element(word, slot))).collect()
+    };
+    let tensors: Vec<Vec<i128>> = outputs.iter().map(tensor).collect();
+    let graph = &design.graph;
+    Ok(by_sample(graph, &graph.outputs, &tensors, rows.len()))
+}
+
+/// An element of a word of bytes, its sign extended.
+fn element(word: &[u8], slot: &SlotInfo) -> i128 {
+    let (from, count) = ((slot.axis_offset / 8) as usize, (slot.axis_width / 8) as usize);
+    let bytes = &word[from..][..count];
+    let negative = slot.signed && bytes.last().is_some_and(|it| it & 0x80 != 0);
+    let mut wide = [if negative { 0xff } else { 0 }; 16];
+    wide[..count].copy_from_slice(bytes);
+    i128::from_le_bytes(wide)
 }
 
 fn dut(dir: &Path, info: &RtlInfo, axi: bool) -> Dut {

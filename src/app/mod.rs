@@ -1,5 +1,6 @@
 //! The commands: each takes its arguments and returns what is to be printed. Nothing here prints.
 
+mod bitstream;
 mod build;
 mod cmvm;
 mod comparison;
@@ -59,6 +60,7 @@ pub fn run(cli: &Cli) -> Result<Outcome> {
         Command::Predict(args) => predict::run(args, cli.deny_warnings),
         Command::Cosim(args) => cosim::run(args),
         Command::Synth(args) => synth::run(args),
+        Command::Bitstream(args) => bitstream::run(args, cli.deny_warnings),
         Command::Compare(args) => comparison::run(args),
         Command::Estimate(args) => show::estimate(args),
         Command::Config(args) => show::config(args),

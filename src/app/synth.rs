@@ -68,9 +68,10 @@ pub(super) fn run(args: &Synth) -> Result<Outcome> {
     let part = args.target.as_ref().unwrap_or(&manifest.comparison.part);
     let device = find(part).anywhere()?;
     let dsp = manifest.config.dsp != Some(Blocks::None) && !args.no_dsp;
+    let files = compiled_files(&rtl.sources, false);
     let sources = Sources {
         dir: &dir,
-        files: &rtl.sources,
+        files: &files,
         top: &rtl.top,
         instances: &rtl.instances,
         stream: !rtl.processes.is_empty(),
@@ -113,6 +114,11 @@ fn longest(timing: &Timing) -> String {
     let path: Vec<String> = kinds.iter().map(kind).collect();
     let path = path.join(", ");
     format!("longest path by the table of delays: {:.2} ns: {path}", timing.period_ns)
+}
+
+/// Sources with or without the AXI4-Stream wrapper.
+pub(super) fn compiled_files(sources: &[String], axis: bool) -> Vec<String> {
+    sources.iter().filter(|it| axis || !it.ends_with("_axis.sv")).cloned().collect()
 }
 
 /// Folder and design of the direct path.

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use crate::tools::ToolError;
 
+pub mod board;
 pub mod prng;
 pub mod run;
 pub(crate) mod selfcheck;

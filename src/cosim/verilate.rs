@@ -82,12 +82,29 @@ pub(super) fn verilate_with(
     options: Options,
 ) -> Result<Model> {
     dut.check()?;
-    let cxx = tools.cxx()?;
     let pins = pins::header(dut, options.wave);
+    let texts =
+        [("pins.h", &pins[..]), ("vectors.h", VECTORS), ("load.h", LOAD), ("harness.cpp", HARNESS)];
+    let executable = simulation(tools, verilator, dut, &texts, options)?;
+    let folder = dut.sources.first().and_then(|source| source.parent());
+    let folder = folder.filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(Model { executable, folder: folder.to_owned(), dut: dut.clone(), wave: options.wave })
+}
+
+/// Builds a design with C++ around it, given as file names and contents, or takes it from the cache.
+pub(super) fn simulation(
+    tools: &Tools,
+    verilator: &Verilator,
+    dut: &Dut,
+    texts: &[(&str, &str)],
+    options: Options,
+) -> Result<PathBuf> {
+    let cxx = tools.cxx()?;
     let arguments = arguments(dut, options);
     let flags = flags(cxx, options);
     let mut key = Key::new("model")
-        .parts([verilator.id(), cxx.id(), HARNESS, VECTORS, LOAD, &pins])
+        .parts([verilator.id(), cxx.id()])
+        .parts(texts.iter().map(|it| it.1))
         .parts(&arguments)
         .parts(&flags);
     for source in &dut.sources {
@@ -95,12 +112,6 @@ pub(super) fn verilate_with(
     }
     let executable = tools.cache().get_or_build(&key.hex(), |out| {
         verilate_into(out, verilator, dut, &arguments)?;
-        let texts = [
-            ("pins.h", &pins[..]),
-            ("vectors.h", VECTORS),
-            ("load.h", LOAD),
-            ("harness.cpp", HARNESS),
-        ];
         for (name, text) in texts {
             let path = out.join(name);
             fs::write(&path, text).map_err(ToolError::io(&path))?;
@@ -113,9 +124,7 @@ pub(super) fn verilate_with(
         }
         tools::link(cxx, &objects, &libraries(options), &out.join("simulation"))
     })?;
-    let folder = dut.sources.first().and_then(|source| source.parent());
-    let folder = folder.filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(Model { executable, folder: folder.to_owned(), dut: dut.clone(), wave: options.wave })
+    Ok(executable)
 }
 
 /// What Verilator is told, apart from where things are.

@@ -6,6 +6,7 @@
 //! `scripts/setup.sh --place`; the same project gives the same figures. [`vendor`] runs the scripts that a project
 //! has for what is on `PATH`; what these tools find is in their reports.
 
+mod bitstream;
 mod cells;
 mod nextpnr;
 pub mod timing;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::bitstream::bitstream;
 pub use self::cells::{Cells, resources};
 pub use self::nextpnr::nextpnr;
 pub use self::timing::{Hop, Timing};
@@ -90,6 +92,18 @@ pub enum SynthError {
         /// What to do about it.
         help: &'static str,
     },
+    /// The design takes more than there is.
+    #[error("the design takes {taken} of {there} {what} of {device}")]
+    Full {
+        /// What of.
+        what: &'static str,
+        /// What it takes.
+        taken: u64,
+        /// What there is.
+        there: u64,
+        /// The device.
+        device: String,
+    },
     /// A tool failed or is not there.
     #[error(transparent)]
     Tool(#[from] ToolError),
@@ -126,6 +140,23 @@ pub fn timed(
     Ok(Synthesis { tool, fmax_mhz, timing: Some(timing), layers: Vec::new(), ..found })
 }
 
+/// Whether a device has what a design takes: place and route would look for long before it says so.
+fn fits(taken: &Resources, device: &Device) -> Result<()> {
+    let there = &device.total;
+    let kinds = [
+        ("lookup tables", taken.lut, there.lut),
+        ("registers", taken.ff, there.ff),
+        ("DSP blocks", taken.dsp, there.dsp),
+        ("kbit of block RAM", taken.bram_kbit, there.bram_kbit),
+    ];
+    match kinds.into_iter().find(|(_, taken, there)| taken > there) {
+        None => Ok(()),
+        Some((what, taken, there)) => {
+            Err(SynthError::Full { what, taken, there, device: device.name.clone() })
+        }
+    }
+}
+
 /// The longest path of a flat netlist.
 fn longest(sources: &Sources<'_>, device: &Device, file: &Path, luts: u64) -> Result<Timing> {
     let text = std::fs::read_to_string(file).map_err(ToolError::io(file))?;
@@ -150,4 +181,18 @@ fn report<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
 fn unknown(tool: &'static str, device: &Device, known: &'static str) -> SynthError {
     let (device, family) = (device.name.clone(), device.fabric.name.clone());
     SynthError::Family { tool, device, family, known }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_said_before_it_is_placed() {
+        let device = crate::device::find("lfe5u-25").unwrap();
+        assert!(fits(&device.total, device).is_ok());
+        let more = Resources { dsp: device.total.dsp + 1, ..device.total };
+        let said = fits(&more, device).unwrap_err().to_string();
+        assert_eq!(said, "the design takes 29 of 28 DSP blocks of lfe5u-25");
+    }
 }

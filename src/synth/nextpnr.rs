@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::yosys::{Netlist, run};
-use super::{Result, Sources, SynthError, Synthesis, longest, report, unknown};
+use super::{Result, Sources, SynthError, Synthesis, fits, longest, report, unknown};
 use crate::device::{Device, Resources, Tool};
 use crate::tools::{self, Tools};
 
@@ -15,9 +15,34 @@ const KNOWN: &str = "ECP5";
 
 /// What nextpnr reports; times are in ns, clocks in MHz.
 #[derive(Debug, Deserialize)]
-struct Report {
+pub(super) struct Report {
     fmax: BTreeMap<String, Clock>,
     utilization: BTreeMap<String, Used>,
+}
+
+impl Report {
+    /// The clock that is reached, MHz: of several the slowest.
+    pub(super) fn slowest(&self) -> Option<f64> {
+        self.fmax.values().map(|it| it.achieved).reduce(f64::min)
+    }
+
+    /// What is taken of an ECP5.
+    pub(super) fn resources(&self) -> Resources {
+        let used = |bel: &str| self.utilization.get(bel).map_or(0, |it| it.used);
+        Resources {
+            lut: used("TRELLIS_COMB"),
+            ff: used("TRELLIS_FF"),
+            dsp: used("MULT18X18D"),
+            bram_kbit: 18 * used("DP16KD"),
+            uram: 0,
+        }
+    }
+}
+
+/// What nextpnr calls the size of a device, if it knows it.
+pub(super) fn size(device: &Device) -> Option<String> {
+    let size = device.name.rsplit('-').next()?;
+    (device.tool() == Tool::Trellis).then(|| format!("--{size}k"))
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,12 +66,10 @@ pub fn nextpnr(
     work: &Path,
     seed: u32,
 ) -> Result<Synthesis> {
-    let size = match (device.tool(), device.name.rsplit('-').next()) {
-        (Tool::Trellis, Some(size)) => format!("--{size}k"),
-        _ => return Err(unknown("nextpnr", device, KNOWN)),
-    };
+    let size = size(device).ok_or_else(|| unknown("nextpnr", device, KNOWN))?;
     let (netlist, found) = (work.join("netlist.json"), work.join("nextpnr.json"));
     let synthesised = run(sources, device, tools, work, Netlist::Flat(&netlist))?;
+    fits(&synthesised.total, device)?;
     let mut command = tools.nextpnr("ecp5")?;
     // The package has the most pins that the size comes in; out of context none is used.
     let package = if size == "--25k" { "CABGA381" } else { "CABGA756" };
@@ -55,19 +78,11 @@ pub fn nextpnr(
     command.args(["--seed", &seed.to_string(), "-q"]).arg("--json").arg(&netlist);
     tools::run(command.arg("--report").arg(&found))?;
     let read: Report = report(&found)?;
-    let clock = read.fmax.values().map(|it| it.achieved).reduce(f64::min);
-    let fmax_mhz = clock.ok_or_else(|| SynthError::Report {
+    let fmax_mhz = read.slowest().ok_or_else(|| SynthError::Report {
         file: found.clone(),
         what: "no clock in it".to_owned(),
     })?;
-    let used = |bel: &str| read.utilization.get(bel).map_or(0, |it| it.used);
-    let total = Resources {
-        lut: used("TRELLIS_COMB"),
-        ff: used("TRELLIS_FF"),
-        dsp: used("MULT18X18D"),
-        bram_kbit: 18 * used("DP16KD"),
-        uram: 0,
-    };
+    let total = read.resources();
     let tool = format!("nextpnr-ecp5 {size} --speed 8 --seed {seed}, out of context");
     let timing = Some(longest(sources, device, &netlist, synthesised.total.lut)?);
     let fmax_mhz = Some(fmax_mhz);

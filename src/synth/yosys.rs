@@ -86,8 +86,7 @@ pub(super) fn run(
     };
     let synth = commands(device, sources.dsp, flat);
     let synth = synth.ok_or_else(|| unknown("Yosys", device, KNOWN))?;
-    let files =
-        sources.files.iter().filter(|it| !it.ends_with(".svh") && !it.ends_with("_axis.sv"));
+    let files = sources.files.iter().filter(|it| !it.ends_with(".svh"));
     let files: Vec<String> = files.map(|it| sources.dir.join(it).display().to_string()).collect();
     let keep = if flat { "" } else { "--keep-hierarchy " };
     let (top, include) = (sources.top, sources.dir.join("rtl"));

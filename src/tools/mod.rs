@@ -161,10 +161,19 @@ impl Tools {
 
     /// nextpnr for a family: the package of the tools folder, or one on `PATH`.
     pub fn nextpnr(&self, family: &str) -> Result<Command> {
-        let ours =
-            self.root.as_ref().map(|root| root.join(format!("venv/bin/yowasp-nextpnr-{family}")));
-        let found = ours.filter(|it| it.is_file()).or_else(|| on_path(format!("nextpnr-{family}")));
-        let missing = ToolError::Missing { tool: "nextpnr", install: "scripts/setup.sh --place" };
+        self.program(&format!("nextpnr-{family}"), "nextpnr")
+    }
+
+    /// The tool that packs bitstreams for ECP5; it comes with nextpnr.
+    pub fn ecppack(&self) -> Result<Command> {
+        self.program("ecppack", "ecppack")
+    }
+
+    /// A program of YoWASP's packages, or one on `PATH`.
+    fn program(&self, name: &str, tool: &'static str) -> Result<Command> {
+        let ours = self.root.as_ref().map(|root| root.join(format!("venv/bin/yowasp-{name}")));
+        let found = ours.filter(|it| it.is_file()).or_else(|| on_path(name));
+        let missing = ToolError::Missing { tool, install: "scripts/setup.sh --place" };
         found.map(Command::new).ok_or(missing)
     }
 

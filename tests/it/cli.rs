@@ -8,8 +8,17 @@ use tempfile::TempDir;
 
 use crate::support::{json, nn2rtl, npy, own, run, text, tree, values};
 
-const COMMANDS: [&str; 10] = [
-    "build", "predict", "cosim", "synth", "compare", "estimate", "config", "inspect", "targets",
+const COMMANDS: [&str; 11] = [
+    "build",
+    "predict",
+    "cosim",
+    "synth",
+    "bitstream",
+    "compare",
+    "estimate",
+    "config",
+    "inspect",
+    "targets",
     "cmvm",
 ];
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; a skipped one says so")]
 
 mod alone;
+mod board;
 mod cli;
 mod conformance;
 mod cosim;

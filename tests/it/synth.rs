@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::cosim::{K3, Project, available, config};
 use crate::support::{json, nn2rtl, own, run, stderr, text};
 
-fn tools() -> Option<Tools> {
+pub(crate) fn tools() -> Option<Tools> {
     let tools = Tools::find();
     available(tools.and_then(|tools| {
         tools.yosys()?;
