@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""How good are the estimates? Lookup tables against Yosys, clocks against nextpnr, over layers and networks.
+
+    estimates.py [--only PART] [--device lfe5u-85] [--seed 1] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
+
+Every design is built by `nn2rtl build --flow rtl` at a clock for ECP5, where open tools place and route, and goes through
+`synth --tool nextpnr` (Yosys `synth_ecp5 -abc9`, flat, then nextpnr out of context). Beside each other:
+
+* LUT: what `build` estimates before any tool runs, and what Yosys makes (LUT4 and two for each CCU2C);
+* ns: the longest path that the delay model promises (the clock less the slack), that of our static timing of Yosys'
+  netlist by the same table of delays, and what nextpnr reaches.
+
+Medians and the worst of each follow. Cycles are not here: they are exact, which `cosim` tests.
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+REPO = pathlib.Path(__file__).resolve().parent.parent
+OWN, SHARED = REPO / 'tests/models', REPO / '../shared'
+
+
+def designs():
+    """Names, models and options: layers of all kinds at few bits, whole networks, folded ones, streams."""
+    few = ['--precision', 'fixed<5,2>']
+    for name in ('k3_mlp.keras', 'k2_mlp.h5', 't_mlp_legacy.onnx', 'graph.onnx', 'onnx_sums.onnx', 'onnx_elements.onnx',
+                 'hls4ml_merge.keras', 'hls4ml_dot.keras', 'hls4ml_einsum_dense.keras', 'scalar_matmul.onnx',
+                 'onnx_trunc.onnx', 'ranks.onnx', 'k2_binary.h5', 'k2_functions.h5'):
+        yield name, OWN / name, few
+    for name in ('hgq2_mlp.keras', 'hgq2_jets.keras', 'hgq2_digits.keras', 'hgq2_digits_bn.keras', 'hgq2_ops.keras',
+                 'hgq2_tables.keras', 'hgq2_rest.keras', 'b_mlp_qonnx.onnx', 'trunc_qonnx.onnx', 'onnx_qdq.onnx'):
+        yield name, OWN / name, []
+    for bits in ('fixed<3,1>', 'fixed<4,2>', 'fixed<7,3>'):
+        yield f'k3_mlp {bits}', OWN / 'k3_mlp.keras', ['--precision', bits]
+    for clock in (7, 14, 25):
+        yield f'hgq2_jets at {clock} ns', OWN / 'hgq2_jets.keras', ['--clock', clock]
+        yield f'hgq2_mlp at {clock} ns', OWN / 'hgq2_mlp.keras', ['--clock', clock]
+    for reuse in (2, 4, 16):
+        yield f'k3_mlp stream reuse {reuse}', OWN / 'k3_mlp.keras', [*few, '--io', 'stream', '--reuse', reuse]
+        yield f'hgq2_mlp stream reuse {reuse}', OWN / 'hgq2_mlp.keras', ['--io', 'stream', '--reuse', reuse]
+    for name in ('onnx_recurrent.onnx', 'hls4ml_pool.keras', 'hls4ml_conv.keras'):
+        yield f'{name} stream', OWN / name, ['--precision', 'fixed<4,2>', '--io', 'stream', '--reuse', 4]
+    yield 'p07', SHARED / 'models/p07_jsc_hgq2_einsum/model.keras', []
+    yield 'p08', SHARED / 'models/p08_jsc_hgq2_cernbox/model.keras', []
+
+
+def nn2rtl(args, *command):
+    done = subprocess.run([args.nn2rtl, '--json', *map(str, command)], capture_output=True, text=True, cwd=REPO)
+    if done.returncode:
+        raise RuntimeError(f'{done.stdout[-300:]}{done.stderr[-300:]}')
+    return json.loads(done.stdout)
+
+
+def measure(args, name, model, options):
+    folder = args.work / ''.join(it if it.isalnum() else '_' for it in name)
+    kept = folder.with_suffix('.json')
+    if kept.exists():
+        return json.loads(kept.read_text())
+    clock = [] if '--clock' in options else ['--clock', 10]
+    nn2rtl(args, 'build', model, '-o', folder, '--flow', 'rtl', '--target', args.device, '--dsp', 'none', '--force',
+           *clock, *options)
+    manifest = json.loads((folder / 'nn2rtl.json').read_text())
+    total, rtl = manifest['comparison']['total']['rtl'], manifest['rtl']
+    if total['lut']['value'] > args.most:
+        raise RuntimeError(f'{total["lut"]["value"]:.0f} LUT, more than --most')
+    found = nn2rtl(args, 'synth', folder, '--tool', 'nextpnr', '--no-dsp', '--seed', args.seed)['synthesis']
+    cells = found['cells']
+    row = {
+        'name': name,
+        'lut': total['lut']['value'],
+        'yosys': cells.get('LUT4', 0) + 2 * cells.get('CCU2C', 0),
+        'promised': manifest['comparison']['clock_ns'] - rtl['slack_ns'],
+        'timing': found['timing']['period_ns'],
+        'placed': 1000 / found['fmax_mhz'],
+    }
+    kept.write_text(json.dumps(row))
+    return row
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument('--only', default='')
+    ap.add_argument('--device', default='lfe5u-85')
+    ap.add_argument('--most', type=float, default=12000, help='skip designs estimated larger')
+    ap.add_argument('--seed', type=int, default=1)
+    ap.add_argument('--nn2rtl', default=str(REPO / 'target/release/nn2rtl'))
+    ap.add_argument('--work', type=pathlib.Path, default=REPO / 'out/bench/estimates')
+    ap.add_argument('--out', type=pathlib.Path)
+    args = ap.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name, model, options in designs():
+        if args.only not in name:
+            continue
+        try:
+            rows.append(measure(args, name, model, options))
+            print(time.strftime('%H:%M:%S'), rows[-1], file=sys.stderr, flush=True)
+        except RuntimeError as error:
+            print(time.strftime('%H:%M:%S'), 'left out', name, error, file=sys.stderr, flush=True)
+    lines = ['| design | LUT estimated | Yosys | | ns promised | netlist | placed | | |', '|---|---|---|---|---|---|---|---|---|']
+
+    def off(part, whole):
+        return 100 * (part / whole - 1)
+
+    for it in rows:
+        lines.append(f'| {it["name"]} | {it["lut"]:.0f} | {it["yosys"]} | {off(it["lut"], it["yosys"]):+.0f} % | {it["promised"]:.2f} '
+                     f'| {it["timing"]:.2f} | {it["placed"]:.2f} | {off(it["promised"], it["placed"]):+.0f} % | {off(it["timing"], it["placed"]):+.0f} % |')
+    lines.append('')
+    for what, part, whole in (('LUT', 'lut', 'yosys'), ('promised clock', 'promised', 'placed'), ('netlist timing', 'timing', 'placed')):
+        errors = [abs(off(it[part], it[whole])) for it in rows]
+        signed = [off(it[part], it[whole]) for it in rows]
+        lines.append(f'{what}: median error {statistics.median(errors):.1f} %, worst {max(errors):.0f} %, '
+                     f'median {statistics.median(signed):+.1f} %, {len(rows)} designs')
+    text = '\n'.join(lines) + '\n'
+    print(text) if args.out is None else args.out.write_text(text)
+
+
+main()

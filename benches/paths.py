@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""HLS beside direct RTL, both measured: Google XLS and our SystemVerilog from the same model, by the same tools.
+
+    paths.py [--cases p07,digits,p02,p05] [--clock 5] [--target xcvu9p] [--place p07] [--uncertainty 0%,30%]
+             [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
+
+Every case is built with `--hls xls`. `cosim` gives the cycles of both paths (and equality with the emulator in every
+bit); `synth --no-dsp` what Yosys makes of them, without DSP blocks, so that lookup tables tell everything;
+`synth --tool timing` the longest path of that netlist by the delays of the device (an estimate, the same one for
+both). ns = cycles x that path. XLS is given the clock by its own delays, which are those of an ASIC process: the
+`ClockUncertainty`s asked for make it shorter, and so the pipeline deeper. Cases of `--place` are placed and routed
+besides, on an ECP5 (lfe5u-85, built for it at --ecp5-clock), for which ns = cycles x what nextpnr reaches.
+
+XLS is not Vitis: what Vitis makes of our C++ needs its licence. Plain multiplications are what a user of
+HLS writes; sharing between the products of a matrix is what the direct path adds.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+REPO = pathlib.Path(__file__).resolve().parent.parent
+MODELS = REPO / '../shared/models'
+EXAMPLE = REPO / 'examples/digits'
+CASES = {
+    'p07': [MODELS / 'p07_jsc_hgq2_einsum/model.keras'],
+    'digits': [EXAMPLE / 'digits.keras', '-c', EXAMPLE / 'config.yml', '--calibrate', EXAMPLE / 'x_test.npy'],
+    'p02': [MODELS / 'p02_jsc_mlp_keras2/KERAS_check_best_model.h5'],
+    'p05': [MODELS / 'p05_ad03_qkeras_ae/model_ToyCar.h5'],
+}
+
+
+def say(*parts):
+    print(time.strftime('%H:%M:%S'), *parts, file=sys.stderr, flush=True)
+
+
+def nn2rtl(args, *command):
+    done = subprocess.run([args.nn2rtl, '--json', *map(str, command)], capture_output=True, text=True, cwd=REPO)
+    if done.returncode:
+        raise SystemExit(f'{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}')
+    return json.loads(done.stdout)
+
+
+def measured(args, case, uncertainty, ecp5):
+    """Both paths of a project: cycles, tables, registers, longest path."""
+    folder = args.work / f'{case}{"-ecp5" if ecp5 else ""}-{uncertainty.strip("%")}'
+    target, clock = ('lfe5u-85', args.ecp5_clock) if ecp5 else (args.target, args.clock)
+    model, *options = CASES[case]
+    config = args.work / f'{case}-{uncertainty.strip("%")}.json'
+    own = json.loads(config_text(options)) if '-c' in map(str, options) else {}
+    config.write_text(json.dumps({**own, 'ClockUncertainty': uncertainty}))
+    options = [it for at, it in enumerate(options) if it != '-c' and (at == 0 or options[at - 1] != '-c')]
+    nn2rtl(args, 'build', model, '-o', folder, '--hls', 'xls', '--target', target, '--clock', clock,
+           '-c', config, '--force', *options)
+    told = nn2rtl(args, 'cosim', folder, '--samples', 40)
+    assert told['cosim']['mismatches'] == 0
+    rows = []
+    for path, timing in (('rtl', 'timing'), ('hls', 'hls_timing')):
+        if path == 'rtl' and uncertainty != args.uncertainty[0]:
+            continue  # it does not depend on it
+        say(case, target, path, uncertainty)
+        common = ['synth', folder, '--path', path, '--no-dsp']
+        if ecp5:
+            found = nn2rtl(args, *common, '--tool', 'nextpnr')['synthesis']
+        else:
+            found = nn2rtl(args, *common)['synthesis']
+            found['fmax_mhz'] = nn2rtl(args, *common, '--tool', 'timing')['synthesis']['fmax_mhz']
+        cycles, period = told[timing]['alone'], 1000 / found['fmax_mhz']
+        total = found['total']
+        name = 'direct RTL' if path == 'rtl' else f'XLS, clock - {uncertainty}'
+        rows.append((case, target, name, cycles, f'{period:.2f}', f'{cycles * period:.1f}', total['lut'], total['ff']))
+    return rows
+
+
+def config_text(options):
+    import yaml
+
+    at = [str(it) for it in options].index('-c')
+    return json.dumps(yaml.safe_load(pathlib.Path(options[at + 1]).read_text()))
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument('--cases', default='p07,digits,p02,p05')
+    ap.add_argument('--place', default='p07')
+    ap.add_argument('--clock', type=float, default=5)
+    ap.add_argument('--ecp5-clock', type=float, default=10)
+    ap.add_argument('--target', default='xcvu9p')
+    ap.add_argument('--uncertainty', default='0%,30%')
+    ap.add_argument('--nn2rtl', default=str(REPO / 'target/release/nn2rtl'))
+    ap.add_argument('--work', type=pathlib.Path, default=REPO / 'out/bench/paths')
+    ap.add_argument('--out', type=pathlib.Path)
+    args = ap.parse_args()
+    args.uncertainty = args.uncertainty.split(',')
+    args.work.mkdir(parents=True, exist_ok=True)
+    lines = ['| model | device | path | cycles | ns a cycle | ns | LUT | FF |', '|---|---|---|---|---|---|---|---|']
+    for case in args.cases.split(','):
+        for ecp5 in (False, True) if case in args.place.split(',') else (False,):
+            for uncertainty in args.uncertainty:
+                lines += ['| ' + ' | '.join(map(str, row)) + ' |' for row in measured(args, case, uncertainty, ecp5)]
+                print(lines[-1], file=sys.stderr, flush=True)
+    table = '\n'.join(lines) + '\n'
+    print(table) if args.out is None else args.out.write_text(table)
+
+
+main()
