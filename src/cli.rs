@@ -32,7 +32,7 @@ pub enum Command {
     Cosim(Cosim),
     /// Run open tools or a vendor's on a project, and show what they find.
     Synth(Synth),
-    /// Put the HLS path beside the RTL path.
+    /// Put the HLS path beside the RTL path, or several projects side by side.
     Compare(Compare),
     /// Estimate resources and latency without any tool.
     Estimate(Estimate),
@@ -245,9 +245,11 @@ pub enum Simulated {
 /// Arguments of `compare`.
 #[derive(Args, Debug)]
 pub struct Compare {
-    /// The project.
-    pub dir: PathBuf,
-    /// Write the page to this file [default: report.html in the project].
+    /// The project, or several: a column for each path of each, differences from the first.
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Write the page to this file [default: report.html in the project; of several projects
+    /// compare.html here].
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }

@@ -2,6 +2,7 @@
 
 mod build;
 mod cmvm;
+mod compare;
 mod comparison;
 mod cosim;
 mod engines;
@@ -59,7 +60,7 @@ pub fn run(cli: &Cli) -> Result<Outcome> {
         Command::Predict(args) => predict::run(args, cli.deny_warnings),
         Command::Cosim(args) => cosim::run(args),
         Command::Synth(args) => synth::run(args),
-        Command::Compare(args) => comparison::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Estimate(args) => show::estimate(args),
         Command::Config(args) => show::config(args),
         Command::Inspect(args) => show::inspect(args),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; a skipped one says so")]
 
 mod alone;
+mod browser;
 mod cli;
 mod conformance;
 mod cosim;
@@ -20,6 +21,7 @@ mod own;
 mod prove;
 mod qkeras;
 mod runtime;
+mod several;
 mod shapes;
 mod shared;
 mod statics;
