@@ -260,6 +260,27 @@ pub struct Estimate {
     /// The model, or the folder of a project.
     #[command(flatten)]
     pub model: ModelArgs,
+    /// Say what to change (precision, reuse, strategy, interfaces, DSP blocks, device), each estimated in full:
+    /// if a path does not fit (auto), always, or never.
+    #[arg(
+        long, value_enum, value_name = "WHEN", default_value = "auto",
+        default_missing_value = "always", num_args = 0..=1, require_equals = true
+    )]
+    pub advise: Advise,
+    /// Begin no change after so many seconds.
+    #[arg(long, value_name = "S", default_value_t = 120)]
+    pub advise_seconds: u64,
+}
+
+/// When to say what to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Advise {
+    /// If a path does not fit.
+    Auto,
+    /// In any case.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// Arguments of `inspect`.

@@ -1,11 +1,13 @@
 //! The commands: each takes its arguments and returns what is to be printed. Nothing here prints.
 
+mod advice;
 mod build;
 mod cmvm;
 mod compare;
 mod comparison;
 mod cosim;
 mod engines;
+mod estimate;
 mod folding;
 mod manifest;
 mod model;
@@ -61,7 +63,7 @@ pub fn run(cli: &Cli) -> Result<Outcome> {
         Command::Cosim(args) => cosim::run(args),
         Command::Synth(args) => synth::run(args),
         Command::Compare(args) => compare::run(args),
-        Command::Estimate(args) => show::estimate(args),
+        Command::Estimate(args) => estimate::run(args),
         Command::Config(args) => show::config(args),
         Command::Inspect(args) => show::inspect(args),
         Command::Targets(args) => show::targets(args),

@@ -7,6 +7,7 @@ mod chart;
 mod charts;
 pub mod compare;
 mod figure;
+pub mod fit;
 pub mod html;
 mod layout;
 pub mod listing;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; a skipped one says so")]
 
+mod advice;
 mod alone;
 mod browser;
 mod cli;
