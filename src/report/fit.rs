@@ -198,7 +198,9 @@ pub fn listing(advice: &Advice, now: &[Predicted]) -> String {
         let mark = if it.other_results { " *" } else { "" };
         add(&format!("{}{mark}", it.change), &it.paths);
     }
-    let mut out = format!("what can be changed, each estimated as `build` would:\n{table}");
+    let mut out = format!(
+        "what can be changed, each estimated as `build` would (paths that stay as they are left out):\n{table}"
+    );
     if advice.tried.iter().any(|it| it.other_results) {
         out.push_str("* changes results: see `predict --labels`, `predict --engine float`\n");
     }
@@ -298,7 +300,7 @@ mod tests {
             .map(|fit| Predicted { figures: *all.total.of(fit.path), fit: fit.clone() })
             .collect();
         expect![[r#"
-            what can be changed, each estimated as `build` would:
+            what can be changed, each estimated as `build` would (paths that stay as they are left out):
                                                    BRAM  latency
             change      path     LUT      FF  DSP  kbit   cycles   ns  II  fits
             ----------  ----  ------  ------  ---  ----  -------  ---  --  ----------------------------

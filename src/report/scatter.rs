@@ -2,7 +2,8 @@
 //! line of steps.
 //!
 //! An axis whose values differ by more than a factor of twenty is logarithmic. Labels stand where
-//! they hide no point and no other label, joined to their point by a thin line if that is not beside it.
+//! they hide no point and no other label, joined to their point by a thin line if that is not beside it;
+//! of points at one place one is named, with the number of the others.
 
 use serde::Serialize;
 
@@ -12,7 +13,8 @@ use super::templates;
 
 /// From so large a ratio of the largest to the smallest value on an axis is logarithmic.
 const FAR_APART: f64 = 20.0;
-const TOP: f64 = 10.0;
+/// Above the plot: what its numbers are.
+const TOP: f64 = 18.0;
 const RIGHT: f64 = 14.0;
 /// Below the plot: numbers, and what they are.
 const BOTTOM: f64 = 32.0;
@@ -177,7 +179,7 @@ impl Scatter {
         let x = |value: f64| left + across.at(value) * (wide - RIGHT - left);
         let y = |value: f64| floor - up.at(value) * (floor - TOP);
         let places: Vec<(f64, f64)> = self.points.iter().map(|it| (x(it.x), y(it.y))).collect();
-        let plot = Space { left, top: 0.0, right: wide, bottom: floor };
+        let plot = Space { left, top: TOP - 4.0, right: wide, bottom: floor };
         let mut columns: Vec<Tick> = Vec::new();
         for value in &across.ticks {
             // Logarithmic ones may be too near to each other.
@@ -242,49 +244,77 @@ impl Scatter {
         marks.chain(steps).collect()
     }
 
+    /// The points, the best first.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.points.len()).collect();
+        order.sort_by_key(|&it| !self.points[it].best);
+        order
+    }
+
+    /// What stands beside each point: of those at one place beside the first.
+    fn names(&self, places: &[(f64, f64)], most: usize) -> Vec<String> {
+        let near = |a: usize, b: usize| {
+            (places[a].0 - places[b].0).abs() < 1.0 && (places[a].1 - places[b].1).abs() < 1.0
+        };
+        let mut names = vec![String::new(); places.len()];
+        let mut named: Vec<usize> = Vec::new();
+        for idx in self.order() {
+            if named.iter().any(|it| near(*it, idx)) {
+                continue;
+            }
+            named.push(idx);
+            names[idx] = elide(&self.points[idx].label, most);
+            let others = (0..places.len()).filter(|it| near(*it, idx)).count() - 1;
+            if others > 0 {
+                names[idx] += &format!(" +{others}");
+            }
+        }
+        names
+    }
+
     /// The points with a place for each label; the best choose first.
     fn labelled(&self, places: &[(f64, f64)], plot: &Space) -> Vec<PointView> {
         let mut taken = self.drawn(places);
-        let mut order: Vec<usize> = (0..places.len()).collect();
-        order.sort_by_key(|&it| !self.points[it].best);
         let most = ((plot.right - plot.left) * LABEL / LETTER) as usize;
-        let mut views: Vec<(usize, PointView)> = Vec::new();
-        for idx in order {
-            let (point, (x, y)) = (&self.points[idx], places[idx]);
-            let label = elide(&point.label, most);
-            let wide = label.chars().count() as f64 * LETTER;
-            let spaces: Vec<(Space, bool)> = around(x, y, wide).collect();
-            let free = |it: &&(Space, bool)| {
-                it.0.within(plot) && !taken.iter().any(|other| other.touches(&it.0))
-            };
+        let names = self.names(places, most);
+        let mut views: Vec<PointView> =
+            self.points.iter().zip(places).map(|(point, place)| unnamed(point, *place)).collect();
+        for idx in self.order().into_iter().filter(|it| !names[*it].is_empty()) {
+            let wide = names[idx].chars().count() as f64 * LETTER;
+            let spaces: Vec<(Space, bool)> = around(places[idx].0, places[idx].1, wide).collect();
             let inside = |it: &&(Space, bool)| it.0.within(plot);
+            let free =
+                |it: &&(Space, bool)| inside(it) && !taken.iter().any(|other| other.touches(&it.0));
             let found = spaces.iter().find(free).or_else(|| spaces.iter().find(inside));
             let (space, far) = *found.unwrap_or(&spaces[0]);
             taken.push(space);
             let middle = [(space.left + space.right) / 2.0, (space.top + space.bottom) / 2.0];
-            views.push((
-                idx,
-                PointView {
-                    class: match (point.hls, point.estimated) {
-                        (true, true) => "hls est",
-                        (true, false) => "hls",
-                        (false, true) => "rtl est",
-                        (false, false) => "rtl",
-                    },
-                    title: point.title.clone(),
-                    hls: point.hls,
-                    best: point.best,
-                    x: whole(x),
-                    y: whole(y),
-                    label,
-                    text_x: whole(space.left),
-                    text_y: whole(space.bottom - 3.0),
-                    leader: far.then(|| middle.map(whole)),
-                },
-            ));
+            let view = &mut views[idx];
+            view.label.clone_from(&names[idx]);
+            (view.text_x, view.text_y) = (whole(space.left), whole(space.bottom - 3.0));
+            view.leader = far.then(|| middle.map(whole));
         }
-        views.sort_by_key(|it| it.0);
-        views.into_iter().map(|it| it.1).collect()
+        views
+    }
+}
+
+fn unnamed(point: &Point, (x, y): (f64, f64)) -> PointView {
+    PointView {
+        class: match (point.hls, point.estimated) {
+            (true, true) => "hls est",
+            (true, false) => "hls",
+            (false, true) => "rtl est",
+            (false, false) => "rtl",
+        },
+        title: point.title.clone(),
+        hls: point.hls,
+        best: point.best,
+        x: whole(x),
+        y: whole(y),
+        label: String::new(),
+        text_x: 0,
+        text_y: 0,
+        leader: None,
     }
 }
 
@@ -339,7 +369,7 @@ mod tests {
 
     #[test]
     fn every_point_has_a_mark_and_a_label() {
-        let all = scatter(&[(10.0, 5000.0), (20.0, 4000.0), (800.0, 70.0), (20.0, 4000.0)]);
+        let all = scatter(&[(10.0, 5000.0), (20.0, 4000.0), (800.0, 70.0), (90.0, 3000.0)]);
         for wide in [320.0, 490.0] {
             let text = all.draw(wide, 300.0);
             assert_eq!(text.matches("<circle").count(), 2, "{text}");
@@ -351,6 +381,18 @@ mod tests {
             assert!(text.contains("class=\"front\" d=\"M"));
         }
         assert_eq!(all.draw(320.0, 300.0), all.draw(320.0, 300.0));
+    }
+
+    #[test]
+    fn points_at_one_place_have_one_name() {
+        let text =
+            scatter(&[(10.0, 50.0), (20.0, 40.0), (20.0, 40.0), (20.0, 40.0)]).draw(490.0, 300.0);
+        assert!(text.contains("&lt;design 1&gt; +2</text>"), "{text}");
+        assert_eq!(text.matches("</text>").count(), text.matches("<text").count());
+        for idx in [2, 3] {
+            assert!(text.contains(&format!("<title>&lt;design {idx}&gt;: 20 ns")), "{text}");
+            assert!(!text.contains(&format!("&lt;design {idx}&gt;</text>")), "{text}");
+        }
     }
 
     #[test]

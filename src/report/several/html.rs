@@ -191,7 +191,7 @@ mod tests {
             "Latency against lookup tables",
             "Time from sample to sample against lookup tables",
             "class=\"front\"",
-            "base RTL</text>",
+            "base RTL +1</text>",
             "<small>synthesized</small>",
             "argmax",
             "prefers-color-scheme: dark",
