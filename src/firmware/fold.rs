@@ -270,9 +270,7 @@ impl<'a> Search<'a> {
     }
 
     fn fits(&self, resources: &Resources) -> bool {
-        let percent = self.design.plan.dsp.lut_percent;
-        let lut = (self.device.total.lut as f64 * percent / 100.0) as u64;
-        Resources { lut, ..self.device.total }.covers(resources)
+        self.design.plan.dsp.room(&self.device.total).covers(resources)
     }
 
     /// The shortest interval that fits.

@@ -9,7 +9,7 @@ use super::number::{elide, readable};
 use super::templates;
 
 /// Advance of a letter at 10 px, and of a label's at 11 px.
-const LETTER: f64 = 6.1;
+pub(super) const LETTER: f64 = 6.1;
 const LABEL_LETTER: f64 = 6.7;
 const BAR: f64 = 8.0;
 const PITCH: f64 = 11.0;
@@ -38,6 +38,8 @@ pub(super) struct Chart<'a> {
     pub(super) rows: Vec<Row>,
     /// Units below the axis, each with its size in units of the bars.
     pub(super) units: &'a [(&'a str, f64)],
+    /// Where the axis ends at least, so that charts beside each other have the same.
+    pub(super) reach: f64,
 }
 
 #[derive(Serialize)]
@@ -123,7 +125,7 @@ impl Chart<'_> {
         let narrow = wide < NARROW;
         let label = self.rows.iter().map(|it| letters(&it.label)).fold(0.0, f64::max);
         let left = if narrow { 0.0 } else { (label * LABEL_LETTER + 12.0).min(0.3 * wide) };
-        let most = self.bars().map(|it| it.to).fold(0.0, f64::max);
+        let most = self.bars().map(|it| it.to).fold(self.reach, f64::max);
         Plot {
             narrow,
             left,
@@ -202,7 +204,7 @@ fn title(row: &Row) -> String {
 }
 
 /// A round distance of ticks, so that there are at most so many.
-fn step(most: f64, intervals: f64) -> f64 {
+pub(super) fn step(most: f64, intervals: f64) -> f64 {
     let raw = most / intervals;
     let power = 10.0f64.powi(raw.log10().floor() as i32);
     let round = [1.0, 2.0, 5.0, 10.0].into_iter().map(|it| it * power);
@@ -211,7 +213,7 @@ fn step(most: f64, intervals: f64) -> f64 {
     if most >= 2.0 { step.max(1.0) } else { step }
 }
 
-fn whole(value: f64) -> i64 {
+pub(super) fn whole(value: f64) -> i64 {
     value.round() as i64
 }
 
@@ -233,6 +235,7 @@ mod tests {
                 },
             ],
             units: &[("cycles", 1.0), ("ns", 5.0)],
+            reach: 0.0,
         }
     }
 
@@ -250,7 +253,7 @@ mod tests {
 
     #[test]
     fn nothing_to_draw_is_drawn() {
-        let empty = Chart { label: "x".into(), rows: Vec::new(), units: &[("", 1.0)] };
+        let empty = Chart { label: "x".into(), rows: Vec::new(), units: &[("", 1.0)], reach: 0.0 };
         assert!(empty.draw(300.0).contains("<svg"));
     }
 

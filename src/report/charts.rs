@@ -11,17 +11,17 @@ use super::number::{percent, readable};
 
 /// Widths at which charts are drawn: for a desk and for a phone, px.
 const WIDE: f64 = 1016.0;
-const SMALL: f64 = 320.0;
+pub(super) const SMALL: f64 = 320.0;
 
 /// A chart with its heading.
 #[derive(Serialize)]
 pub(super) struct Named {
-    name: &'static str,
-    unit: &'static str,
-    svg: String,
+    pub(super) name: String,
+    pub(super) unit: &'static str,
+    pub(super) svg: String,
 }
 
-fn bar(from: f64, figure: Figure, text: String) -> Bar {
+pub(super) fn bar(from: f64, figure: Figure, text: String) -> Bar {
     let estimated = figure.source == Source::Estimated;
     Bar { from, to: from + figure.value, text, estimated }
 }
@@ -29,6 +29,17 @@ fn bar(from: f64, figure: Figure, text: String) -> Bar {
 /// When each layer works, wide and small: on the direct path by its stages, else after the layers
 /// that feed it.
 pub(super) fn latency(all: &Comparison) -> Vec<String> {
+    let rows = latency_rows(all);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let label = "Latency of each layer on both paths".into();
+    let chart = Chart { label, rows, units: &[("cycles", 1.0), ("ns", all.clock_ns)], reach: 0.0 };
+    vec![chart.draw(WIDE), chart.draw(SMALL)]
+}
+
+/// The whole network, then the layers whose latency is known.
+pub(super) fn latency_rows(all: &Comparison) -> Vec<Row> {
     let text = |it: Figure| {
         let cycles = if it.value == 1.0 { "cycle" } else { "cycles" };
         let ns = readable(it.value * all.clock_ns);
@@ -57,12 +68,7 @@ pub(super) fn latency(all: &Comparison) -> Vec<String> {
             rows.push(Row { label: row.name.clone(), bold: false, bars });
         }
     }
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let label = "Latency of each layer on both paths".into();
-    let chart = Chart { label, rows, units: &[("cycles", 1.0), ("ns", all.clock_ns)] };
-    vec![chart.draw(WIDE), chart.draw(SMALL)]
+    rows
 }
 
 /// What both designs take of the device.
@@ -77,32 +83,37 @@ pub(super) fn share(all: &Comparison) -> Option<String> {
         bars.iter().any(Option::is_some).then_some(Row { label, bold: false, bars })
     };
     let rows: Vec<Row> = Metric::RESOURCES.into_iter().filter_map(row).collect();
-    let chart = Chart { label: "Share of the device".into(), rows, units: &[("%", 1.0)] };
+    let label = "Share of the device".into();
+    let chart = Chart { label, rows, units: &[("%", 1.0)], reach: 0.0 };
     (!chart.rows.is_empty()).then(|| chart.draw(SMALL))
 }
 
 /// What each layer takes, a chart for each resource that is used at all.
 pub(super) fn resources(all: &Comparison) -> Vec<Named> {
-    let text = |metric: Metric, figure: Figure| {
-        let share = all.percent(metric, figure.value).map(|it| format!(" ({})", percent(it)));
-        readable(figure.value) + &share.unwrap_or_default()
-    };
     let chart = |metric: Metric| {
-        let row = |it: &LayerRow| {
-            let bars = Side::ALL.map(|side| {
-                it.figures.of(side).get(metric).map(|it| bar(0.0, it, text(metric, it)))
-            });
-            Row { label: it.name.clone(), bold: false, bars }
-        };
-        let rows = all.layers.iter().filter(|it| !it.is_input()).map(row).collect();
-        let label = format!("{} of each layer", metric.name());
-        Named {
-            name: metric.name(),
-            unit: metric.unit(),
-            svg: Chart { label, rows, units: &[(metric.unit(), 1.0)] }.draw(SMALL),
-        }
+        let (rows, label) =
+            (resource_rows(all, metric), format!("{} of each layer", metric.name()));
+        let chart = Chart { label, rows, units: &[(metric.unit(), 1.0)], reach: 0.0 };
+        Named { name: metric.name().into(), unit: metric.unit(), svg: chart.draw(SMALL) }
     };
     let columns = columns(&all.layers);
     let used = |it: &Metric| columns.iter().any(|column| column.metric == *it);
     Metric::RESOURCES.into_iter().filter(used).map(chart).collect()
+}
+
+/// What each layer takes of one resource.
+pub(super) fn resource_rows(all: &Comparison, metric: Metric) -> Vec<Row> {
+    let row = |it: &LayerRow| {
+        let bars = Side::ALL.map(|side| {
+            it.figures.of(side).get(metric).map(|it| bar(0.0, it, counted(all, metric, it)))
+        });
+        Row { label: it.name.clone(), bold: false, bars }
+    };
+    all.layers.iter().filter(|it| !it.is_input()).map(row).collect()
+}
+
+/// A number, and which share of the device it is if it is one.
+pub(super) fn counted(all: &Comparison, metric: Metric, figure: Figure) -> String {
+    let share = all.percent(metric, figure.value).map(|it| format!(" ({})", percent(it)));
+    readable(figure.value) + &share.unwrap_or_default()
 }

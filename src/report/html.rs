@@ -13,6 +13,7 @@ const LONGEST: usize = 32;
 
 #[derive(Serialize)]
 struct View<'a> {
+    title: String,
     version: &'static str,
     all: &'a Comparison,
     clock: String,
@@ -90,6 +91,7 @@ pub fn page(all: &Comparison, formats: &[FormatRow]) -> String {
     let columns = columns(&all.layers);
     let name = |it: &str| number::elide(it, LONGEST);
     let view = View {
+        title: format!("{}: HLS against RTL", all.model),
         version: env!("CARGO_PKG_VERSION"),
         all,
         clock: readable(all.clock_ns),

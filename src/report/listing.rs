@@ -160,7 +160,7 @@ fn layers(all: &Comparison) -> Table {
     table
 }
 
-fn paragraph(out: &mut String, text: &str, indent: &str) {
+pub(super) fn paragraph(out: &mut String, text: &str, indent: &str) {
     for (idx, line) in wrap(text, WIDTH - indent.len()).iter().enumerate() {
         let _ = writeln!(out, "{}{line}", if idx > 0 { indent } else { "" });
     }

@@ -52,6 +52,20 @@ pub(super) fn ratio(ratio: Option<f64>) -> String {
     }
 }
 
+/// How a number differs from another one, of which it is a multiple: in percent, as a factor from
+/// twice and half on.
+pub(super) fn change(ratio: f64) -> String {
+    match ratio {
+        1.0 => "=".into(),
+        ratio if ratio > 0.5 && ratio < 2.0 => {
+            let percent = format!("{:+.1} %", 100.0 * (ratio - 1.0));
+            if percent.ends_with("0.0 %") && percent.len() == 6 { "≈".into() } else { percent }
+        }
+        ratio if ratio > 0.0 && ratio < 0.1 => format!("×{ratio:.3}"),
+        ratio => format!("×{}", self::ratio(Some(ratio))),
+    }
+}
+
 /// A share in percent.
 pub(super) fn percent(value: f64) -> String {
     match value {
@@ -116,6 +130,10 @@ mod tests {
             assert_eq!(readable(value), text);
         }
         assert_eq!([ratio(None), ratio(Some(3.0)), ratio(Some(1234.56))], ["–", "3.00", "1,234.6"]);
+        assert_eq!(
+            [1.0, 1.123, 0.75, 1.0001, 0.9999, 2.0, 0.5, 0.0123, 0.0, 1234.0].map(change),
+            ["=", "+12.3 %", "-25.0 %", "≈", "≈", "×2.00", "×0.50", "×0.012", "×0.00", "×1,234.0"]
+        );
         assert_eq!([0.0, 0.001, 3.456, 34.56].map(percent), ["0 %", "<0.01 %", "3.46 %", "34.6 %"]);
     }
 

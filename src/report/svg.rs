@@ -240,6 +240,7 @@ mod tests {
             .line { stroke: #dde1e6; fill: none; }
             .edge { stroke: #7d8793; stroke-width: 1.25; fill: none; }
             .head { fill: #7d8793; }
+            .front { stroke: #7d8793; stroke-width: 1.5; stroke-dasharray: 4 3; fill: none; }
             .box { fill: #f6f7f8; stroke: #8f99a4; }
             .port { fill: #ffffff; stroke: #8f99a4; stroke-dasharray: 3 2; }
             .hls { fill: #b85c00; stroke: #b85c00; }
@@ -251,7 +252,7 @@ mod tests {
               .ink { fill: #e6e9ec; }
               .dim { fill: #9aa5b1; }
               .line { stroke: #2e353c; }
-              .edge, .head { stroke: #7f8a96; }
+              .edge, .head, .front { stroke: #7f8a96; }
               .head { fill: #7f8a96; stroke: none; }
               .box { fill: #1d2227; stroke: #66727e; }
               .port { fill: #14181c; stroke: #66727e; }

@@ -71,15 +71,25 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// Natural widths, then the widest text column gives until all fit.
-    fn widths(&self) -> Vec<usize> {
-        let mut widths: Vec<usize> = (0..self.columns.len())
+    /// Whether it is no wider than a terminal although nothing is broken.
+    pub fn fits(&self) -> bool {
+        let widths = self.natural();
+        widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1) <= WIDTH
+    }
+
+    fn natural(&self) -> Vec<usize> {
+        (0..self.columns.len())
             .map(|idx| {
                 let head = self.columns[idx].head.iter();
                 head.chain(self.rows.iter().map(|row| &row[idx])).map(|it| width(it)).max()
             })
             .map(|it| it.unwrap_or(0))
-            .collect();
+            .collect()
+    }
+
+    /// Natural widths, then the widest text column gives until all fit.
+    fn widths(&self) -> Vec<usize> {
+        let mut widths = self.natural();
         let gaps = GAP * widths.len().saturating_sub(1);
         for kind in [Kind::Text, Kind::Whole] {
             let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(WIDTH);

@@ -11,6 +11,11 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
     tera.autoescape_on(vec![".html", ".svg"]);
     tera.set_escape_fn(escape);
     tera.add_raw_templates([
+        ("head.html", include_str!("../../html-templates/head.html.tera")),
+        ("several.html", include_str!("../../html-templates/several.html.tera")),
+        ("several-head.html", include_str!("../../html-templates/several-head.html.tera")),
+        ("several-row.html", include_str!("../../html-templates/several-row.html.tera")),
+        ("scatter.svg", include_str!("../../html-templates/scatter.svg.tera")),
         ("report.html", include_str!("../../html-templates/report.html.tera")),
         ("report.css", include_str!("../../html-templates/report.css")),
         ("legend.html", include_str!("../../html-templates/legend.html")),

@@ -81,7 +81,7 @@ fn json_of_commands_that_look() {
         .assert_eq(&keys(&inspect).join(" "));
     assert_eq!(inspect["sha256"].as_str().unwrap().len(), 64);
     expect!["config formats warnings"].assert_eq(&keys(&json(0, &["config", &model])).join(" "));
-    expect!["model part clock_ns settings device total rtl_stage_ns layers notes warnings"]
+    expect!["model part clock_ns settings device total rtl_stage_ns layers notes fit warnings"]
         .assert_eq(&keys(&json(0, &["estimate", &model])).join(" "));
     let predict = json(0, &["predict", &model, "--input", &input]);
     expect![[r#"{"samples":4,"outputs":{"softmax":[4,5]},"accuracy":null,"warnings":[]}"#]]

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; a skipped one says so")]
 
+mod advice;
 mod alone;
 mod board;
+mod browser;
 mod cli;
 mod conformance;
 mod cosim;
@@ -21,6 +23,7 @@ mod own;
 mod prove;
 mod qkeras;
 mod runtime;
+mod several;
 mod shapes;
 mod shared;
 mod statics;

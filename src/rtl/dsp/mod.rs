@@ -19,7 +19,7 @@ use self::choose::Choice;
 use super::cost;
 use super::datapath::{Datapath, Op, ScopeId, ValueId};
 use super::passes;
-use crate::device::Device;
+use crate::device::{Device, Resources};
 use crate::rtl::pipeline::Delays;
 
 /// How many DSP blocks the direct path uses.
@@ -119,11 +119,16 @@ impl DspPlan {
         }
     }
 
+    /// What a design may take of a device: its share of the lookup tables, all of the rest.
+    pub fn room(&self, total: &Resources) -> Resources {
+        // A count of lookup tables is far below 2^52.
+        Resources { lut: (total.lut as f64 * self.lut_percent / 100.0) as u64, ..*total }
+    }
+
     /// Lookup tables that a design may take before work is moved; `None` if that is not asked for.
     pub fn limit(&self, device: &Device) -> Option<u64> {
         let wanted = self.blocks == Blocks::Auto && device.total.dsp > 0;
-        // A count of lookup tables is far below 2^52.
-        wanted.then(|| (device.total.lut as f64 * self.lut_percent / 100.0) as u64)
+        wanted.then(|| self.room(&device.total).lut)
     }
 
     /// How full so many lookup tables make a device; `None` if that is no reason to move anything.
