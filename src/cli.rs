@@ -40,7 +40,7 @@ pub enum Command {
     Estimate(Estimate),
     /// Print the full configuration of a model, resolved, with reasons.
     Config(ConfigArgs),
-    /// Show layers, shapes, parameters, quantizers and formats, and what is unsupported and why.
+    /// Show layers, shapes, quantizers and formats, and what is unsupported and why.
     Inspect(Inspect),
     /// List devices.
     Targets(Targets),

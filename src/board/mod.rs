@@ -125,6 +125,9 @@ pub fn files(board: &Board, link: &Link) -> Vec<(String, String)> {
         context.insert(format!("bytes_{side}"), &link.bytes[at]);
         context.insert(format!("beats_{side}"), &link.beats[at]);
     }
+    context.insert("in_msb", &(8 * link.bytes[0] - 1));
+    context.insert("out_msb", &(8 * link.bytes[1] - 1));
+    context.insert("keep_msb", &(link.bytes[1] - 1));
     let mut pins = vec![
         ("clk_i", &board.clock),
         ("rx_i", &board.rx),
@@ -153,6 +156,9 @@ mod tests {
     fn boards_have_devices_and_pins_of_their_own() {
         for board in all() {
             crate::device::find(&board.device).unwrap();
+            context.insert("in_msb", &(8 * link.bytes[0] - 1));
+            context.insert("out_msb", &(8 * link.bytes[1] - 1));
+            context.insert("keep_msb", &(link.bytes[1] - 1));
             let mut pins = vec![&board.clock, &board.rx, &board.tx, &board.leds[0], &board.leds[1]];
             pins.extend(board.keep.iter());
             let count = pins.len();

@@ -28,7 +28,7 @@ pub fn around(
     let interface = Interface::of(graph, name, ranks);
     let side = |input: bool| {
         let ports = interface.ports.iter().filter(|it| it.input == input);
-        ports.map(|it| (it.stem(), &*it.name, it.bits)).collect::<Vec<_>>()
+        ports.map(|it| (it.stem(), &*it.name, it.bits - 1)).collect::<Vec<_>>()
     };
     let mut context = Context::new();
     context.insert("interface", &interface);
