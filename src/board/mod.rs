@@ -156,9 +156,6 @@ mod tests {
     fn boards_have_devices_and_pins_of_their_own() {
         for board in all() {
             crate::device::find(&board.device).unwrap();
-            context.insert("in_msb", &(8 * link.bytes[0] - 1));
-            context.insert("out_msb", &(8 * link.bytes[1] - 1));
-            context.insert("keep_msb", &(link.bytes[1] - 1));
             let mut pins = vec![&board.clock, &board.rx, &board.tx, &board.leds[0], &board.leds[1]];
             pins.extend(board.keep.iter());
             let count = pins.len();

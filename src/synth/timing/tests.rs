@@ -24,7 +24,7 @@ fn the_longest_path_is_the_sum_of_its_parts() {
     let kinds: Vec<&str> = timing.path.iter().map(|it| it.kind.as_str()).collect();
     assert_eq!(kinds, ["FDRE", "LUT2", "CARRY4", "CARRY4"]);
     let expected = delays.register_ns
-        + 2.0 * delays.net_ns
+        + 2.0 * NET_SHARE * delays.net_ns
         + delays.lut_ns
         + delays.carry_ns
         + 8.0 * delays.carry_bit_ns;
