@@ -6,7 +6,8 @@
 Every design is built by `nn2rtl build --flow rtl` at a clock for ECP5, where open tools place and route, and goes through
 `synth --tool nextpnr` (Yosys `synth_ecp5 -abc9`, flat, then nextpnr out of context). Beside each other:
 
-* LUT: what `build` estimates before any tool runs, and what Yosys makes (LUT4 and two for each CCU2C);
+* LUT: what `build` estimates before any tool runs, and what Yosys makes of the same layers with their hierarchy kept (the
+  handshake around them, a FIFO and a counter, is in neither);
 * ns: the longest path that the delay model promises (the clock less the slack), that of our static timing of Yosys'
   netlist by the same table of delays, and what nextpnr reaches.
 
@@ -67,12 +68,12 @@ def measure(args, name, model, options):
     total, rtl = manifest['comparison']['total']['rtl'], manifest['rtl']
     if total['lut']['value'] > args.most:
         raise RuntimeError(f'{total["lut"]["value"]:.0f} LUT, more than --most')
+    layers = nn2rtl(args, 'synth', folder, '--no-dsp')['synthesis']['layers']
     found = nn2rtl(args, 'synth', folder, '--tool', 'nextpnr', '--no-dsp', '--seed', args.seed)['synthesis']
-    cells = found['cells']
     row = {
         'name': name,
         'lut': total['lut']['value'],
-        'yosys': cells.get('LUT4', 0) + 2 * cells.get('CCU2C', 0),
+        'yosys': sum(it[1]['lut'] for it in layers),
         'promised': manifest['comparison']['clock_ns'] - rtl['slack_ns'],
         'timing': found['timing']['period_ns'],
         'placed': 1000 / found['fmax_mhz'],
