@@ -17,9 +17,12 @@ import argparse
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from paths import nn2rtl  # noqa: E402
 
 REPO = pathlib.Path(__file__).resolve().parent.parent
 OWN, SHARED = REPO / 'tests/models', REPO / '../shared'
@@ -47,13 +50,6 @@ def designs():
         yield f'{name} stream', OWN / name, ['--precision', 'fixed<4,2>', '--io', 'stream', '--reuse', 4]
     yield 'p07', SHARED / 'models/p07_jsc_hgq2_einsum/model.keras', []
     yield 'p08', SHARED / 'models/p08_jsc_hgq2_cernbox/model.keras', []
-
-
-def nn2rtl(args, *command):
-    done = subprocess.run([args.nn2rtl, '--json', *map(str, command)], capture_output=True, text=True, cwd=REPO)
-    if done.returncode:
-        raise RuntimeError(f'{done.stdout[-300:]}{done.stderr[-300:]}')
-    return json.loads(done.stdout)
 
 
 def measure(args, name, model, options):

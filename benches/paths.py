@@ -39,7 +39,7 @@ def say(*parts):
 def nn2rtl(args, *command):
     done = subprocess.run([args.nn2rtl, '--json', *map(str, command)], capture_output=True, text=True, cwd=REPO)
     if done.returncode:
-        raise SystemExit(f'{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}')
+        raise RuntimeError(f'{command[:2]}: {done.stdout[-300:]}{done.stderr[-300:]}')
     return json.loads(done.stdout)
 
 
@@ -99,10 +99,12 @@ def main():
     for case in args.cases.split(','):
         for ecp5 in (False, True) if case in args.place.split(',') else (False,):
             for uncertainty in args.uncertainty:
-                lines += ['| ' + ' | '.join(map(str, row)) + ' |' for row in measured(args, case, uncertainty, ecp5)]
-                print(lines[-1], file=sys.stderr, flush=True)
+                rows = ['| ' + ' | '.join(map(str, row)) + ' |' for row in measured(args, case, uncertainty, ecp5)]
+                print(*rows, sep='\n', file=sys.stderr, flush=True)
+                lines += rows
     table = '\n'.join(lines) + '\n'
     print(table) if args.out is None else args.out.write_text(table)
 
 
-main()
+if __name__ == '__main__':
+    main()

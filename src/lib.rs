@@ -9,7 +9,7 @@
 //!    │ lower::lower        nn + Formats → fixed::Graph   integer units; no float from here on
 //!    ▼
 //!  design::Design { graph, plan } ─► emulate   integers out: the oracle, and `predict`
-//!                                 ─► hls       C++ project for Vitis or Vivado
+//!                                 ─► hls       C++ project for Vitis or Vivado, DSLX for XLS
 //!                                 ─► rtl       scalar program → pipeline → SystemVerilog
 //!                                 ─► program   the scalar program as software: `predict` where it is faster
 //!                                 ─► estimate  what the HLS path would take
@@ -35,6 +35,9 @@
 //!   the order irrelevant, and the format is a bit or two narrower.
 //! - The core of the RTL has no ready: it runs freely, and a FIFO with credits behind it absorbs
 //!   back-pressure. It falls through when empty, so it costs no cycle.
+//! - Tables, reductions, softmax, layer norms and recurrences have no parameterised engine of their own in streams: they
+//!   are kernels of the pipeline, and loops around them, which the division into processes makes.
+//! - The reuse factor alone chooses between adder graphs and arrays in the RTL; `Strategy` shapes the C++.
 //! - Unsigned mantissas end at 127 bits, because mantissas are `i128`.
 
 pub mod app;

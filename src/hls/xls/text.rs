@@ -1,6 +1,6 @@
 //! Formats, types and constants as DSLX spells them.
 
-use crate::fixed::{Format, Overflow, Rounding};
+use crate::fixed::Format;
 
 /// The type of a mantissa: `s8`, `u5`.
 pub(super) fn element(format: Format) -> String {
@@ -20,21 +20,7 @@ pub(super) fn array(format: Format, n: usize) -> String {
 
 /// The five parameters that are a format, as `nn_types.x` has them.
 pub(super) fn parameters(format: Format) -> String {
-    let rounding = match format.rounding {
-        Rounding::Trn => "TRN",
-        Rounding::TrnZero => "TRN_ZERO",
-        Rounding::Rnd => "RND",
-        Rounding::RndZero => "RND_ZERO",
-        Rounding::RndInf => "RND_INF",
-        Rounding::RndMinInf => "RND_MIN_INF",
-        Rounding::RndConv => "RND_CONV",
-    };
-    let overflow = match format.overflow {
-        Overflow::Wrap => "WRAP",
-        Overflow::Sat => "SAT",
-        Overflow::SatZero => "SAT_ZERO",
-        Overflow::SatSym => "SAT_SYM",
-    };
+    let (rounding, overflow) = (format.rounding.name(), format.overflow.name());
     format!(
         "{}, u32:{}, {}, nn_types::{rounding}, nn_types::{overflow}",
         format.signed,
