@@ -97,10 +97,11 @@ pub struct ModelOptions {
     /// blocks [default: 70].
     #[arg(long, value_name = "PERCENT")]
     pub lut_percent: Option<f64>,
-    /// Reuse factor of the HLS path.
+    /// Products that share a multiplier, in both paths.
     #[arg(long, value_name = "N")]
     pub reuse: Option<u32>,
-    /// Strategy of the HLS path: latency, resource, resource_unrolled or distributed_arithmetic.
+    /// How products are built: latency, resource, resource_unrolled or distributed_arithmetic (adder graphs,
+    /// in the RTL path at every reuse factor).
     #[arg(long, value_name = "NAME")]
     pub strategy: Option<String>,
     /// How long to search for small adder graphs [default: normal].

@@ -37,7 +37,6 @@
 //!   back-pressure. It falls through when empty, so it costs no cycle.
 //! - Tables, reductions, softmax, layer norms and recurrences have no parameterised engine of their own in streams: they
 //!   are kernels of the pipeline, and loops around them, which the division into processes makes.
-//! - The reuse factor alone chooses between adder graphs and arrays in the RTL; `Strategy` shapes the C++.
 //! - Unsigned mantissas end at 127 bits, because mantissas are `i128`.
 
 pub mod app;

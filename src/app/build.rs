@@ -55,6 +55,8 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
         let late = rtl.pipelines.iter().flat_map(|it| &it.schedule.violations);
         warnings.extend(late.map(|it| Warning::at(&it.origin, it.clone())));
         warnings.extend(rtl.unfolded.iter().map(|it| Warning::at(it, Unfolded)));
+        let ineffective = firmware::ineffective(&compiled.design, choice.is_some());
+        warnings.extend(ineffective.into_iter().map(|(at, it)| Warning::at(&at, it)));
     }
     let mut hls = hls;
     for problem in hls.iter_mut().flat_map(|it| it.project.warnings.drain(..)) {

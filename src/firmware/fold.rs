@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::shared::{self, Shared};
-use super::stream::{Divided, Known, cut, divide, given};
+use super::strategy::given;
+use super::stream::{Divided, Known, cut, divide};
 use super::{Rtl, resources, unrolled};
 use crate::config::Io;
 use crate::design::Design;

@@ -2,6 +2,7 @@
 
 mod fold;
 mod shared;
+mod strategy;
 mod stream;
 mod xls;
 
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 pub use self::fold::{Choice, Goal, LayerFold, Unmet, fold, told};
+pub use self::strategy::{Ineffective, ineffective};
 pub use self::stream::tasks;
 pub use self::xls::around;
 

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::strategy::{self, given};
 use super::{Hls, HlsStreamed, Pipeline, Rtl, Streamed};
 use crate::config::Io;
 use crate::design::{Design, Plan};
@@ -54,11 +55,6 @@ pub(super) fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
     Ok(divided.finish(plan, design, device))
 }
 
-/// The reuse factor that the user gave a layer.
-pub(super) fn given(design: &Design, layer: &str) -> usize {
-    design.plan.layers.get(layer).map_or(1, |it| it.reuse_factor as usize)
-}
-
 /// The graph of a design with the loops unrolled that shall be.
 fn unrolled(design: &Design) -> Cow<'_, Graph> {
     let layers = &design.plan.layers;
@@ -67,6 +63,7 @@ fn unrolled(design: &Design) -> Cow<'_, Graph> {
 
 /// The processes of a design whose layers are folded so, and the layers besides that cannot be.
 pub(super) fn cut(design: &Design, reuse: &dyn Fn(&str) -> usize) -> (Dataflow, BTreeSet<Origin>) {
+    let reuse = |layer: &str| strategy::reuse(design, layer, reuse(layer));
     let (mut flow, unfolded) = stream::cut(&unrolled(design), Loops::Around, ports(design), reuse);
     flow.computed.retain(|it, _| design.graph.contains(*it));
     (flow, unfolded)
@@ -83,22 +80,13 @@ fn ports(design: &Design) -> Ports {
 /// Which layers of a design of whole tensors should share multipliers and cannot, if none can: it is one
 /// pipeline.
 pub(super) fn unfoldable(design: &Design) -> Option<BTreeSet<Origin>> {
-    if !asks(design, &design.graph) {
+    if !strategy::asks(design, &design.graph) {
         return Some(BTreeSet::new());
     }
     let (flow, unfolded) = cut(design, &|it| given(design, it));
     let is_array = |it: &stream::Process| matches!(it.kind, Kind::Array(_));
-    (!flow.processes.iter().any(is_array)).then_some(unfolded)
-}
-
-/// Whether a matrix of a graph, or of a step of its loops, shall share multipliers.
-fn asks(design: &Design, graph: &Graph) -> bool {
-    graph.topo().into_iter().any(|id| {
-        let node = graph.node(id);
-        let is_matrix = matches!(node.op, Unit::Mac(_));
-        is_matrix && given(design, &node.origin.node) > 1
-            || node.op.body().is_some_and(|(body, _)| asks(design, body))
-    })
+    let folds = flow.processes.iter().any(is_array) || !flow.products.is_empty();
+    (!folds).then_some(unfolded)
 }
 
 /// Kernels that were pipelined before, by graph and the DSP blocks that they could have: the steps of an unrolled
@@ -309,7 +297,7 @@ pub(super) fn hls(design: &Design, device: &Device, options: &HlsOptions) -> Res
 
 /// The processes of a design in C++, where matrices are folded inside of kernels.
 pub fn tasks(design: &Design) -> Dataflow {
-    let mut flow = stream::cut(&unrolled(design), Loops::Inside, Ports::Pixels, |_| 1).0;
+    let mut flow = stream::cut(&unrolled(design), Loops::Inside, Ports::Pixels, |_| 1.into()).0;
     flow.computed.retain(|it, _| design.graph.contains(*it));
     flow
 }

@@ -15,7 +15,7 @@ use super::order::sorted;
 use super::permute::{WIDE, bits};
 use super::ports::{Ports, turned};
 use super::window::{Pick, Window};
-use super::{Dataflow, Kind, ProcessId, StreamId, packs};
+use super::{Dataflow, Kind, ProcessId, Reuse, StreamId, packs};
 use crate::error::Origin;
 use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
@@ -70,7 +70,7 @@ pub fn cut(
     graph: &Graph,
     loops: Loops,
     ports: Ports,
-    reuse: impl Fn(&str) -> usize,
+    reuse: impl Fn(&str) -> Reuse,
 ) -> (Dataflow, BTreeSet<Origin>) {
     divide(graph, loops, &reuse, ports, 1)
 }
@@ -79,7 +79,7 @@ pub fn cut(
 pub(super) fn divide(
     graph: &Graph,
     loops: Loops,
-    reuse: &dyn Fn(&str) -> usize,
+    reuse: &dyn Fn(&str) -> Reuse,
     ports: Ports,
     parts: usize,
 ) -> (Dataflow, BTreeSet<Origin>) {
@@ -123,7 +123,7 @@ pub(super) struct Cutter<'g> {
     /// Streams of one format, by node.
     pub(super) evened: BTreeMap<NodeId, StreamId>,
     /// By layer.
-    pub(super) reuse: &'g dyn Fn(&str) -> usize,
+    pub(super) reuse: &'g dyn Fn(&str) -> Reuse,
     pub(super) unfolded: BTreeSet<Origin>,
     pub(super) flow: Dataflow,
     /// By node.

@@ -12,11 +12,26 @@ use crate::graph::NodeId;
 use crate::nn::Shape;
 use crate::units::{Mac, Reorder, Requantize, Unit};
 
+/// How many products of a layer share a multiplier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reuse {
+    /// With a constant matrix; with one it is an adder graph, with more an array.
+    pub matrix: usize,
+    /// Of two tensors.
+    pub product: usize,
+}
+
+impl From<usize> for Reuse {
+    fn from(all: usize) -> Reuse {
+        Reuse { matrix: all, product: all }
+    }
+}
+
 impl Cutter<'_> {
     /// Whether a layer's matrix has multipliers of its own.
     pub(super) fn is_array(&self, mac: &Mac, layer: &str) -> bool {
         let is_loaded = self.loops == Loops::Around && !mac.loaded.is_nothing();
-        is_loaded || (self.reuse)(layer) > 1
+        is_loaded || (self.reuse)(layer).matrix > 1
     }
 
     /// A matrix as an array, or set aside as one of several groups.
@@ -106,7 +121,7 @@ impl Cutter<'_> {
         tokens: usize,
     ) -> Option<Place> {
         let node = self.node(id);
-        let reuse = (self.reuse)(&node.origin.node);
+        let reuse = (self.reuse)(&node.origin.node).matrix;
         let array = Array::new(macs, reads, &self.flow.stream(stream).ty)?.folded(reuse);
         let (accum, result) = (array.accum(), array.result());
         let ty = Type::uniform(Shape(vec![array.outputs()]), accum);

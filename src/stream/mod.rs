@@ -50,6 +50,7 @@ mod wire;
 
 pub use array::Array;
 pub use cut::{Loops, cut};
+pub use fold::Reuse;
 pub use loops::Loop;
 pub use permute::Permutation;
 pub use ports::{Ports, Tensor, Tensors, ordered, pixels};

@@ -10,7 +10,7 @@
 //! [`Array::folded`] chooses the packs with the multipliers, [`divide`] brings them about.
 
 use super::narrow::looped;
-use super::{Array, Dataflow, Kind, Process, ProcessId, StreamId};
+use super::{Array, Dataflow, Kind, Process, ProcessId, Reuse, StreamId};
 use crate::fixed::Type;
 use crate::nn::Shape;
 
@@ -174,7 +174,7 @@ impl Array {
 
 /// Brings tokens to arrays in packs where that costs less. In a loop every step waits for the one before: there a
 /// token comes at once.
-pub(super) fn divide(flow: &mut Dataflow, reuse: &dyn Fn(&str) -> usize) {
+pub(super) fn divide(flow: &mut Dataflow, reuse: &dyn Fn(&str) -> Reuse) {
     let looped = looped(flow);
     for at in 0..flow.processes.len() {
         let process = &flow.processes[at];
@@ -191,7 +191,7 @@ pub(super) fn divide(flow: &mut Dataflow, reuse: &dyn Fn(&str) -> usize) {
             _ => Vec::new(),
         };
         let packs = Packs { pixel: Some(pixel), moves, ..array.packs.clone() };
-        let array = Array { packs, ..array.clone() }.folded(reuse(&process.layer));
+        let array = Array { packs, ..array.clone() }.folded(reuse(&process.layer).matrix);
         let (packs, turns) = (array.packs(), array.turns());
         flow.processes[at].kind = Kind::Array(array);
         if packs == 1 {

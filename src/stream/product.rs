@@ -83,7 +83,7 @@ impl Product {
 impl Cutter<'_> {
     /// Whether a layer's products of two tensors share multipliers.
     pub(super) fn is_shared(&self, layer: &str) -> bool {
-        self.loops == Loops::Around && (self.reuse)(layer) > 1
+        self.loops == Loops::Around && (self.reuse)(layer).product > 1
     }
 
     /// A product on few multipliers.
@@ -92,8 +92,8 @@ impl Cutter<'_> {
         let [x, y] = self.graph.operands(id)[..] else { return None };
         let types = [&self.node(x).ty, &self.node(y).ty];
         let layer = &node.origin.node;
-        let product =
-            Product::new(layer, matmul, matmul.is_exact(&types)).folded((self.reuse)(layer));
+        let product = Product::new(layer, matmul, matmul.is_exact(&types))
+            .folded((self.reuse)(layer).product);
         let Product { groups, parts, .. } = product;
         let (batch, rows, cycles) = (matmul.batch, matmul.rows, product.cycles());
         let moves = |it: NodeId| !matches!(self.at(it).at, At::Constant(_));

@@ -59,7 +59,7 @@ fn finer(graph: &Graph, most: usize) -> Option<Dataflow> {
     let choices = [None, spelled(graph)];
     choices.iter().find_map(|own| {
         let own = own.as_ref().unwrap_or(graph);
-        let (inner, _) = divide(own, Loops::Around, &|_| 1, Ports::Inside, parts);
+        let (inner, _) = divide(own, Loops::Around, &|_| 1.into(), Ports::Inside, parts);
         let kernels = inner.processes.iter().filter_map(|it| match &it.kind {
             Kind::Kernel(graph) => Some(work(graph)),
             _ => None,

@@ -78,7 +78,7 @@ fn dataflows_compute_what_graphs_do() {
         let want = Emulator::new(&graph).run(&samples);
         let around = [1, 3, 100, 10_000].map(|reuse| (Loops::Around, reuse));
         for (loops, reuse) in around.into_iter().chain([(Loops::Inside, 1)]) {
-            let (flow, _) = cut(&graph, loops, Ports::Pixels, |_| reuse);
+            let (flow, _) = cut(&graph, loops, Ports::Pixels, |_| reuse.into());
             assert_eq!(
                 run(&flow, &ordered(&graph, &samples)),
                 want,
@@ -96,7 +96,7 @@ fn dataflows_compute_what_graphs_do() {
             groups += count(&flow, |it| matches!(it, Kind::Array(it) if it.turns() > 1));
             rings += count(&flow, |it| matches!(it, Kind::State(it) if it.packs > 1));
         }
-        let (whole, _) = cut(&graph, Loops::Around, Ports::Tensors, |_| 3);
+        let (whole, _) = cut(&graph, Loops::Around, Ports::Tensors, |_| 3.into());
         assert_eq!(run(&whole, &samples), want, "{file}, whole tensors");
         assert!(is_read(&whole), "{file}");
         turned += usize::from(turns(&whole));
@@ -125,7 +125,7 @@ fn unrolled_loops_compute_what_graphs_do() {
         assert_eq!(Emulator::new(&unrolled).run(&samples), want, "{file}");
         let around = [(Loops::Around, 1), (Loops::Around, 3)];
         for (loops, reuse) in around.into_iter().chain([(Loops::Inside, 1)]) {
-            let (flow, _) = cut(&unrolled, loops, Ports::Pixels, |_| reuse);
+            let (flow, _) = cut(&unrolled, loops, Ports::Pixels, |_| reuse.into());
             let made = run(&flow, &ordered(&graph, &samples));
             assert_eq!(made, want, "{file}, {loops:?}, reuse {reuse}");
             assert_eq!(count(&flow, |it| matches!(it, Kind::State(_) | Kind::Loop(_))), 0);
@@ -144,7 +144,7 @@ fn every_dataflow_has_a_plan() {
         // One of them has whole tensors too.
         let ports = [Ports::Pixels, Ports::Tensors];
         for ports in &ports[..1 + usize::from(file == "onnx_sums.onnx")] {
-            let (flow, _) = cut(&graph, Loops::Around, *ports, |_| 1);
+            let (flow, _) = cut(&graph, Loops::Around, *ports, |_| 1.into());
             let plan = plan::plan(&flow, |_| 3);
             assert!(plan.interval >= 1 && plan.latency >= plan.first, "{file}: {plan:?}");
         }

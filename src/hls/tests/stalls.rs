@@ -194,7 +194,7 @@ fn stalled_pipelines_do_not_halt() {
         let path = format!("{}/tests/models/{file}", env!("CARGO_MANIFEST_DIR"));
         let loaded = compile::load(Path::new(&path), None, &Default::default()).unwrap();
         let compiled = compile::compile(loaded, &Config::default(), &[], Vec::new()).unwrap();
-        let (flow, _) = cut(&compiled.design.graph, Loops::Inside, Ports::Pixels, |_| 1);
+        let (flow, _) = cut(&compiled.design.graph, Loops::Inside, Ports::Pixels, |_| 1.into());
         for (least, interval) in [(0, 1), (2, 1), (9, 1), (9, 4), (40, 1)] {
             // Kernels of different latencies, and twice of it: as far off as the estimate may be.
             let cycles = |it: usize| least + (it as u32 * 7) % (least + 1);

@@ -108,7 +108,7 @@ fn everything() -> Graph {
 
 fn project(graph: &Graph, options: &HlsOptions) -> (Dataflow, Schedule, HlsProject) {
     crate::fixed::verify(graph).unwrap_or_else(|it| panic!("{it}"));
-    let flow = cut(graph, Loops::Inside, Ports::Pixels, |_| 1).0;
+    let flow = cut(graph, Loops::Inside, Ports::Pixels, |_| 1.into()).0;
     let schedule = schedule(&flow, |_| Timing { latency: 3, interval: 1 });
     let project = streamed(graph, &flow, &schedule.depths, options);
     (flow, schedule, project.unwrap_or_else(|it| panic!("{it}")))

@@ -25,7 +25,7 @@ fn every_word_is_needed() {
         let Some(graph) = graph(&file) else { continue };
         let ports = [(1, Ports::Pixels), (4, Ports::Pixels), (4, Ports::Tensors)];
         for (reuse, ports) in ports {
-            let (flow, _) = cut(&graph, Loops::Around, ports, |_| reuse);
+            let (flow, _) = cut(&graph, Loops::Around, ports, |_| reuse.into());
             if flow.processes.len() > if ports == Ports::Tensors { MOST / 2 } else { MOST } {
                 continue;
             }
