@@ -52,7 +52,7 @@ fn write(datapath: &Datapath, device: &Device, dir: &Path) -> Result<u64, Failur
         std::fs::create_dir_all(path.parent().ok_or("a file is in a folder")?)?;
         std::fs::write(path, text)?;
     }
-    Ok(cost::luts_by_scope(datapath, device.lut_inputs()).iter().map(|it| it.lut).sum())
+    Ok(cost::luts_by_scope(datapath, device.delay()).iter().map(|it| it.lut).sum())
 }
 
 #[allow(clippy::print_stdout)]

@@ -55,6 +55,9 @@ pub struct DelayModel {
     pub carry_ns: f64,
     /// Along the carry chain, a bit.
     pub carry_bit_ns: f64,
+    /// Bits of a carry cell, of which a chain takes whole ones.
+    #[serde(default = "one")]
+    pub carry_cell_bits: u32,
     /// Whether a carry chain adds three operands with one lookup table a bit.
     #[serde(default)]
     pub ternary: Ternary,
@@ -71,6 +74,10 @@ pub struct DelayModel {
     pub dsp_add_bits: u32,
     /// Clock to output of a block RAM without output register.
     pub bram_ns: f64,
+}
+
+fn one() -> u32 {
+    1
 }
 
 impl DelayModel {

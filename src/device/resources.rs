@@ -116,9 +116,9 @@ fn percent(used: u64, all: u64) -> f64 {
     }
 }
 
-/// Lookup tables of an addition or subtraction of `bits` bits.
-pub fn adder_luts(bits: u32) -> u64 {
-    u64::from(bits)
+/// Lookup tables of an addition or subtraction of `bits` bits, where a carry cell has so many.
+pub fn adder_luts(bits: u32, cell: u32) -> u64 {
+    u64::from(bits.next_multiple_of(cell))
 }
 
 /// Lookup tables of an ordering or equality of two words of `bits` bits.
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn counts_of_operations() {
-        assert_eq!(adder_luts(16), 16);
+        assert_eq!([adder_luts(15, 1), adder_luts(15, 2)], [15, 16]);
         assert_eq!([compare_luts(16, 6), compare_luts(16, 4)], [8, 16]);
         assert_eq!([mux_luts(4, 8, 6), mux_luts(5, 8, 6), mux_luts(4, 8, 4)], [8, 16, 24]);
         assert_eq!([mux_luts(1, 8, 6), mux_luts(0, 8, 6)], [0, 0]);

@@ -311,7 +311,7 @@ pub fn hls_clock(design: &Design) -> HlsClock {
 /// Lookup tables and DSP blocks that the direct path is estimated to take, layer by layer of the
 /// scalar program.
 pub fn resources(pipeline: &Pipeline, device: &Device) -> Vec<Resources> {
-    let luts = cost::luts_by_scope(&pipeline.datapath, device.lut_inputs());
+    let luts = cost::luts_by_scope(&pipeline.datapath, device.delay());
     let blocks = dsp::blocks_by_scope(&pipeline.datapath, device);
     luts.into_iter().zip(blocks).map(|(it, dsp)| Resources { dsp, ..it }).collect()
 }

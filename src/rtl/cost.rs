@@ -7,17 +7,17 @@
 use std::collections::BTreeMap;
 
 use super::datapath::{Datapath, Interval, Op, Term, ValueId};
-use crate::device::{Resources, adder_luts, compare_luts, multiplier_luts, mux_luts};
+use crate::device::{DelayModel, Resources, adder_luts, compare_luts, multiplier_luts, mux_luts};
 use crate::rtl::truth;
 
 /// Lookup tables of every layer's live operations, by scope.
-pub fn luts_by_scope(datapath: &Datapath, lut_inputs: u32) -> Vec<Resources> {
+pub fn luts_by_scope(datapath: &Datapath, fabric: &DelayModel) -> Vec<Resources> {
     let mut costs = vec![Resources::default(); datapath.scopes.len().max(1)];
     let live = datapath.live();
     // A table is looked into once, however often it is read.
     let mut tables = BTreeMap::new();
     for id in datapath.values().filter(|id| live[id.index()]) {
-        let count = || luts(datapath, id, lut_inputs);
+        let count = || luts(datapath, id, fabric);
         let luts = match datapath.op(id) {
             Op::Table(table, index) => {
                 *tables.entry((table, datapath.interval(index))).or_insert_with(count)
@@ -30,17 +30,21 @@ pub fn luts_by_scope(datapath: &Datapath, lut_inputs: u32) -> Vec<Resources> {
 }
 
 /// Lookup tables of one operation.
-pub fn luts(datapath: &Datapath, id: ValueId, lut_inputs: u32) -> u64 {
+pub fn luts(datapath: &Datapath, id: ValueId, fabric: &DelayModel) -> u64 {
+    let lut_inputs = fabric.lut_inputs;
     let width = |it: ValueId| datapath.width(it);
     match datapath.op(id) {
         Op::Input(..) | Op::Const(_) | Op::Slice { .. } | Op::Dsp(..) => 0,
         // Nobody but synthesis knows; reports say so.
         Op::External(..) => 0,
-        Op::Add(..) | Op::Add3(..) => Chain::of(datapath, id).luts(),
+        Op::Add(..) | Op::Add3(..) => Chain::of(datapath, id).luts(fabric.carry_cell_bits),
         Op::Mul(a, b) => multiplier_luts(width(a), width(b), lut_inputs),
         Op::Any { width, .. } => u64::from((width - 1).div_ceil(lut_inputs - 1)),
-        // A constant alternative folds into the lookup table of each bit.
-        Op::Mux(_, a, b) if [a, b].iter().any(|it| datapath.interval(*it).constant().is_some()) => {
+        // Two bits with a constant alternative share a table that has two outputs.
+        Op::Mux(_, a, b)
+            if lut_inputs >= 6
+                && [a, b].iter().any(|it| datapath.interval(*it).constant().is_some()) =>
+        {
             mux_luts(2, width(id), lut_inputs).div_ceil(2)
         }
         Op::Mux(..) => mux_luts(2, width(id), lut_inputs),
@@ -98,8 +102,8 @@ impl Chain {
         Chain { bits: sum.width().saturating_sub(first), ternary: ternary && count == 3 }
     }
 
-    /// Lookup tables.
-    pub fn luts(self) -> u64 {
-        adder_luts(self.bits)
+    /// Lookup tables, where a carry cell has so many bits.
+    pub fn luts(self, cell: u32) -> u64 {
+        adder_luts(self.bits, cell)
     }
 }

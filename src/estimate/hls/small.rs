@@ -51,7 +51,7 @@ pub(super) fn softmax(
         ops.push(delay.adder(width));
         cycles += schedule(clock.budget_ns(), &ops).cycles;
         let compares = compare_luts(width, device.lut_inputs()) + u64::from(width).div_ceil(2);
-        let differences = adder_luts(width);
+        let differences = adder_luts(width, delay.carry_cell_bits);
         lut = lut
             .saturating_add(pairs.saturating_mul(compares))
             .saturating_add(elements.saturating_mul(differences));
@@ -82,7 +82,9 @@ pub(super) fn elementwise(
     let delay = device.delay();
     let (each, delay_ns) = match operation {
         Operation::Relu => (Resources::luts(half), 0.0),
-        Operation::Add => (Resources::luts(adder_luts(bits)), delay.adder(bits)),
+        Operation::Add => {
+            (Resources::luts(adder_luts(bits, delay.carry_cell_bits)), delay.adder(bits))
+        }
         Operation::Max => {
             (Resources::luts(compare_luts(bits, k) + half), delay.compare(bits) + delay.mux(2))
         }

@@ -51,7 +51,7 @@ pub(super) fn choose(
     (chain, budget): (usize, f64),
 ) -> Choice {
     let columns = columns(datapath);
-    let luts = |id: ValueId| cost::luts(datapath, id, device.lut_inputs());
+    let luts = |id: ValueId| cost::luts(datapath, id, device.delay());
     let mut owners: BTreeMap<ValueId, Vec<usize>> = BTreeMap::new();
     for (at, column) in columns.iter().enumerate() {
         column.cone.iter().for_each(|it| owners.entry(*it).or_default().push(at));
@@ -124,7 +124,7 @@ impl Price<'_> {
             let Op::Mul(a, b) = self.datapath.op(id) else { return None };
             let [a, b] = [a, b].map(|it| signed_width(self.datapath, it));
             let halves = self.halves(a, b)?;
-            let own = cost::luts(self.datapath, id, self.device.lut_inputs());
+            let own = cost::luts(self.datapath, id, self.device.delay());
             Some(Candidate { root: id, column: None, halves, own, instead: 0 })
         };
         self.datapath.values().filter(|it| live[it.index()]).filter_map(product).collect()

@@ -166,7 +166,7 @@ pub struct Offload {
 
 /// Lookup tables of a program.
 pub fn luts(datapath: &Datapath, device: &Device) -> u64 {
-    cost::luts_by_scope(datapath, device.lut_inputs()).iter().map(|it| it.lut).sum()
+    cost::luts_by_scope(datapath, device.delay()).iter().map(|it| it.lut).sum()
 }
 
 /// Bits of a signed multiplier that a value takes.

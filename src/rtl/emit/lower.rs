@@ -157,7 +157,12 @@ impl<'a> Writer<'a> {
             ]),
             _ => {
                 let terms = [a, b].into_iter().filter(|it| !self.is_zero(it.value));
-                Expr::Sum(terms.map(|it| self.term(it, stage, width)).collect())
+                let mut terms: Vec<_> = terms.map(|it| self.term(it, stage, width)).collect();
+                if let [(true, _)] = terms[..] {
+                    // Yosys makes inverters in front of the carry chain of `-x`, a third more tables on ECP5.
+                    terms.insert(0, (false, Expr::Literal { value: 0, width, signed: false }));
+                }
+                Expr::Sum(terms)
             }
         }
     }

@@ -233,7 +233,7 @@ impl Parts {
     fn adders(&self, width: u32) -> u64 {
         let (rest, slope) = (bits(&self.rest), self.slope.as_deref().map_or(0, bits));
         let inner = if rest > 0 && slope > 0 { rest.max(slope) + 1 } else { 0 };
-        adder_luts(inner) + adder_luts(width.saturating_sub(self.moved))
+        adder_luts(inner, 1) + adder_luts(width.saturating_sub(self.moved), 1)
     }
 
     fn estimate(&self, used: Used<'_>) -> u64 {

@@ -84,7 +84,7 @@ impl Rules<'_> {
         if delay > longest || late {
             return 0;
         }
-        both.iter().map(|it| it.luts()).sum::<u64>().saturating_sub(one.luts())
+        both.iter().map(|it| it.luts(1)).sum::<u64>().saturating_sub(one.luts(1))
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn luts(datapath: &Datapath) -> u64 {
-        cost::luts_by_scope(datapath, 6).iter().map(|it| it.lut).sum()
+        cost::luts_by_scope(datapath, model()).iter().map(|it| it.lut).sum()
     }
 
     fn agree(seed: u64, old: &Datapath, new: &Datapath) {

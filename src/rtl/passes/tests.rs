@@ -1,6 +1,7 @@
 //! Every pass keeps every output of every program.
 
 use super::*;
+use crate::device;
 use crate::rtl::cmvm::Budget;
 use crate::rtl::cost;
 use crate::rtl::datapath::{Op, lower};
@@ -67,13 +68,18 @@ fn random_programs_stay_what_they_are() {
     }
 }
 
+fn luts(datapath: &Datapath, device: &str) -> u64 {
+    let fabric = device::find(device).unwrap().delay();
+    cost::luts_by_scope(datapath, fabric).iter().map(|it| it.lut).sum()
+}
+
 #[test]
 fn networks_stay_what_they_are_and_shrink() {
     for seed in 0..6 {
         let graph = testing::network(&mut Random(seed), &[9, 12, 8, 3], 7);
         let datapath = lower(&graph, Budget::QUICK).datapath;
         let small = optimize(&datapath);
-        let luts = |it: &Datapath| cost::luts_by_scope(it, 6).iter().map(|it| it.lut).sum::<u64>();
+        let luts = |it: &Datapath| luts(it, "xcvu9p");
         assert!(luts(&small) < luts(&datapath), "{} of {}", luts(&small), luts(&datapath));
         every_pass(seed, datapath);
     }
@@ -82,16 +88,14 @@ fn networks_stay_what_they_are_and_shrink() {
 #[test]
 fn split_tables_stay_what_they_are_and_shrink() {
     for (bits, width) in [(10, 8), (10, 12), (11, 8)] {
-        for lut_inputs in [4, 6] {
+        for device in ["lfe5u-85", "xcvu9p"] {
             let whole = testing::tables(bits, width);
-            let forms = TableForms::new(lut_inputs);
+            let forms = TableForms::new(device::find(device).unwrap().lut_inputs());
             let split = split_tables(&whole, &forms).expect("some are smooth");
             agree("split", u64::from(bits), &whole, &split);
             ordered("split", &split);
-            let luts = |it: &Datapath| {
-                cost::luts_by_scope(it, lut_inputs).iter().map(|it| it.lut).sum::<u64>()
-            };
-            assert!(luts(&split) < luts(&whole), "{bits}x{width}, k = {lut_inputs}");
+            let luts = |it: &Datapath| luts(it, device);
+            assert!(luts(&split) < luts(&whole), "{bits}x{width}, {device}");
             let again = split_tables(&whole, &forms).expect("known by now");
             assert_eq!(again.len(), split.len());
         }

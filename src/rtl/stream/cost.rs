@@ -142,7 +142,11 @@ fn array(array: &Array, styles: Styles, device: &Device) -> Resources {
     let lut = if array.blocks() > 1 { token } else { 0 };
     let turn = Resources { lut, ff: token + block, ..Resources::default() };
     let levels = array.fan.next_power_of_two() as u64 - 1;
-    let tree = Resources { lut: adder_luts(array.accum().width), ff: sum, ..Resources::default() };
+    let tree = Resources {
+        lut: adder_luts(array.accum().width, device.delay().carry_cell_bits),
+        ff: sum,
+        ..Resources::default()
+    };
     let tree = tree.times(columns * levels.min(fan.saturating_sub(1)));
     // A sum with its bias, which is a constant for every group; and what waits for the other groups.
     // A block adds its product to the sum that it has.
