@@ -29,27 +29,23 @@ OWN, SHARED = REPO / 'tests/models', REPO / '../shared'
 
 
 def designs():
-    """Names, models and options: layers of all kinds at few bits, whole networks, folded ones, streams."""
-    few = ['--precision', 'fixed<5,2>']
-    for name in ('k3_mlp.keras', 'k2_mlp.h5', 't_mlp_legacy.onnx', 'graph.onnx', 'onnx_sums.onnx', 'onnx_elements.onnx',
-                 'hls4ml_merge.keras', 'hls4ml_dot.keras', 'hls4ml_einsum_dense.keras', 'scalar_matmul.onnx',
-                 'onnx_trunc.onnx', 'ranks.onnx', 'k2_binary.h5', 'k2_functions.h5'):
-        yield name, OWN / name, few
-    for name in ('hgq2_mlp.keras', 'hgq2_jets.keras', 'hgq2_digits.keras', 'hgq2_digits_bn.keras', 'hgq2_ops.keras',
-                 'hgq2_tables.keras', 'hgq2_rest.keras', 'b_mlp_qonnx.onnx', 'trunc_qonnx.onnx', 'onnx_qdq.onnx'):
+    """Names, models and options: layers of all kinds, whole networks, clocks, folded ones, streams."""
+    for name in ('hgq2_digits.keras', 'hgq2_digits_bn.keras', 'hgq2_jets.keras', 'hgq2_rest.keras', 'hgq1_proxy.h5',
+                 'hls4ml_dot.keras', 'hls4ml_einsum_dense.keras', 'hls4ml_wires.keras', 'k2_binary.h5', 'k3_ops.keras',
+                 'onnx_channels_last.onnx', 'onnx_trunc.onnx', 'qk2_pools.h5'):
         yield name, OWN / name, []
-    for bits in ('fixed<3,1>', 'fixed<4,2>', 'fixed<7,3>'):
-        yield f'k3_mlp {bits}', OWN / 'k3_mlp.keras', ['--precision', bits]
+    for name in ('graph.onnx', 'hgq2_mlp.keras', 'hgq2_rest.keras', 'hgq2_learned.keras', 'hls4ml_pool.keras', 'k2_aliases.h5',
+                 'k2_shapes.h5', 'onnx_later.onnx', 'onnx_qdq.onnx', 'onnx_sums.onnx', 'ranks.onnx', 't_cells.pt2', 't_more.pt2',
+                 't_ranks.pt2', 't_rest.pt2', 't_strides.pt2'):
+        yield f'{name} 4 bits', OWN / name, ['--precision', 'fixed<4,2>']
+    for name in ('graph.onnx', 'hls4ml_einsum_dense.keras', 'k2_binary.h5', 'k2_aliases.h5', 'ranks.onnx', 't_strides.pt2'):
+        yield f'{name} 6 bits', OWN / name, ['--precision', 'fixed<6,3>']
     for clock in (7, 14, 25):
         yield f'hgq2_jets at {clock} ns', OWN / 'hgq2_jets.keras', ['--clock', clock]
-        yield f'hgq2_mlp at {clock} ns', OWN / 'hgq2_mlp.keras', ['--clock', clock]
-    for reuse in (2, 4, 16):
-        yield f'k3_mlp stream reuse {reuse}', OWN / 'k3_mlp.keras', [*few, '--io', 'stream', '--reuse', reuse]
-        yield f'hgq2_mlp stream reuse {reuse}', OWN / 'hgq2_mlp.keras', ['--io', 'stream', '--reuse', reuse]
-    for name in ('onnx_recurrent.onnx', 'hls4ml_pool.keras', 'hls4ml_conv.keras'):
-        yield f'{name} stream', OWN / name, ['--precision', 'fixed<4,2>', '--io', 'stream', '--reuse', 4]
+    for name in ('hls4ml_conv.keras', 'hls4ml_merge.keras', 'hls4ml_wires.keras', 'k2_shapes.h5', 'qk2_cnn.h5', 'onnx_qdq.onnx',
+                 't_strides.pt2', 'k2_binary.h5'):
+        yield f'{name} stream, reuse 4', OWN / name, ['--precision', 'fixed<4,2>', '--io', 'stream', '--reuse', 4]
     yield 'p07', SHARED / 'models/p07_jsc_hgq2_einsum/model.keras', []
-    yield 'p08', SHARED / 'models/p08_jsc_hgq2_cernbox/model.keras', []
 
 
 def measure(args, name, model, options):

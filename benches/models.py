@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Whole HGQ2 models, model file to placed netlist: nn2rtl beside alkaid, in one run, by one flow.
+"""Whole HGQ2 models, model file to placed netlist: nn2rtl beside alkaid and Google XLS, in one run, by one flow.
 
     models.py [--models M.keras,...] [--clock 10,6.7,5] [--device 85k] [--seeds 3] [--no-xilinx]
-              [--only alkaid|nn2rtl] [--nn2rtl PATH] [--work DIR] [--out TABLE.md] [--json OUT.json]
+              [--only alkaid,xls,nn2rtl] [--nn2rtl PATH] [--work DIR] [--out TABLE.md] [--json OUT.json]
 
 What is compared, for every model and clock target:
 
@@ -14,6 +14,9 @@ What is compared, for every model and clock target:
   **fewest stages whose placed period meets the clock target** are kept (if none does, the fastest).
   This is better than a user gets, who would have to place each one. Its other options keep
   their defaults. `alkaid best` is its lowest latency in ns over everything placed, whatever the clock.
+* XLS: `nn2rtl build MODEL --hls xls --target lfe5u-85 --clock NS`, plain multiplications and additions that a real HLS compiler
+  schedules by the delays of an ASIC process (its own). Of the periods CLOCK, CLOCK/2, CLOCK/3 and CLOCK/4 that it may be given the longest
+  is kept with which the placed netlist meets the clock (if none does, the fastest), as for alkaid.
 * Tops: alkaid's `model` (registers at its inputs, between stages and at its outputs; buses packed to the
   bits in use) and our `NAME_core` (likewise, and a chain of valid bits with reset, that alkaid has not).
   Neither handshakes, FIFOs nor alkaid's wire-only `model_wrapper` are in. `cycles` is the number of register ranks
@@ -162,10 +165,37 @@ def nn2rtl_point(model, clock, a):
     return row(found, rtl['latency'], seconds, stages=rtl['stages'], slack=rtl['slack_ns'], reg_bits=rtl['register_bits'])
 
 
+def xls_point(model, clock, a):
+    points = []
+    for share in (1, 2, 3, 4):
+        at = a.work / name_of(model) / f'xls_{clock}_{share}'
+        shutil.rmtree(at, ignore_errors=True)
+        config = a.work / 'xls.json'
+        config.write_text(json.dumps({'ClockUncertainty': f'{100 - 100 / share:.1f}%'}))
+        seconds, _ = run([a.nn2rtl, 'build', model, '--flow', 'hls', '--hls', 'xls', '--target', f'lfe5u-{a.device[:-1]}',
+                          '--clock', clock, '-c', config, '-o', at])
+        compiling, told = run([a.nn2rtl, '--json', 'cosim', at, '--engines', 'hls', '--samples', 20])
+        told = json.loads(told)
+        assert told['cosim']['mismatches'] == 0
+        made = json.loads((at / 'hls/xls/made.json').read_text())['rtl']
+        wrappers = {f'{made["top"]}.sv', f'{made["top"]}_axis.sv', 'nn_credit.sv', 'nn_fifo.sv', 'nn_assert.svh'}
+        files = [at / 'hls/xls' / f for f in made['sources'] if pathlib.Path(f).name not in wrappers]
+        found = qor(files, f'{made["top"]}_core', a, a.seeds, a.xilinx)
+        points.append(row(found, made['latency'], seconds + compiling))
+        say(f'  xls {name_of(model)} given {clock / share:.2f} ns: {points[-1]["period"]:.2f} ns placed, want {clock}')
+        if points[-1]['period'] <= clock:
+            return points[-1]
+    return min(points, key=lambda it: it['period'])
+
+
 def nn2rtl_predict(model, x, a):
     np.save(a.work / 'x.npy', x)
     run([a.nn2rtl, 'predict', model, '--input', a.work / 'x.npy', '--output', a.work / 'y.npy'])
     return np.load(a.work / 'y.npy')
+
+
+# Tools in the order of the table; ours is the last.
+TOOLS = {'alkaid': alkaid_for_clock, 'xls': xls_point, 'nn2rtl': nn2rtl_point}
 
 
 # --- table ----------------------------------------------------------------------------------------
@@ -191,9 +221,9 @@ def agreement(model, a):
 
     x = data_for(model)
     y = {'HGQ2': np.asarray(keras.models.load_model(model, compile=False).predict(x, verbose=0), np.float64)}
-    if a.only != 'nn2rtl':
+    if 'alkaid' in a.only.split(','):
         y['alkaid'] = alkaid_predict(model, x, a)
-    if a.only != 'alkaid':
+    if 'nn2rtl' in a.only.split(','):
         try:
             y['nn2rtl'] = nn2rtl_predict(model, x, a)
         except RuntimeError as e:
@@ -213,18 +243,18 @@ def table(results):
     lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * 3 + '---:|' * (len(head) - 3)]
     for r in results:
         for c in r['clocks']:
-            points = [(t, c[t]) for t in ('alkaid', 'nn2rtl') if t in c]
+            points = [(t, c[t]) for t in TOOLS if t in c]
             for tool, p in points:
                 at_clock = p['cycles'] * max(c['clock'], p['period'])
                 met = '' if p['period'] <= c['clock'] else ' (!)'
                 lines.append(f"| {r['model']} | {c['clock']} | {tool} | {cell(p['lut'])} | {cell(p['ff'])} | {cell(p['lut4'])} | {p['cycles']} "
                              f"| {cell(p['fmax'], 1)}{met} | {cell(p['ns'], 1)} | {cell(at_clock, 1)} | {cell(p['seconds'], 2)} |")
-            if len(points) == 2:
-                b, o = points[0][1], points[1][1]
+            for tool, b in points[:-1] if 'nn2rtl' in c else []:
+                o = c['nn2rtl']
                 ratio = [o[k] / b[k] if b[k] and o[k] else None for k in ('lut', 'ff', 'lut4', 'cycles', 'fmax', 'ns')]
                 at = o['cycles'] * max(c['clock'], o['period']) / (b['cycles'] * max(c['clock'], b['period']))
                 cells = ' | '.join(cell(v, 2) for v in [*ratio, at])
-                lines.append(f"| {r['model']} | {c['clock']} | *nn2rtl/alkaid* | {cells} | {cell(o['seconds'] / b['seconds'], 4)} |")
+                lines.append(f"| {r['model']} | {c['clock']} | *nn2rtl/{tool}* | {cells} | {cell(o['seconds'] / b['seconds'], 4)} |")
     lines += ['', '(!) the placed netlist misses the clock target. LUT and FF: Yosys xcup; LUT4, MHz, ns: placed on ECP5.', '']
     for r in results:
         if 'agreement' in r:
@@ -240,7 +270,7 @@ def main():
     ap.add_argument('--device', default='85k', choices=['45k', '85k'])
     ap.add_argument('--seeds', type=int, default=3)
     ap.add_argument('--no-xilinx', dest='xilinx', action='store_false')
-    ap.add_argument('--only', choices=['alkaid', 'nn2rtl'])
+    ap.add_argument('--only', default=','.join(TOOLS))
     ap.add_argument('--no-agreement', dest='agreement', action='store_false')
     ap.add_argument('--nn2rtl', default=str(REPO / 'target/release/nn2rtl'))
     ap.add_argument('--qor', default=str(SHARED / 'bench/qor.py'))
@@ -256,8 +286,8 @@ def main():
         for clock in map(float, a.clock.split(',')):
             c = {'clock': clock}
             r['clocks'].append(c)
-            for tool, point in (('alkaid', alkaid_for_clock), ('nn2rtl', nn2rtl_point)):
-                if a.only in (None, tool):
+            for tool, point in TOOLS.items():
+                if tool in a.only.split(','):
                     try:
                         c[tool] = point(model, clock, a)
                         say(f'{r["model"]} {clock} ns {tool}: {json.dumps(c[tool])}')

@@ -41,19 +41,35 @@ pub fn luts(datapath: &Datapath, id: ValueId, fabric: &DelayModel) -> u64 {
         Op::Mul(a, b) => multiplier_luts(width(a), width(b), lut_inputs),
         Op::Any { width, .. } => u64::from((width - 1).div_ceil(lut_inputs - 1)),
         // Two bits with a constant alternative share a table that has two outputs.
-        Op::Mux(_, a, b)
-            if lut_inputs >= 6
-                && [a, b].iter().any(|it| datapath.interval(*it).constant().is_some()) =>
-        {
+        Op::Mux(..) if lut_inputs >= 6 && chooses_constant(datapath, id) => {
             mux_luts(2, width(id), lut_inputs).div_ceil(2)
         }
+        // A choice of a constant behind another one, as saturation has it, is in the same table.
+        Op::Mux(_, a, b)
+            if chooses_constant(datapath, id)
+                && [a, b].iter().any(|it| chooses_constant(datapath, *it)) =>
+        {
+            0
+        }
         Op::Mux(..) => mux_luts(2, width(id), lut_inputs),
+        Op::Compare(_, a, b) if is_constant(datapath, a) || is_constant(datapath, b) => {
+            u64::from((width(a).max(width(b)) - 1).div_ceil(lut_inputs - 1)).max(1)
+        }
         Op::Compare(_, a, b) => compare_luts(width(a).max(width(b)), lut_inputs),
         Op::Logic(..) => 1,
         Op::Table(table, index) => {
             truth::luts(&datapath.tables[table.index()], datapath.interval(index), lut_inputs)
         }
     }
+}
+
+fn is_constant(datapath: &Datapath, id: ValueId) -> bool {
+    datapath.interval(id).constant().is_some()
+}
+
+/// Whether a value is a choice between a constant and something else.
+fn chooses_constant(datapath: &Datapath, id: ValueId) -> bool {
+    matches!(datapath.op(id), Op::Mux(_, a, b) if is_constant(datapath, a) || is_constant(datapath, b))
 }
 
 /// The carry chain of a sum.
