@@ -206,7 +206,7 @@ fn assemble(
 }
 
 /// With the order in which elements go through the ports of a stream.
-fn told(mut info: RtlInfo, design: &design::Design) -> RtlInfo {
+pub(super) fn told(mut info: RtlInfo, design: &design::Design) -> RtlInfo {
     let inputs = info.ports.iter_mut().filter(|it| it.input);
     for (port, id) in inputs.zip(&design.graph.inputs) {
         port.pixels = design.plan.io == Io::Stream && pixels(&design.graph, *id).is_some();
