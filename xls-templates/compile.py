@@ -56,9 +56,9 @@ def compiled(source: Path, args: argparse.Namespace) -> dict:
                 raise
     text = made.get_verilog_text()
     (args.out / f'{source.stem}.sv').write_text(text)
-    # Every rank of registers of a function has such a comment; those of a proc have such names, and one is behind it.
-    names = r'^\s*reg (?:\[[^\]]*\] )?p(\d+)_' if proc else r'// Registers for pipe stage (\d+):'
-    ranks = len(set(re.findall(names, text, re.MULTILINE)))
+    # A function's ranks of registers have such a comment each. Between stages of a proc each has such a bit; one is behind.
+    names = r'reg p(\d+)_inputs_valid' if proc else r'// Registers for pipe stage (\d+):'
+    ranks = len(set(re.findall(names, text)))
     return {'file': source.stem, 'ranks': ranks + bool(proc), 'interval': interval, 'schedule': schedule}
 
 

@@ -297,7 +297,7 @@ impl Writer<'_> {
                 self.incoming(ProcessId(at), port, &mut made);
             }
         }
-        (!made.assigns.is_empty()).then_some(made)
+        (!made.assigns.is_empty() || !made.instances.is_empty()).then_some(made)
     }
 
     /// What comes in at a port, through a FIFO where there is one.
