@@ -284,12 +284,10 @@ fn summary(dir: &Path, manifest: &Manifest) -> String {
         ));
     }
     if let Some(hls) = &manifest.hls {
-        text.push_str(&format!(
-            "  hls  {}: {} project, II {}\n",
-            hls.top,
-            hls.tool.name(),
-            hls.interval
-        ));
+        // How long procs take XLS decides.
+        let least = if hls.tool == Tool::Xls && hls.interval > 1 { " or more" } else { "" };
+        let (top, tool, interval) = (&hls.top, hls.tool.name(), hls.interval);
+        text.push_str(&format!("  hls  {top}: {tool} project, II {interval}{least}\n"));
     }
     text
 }

@@ -28,7 +28,8 @@ pub(super) struct Made {
     key: String,
     /// What XLS said.
     pub(super) xls: Compiled,
-    /// The design. Of procs latency and interval are an estimate.
+    /// The design. How long procs take for a sample is known when they have been simulated: of them the latency is 0
+    /// here, and the interval the least that it can be.
     pub(super) rtl: RtlInfo,
 }
 
@@ -126,16 +127,14 @@ fn pipeline(design: &Design, text: String, ranks: u32) -> (Files, RtlInfo) {
 
 /// A design of procs.
 fn network(design: &Design, procs: &firmware::Procs, made: &Modules) -> (Files, RtlInfo) {
-    let (joined, plan) = firmware::joined(design, procs, made);
+    let joined = firmware::joined(design, procs, made);
     let process = |(path, _): &(String, String)| ProcessInfo {
         name: path.trim_start_matches("i_").to_owned(),
         resources: Resources::default(),
     };
     let rtl = RtlInfo {
         top: joined.interface.top.clone(),
-        latency: joined.interface.latency,
-        interval: plan.interval,
-        first: Some(plan.first),
+        interval: firmware::turns(&procs.flow),
         beats: joined.interface.beats.clone(),
         processes: joined.instances.iter().map(process).collect(),
         ports: ports(&joined.interface),

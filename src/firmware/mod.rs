@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 pub use self::fold::{Choice, Goal, LayerFold, Unmet, fold, told};
 pub use self::stream::tasks;
-pub use self::xls::{Procs, around, joined, module, procs};
+pub use self::xls::{Procs, around, joined, module, procs, turns};
 
 use crate::config::{self, Io};
 use crate::design::{Design, LatencyTarget};

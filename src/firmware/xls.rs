@@ -13,7 +13,7 @@ use crate::hls::{HlsProject, Tool, xls};
 use crate::rtl::emit::{self, Interface};
 use crate::rtl::stream::{self as joints, Joined};
 use crate::stream::plan::{self, Plan, Timing};
-use crate::stream::{Dataflow, Kind, ProcessId};
+use crate::stream::{Dataflow, Kind, Process, ProcessId};
 
 const CORE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/xls-templates/core.sv.tera"));
 const PROCESS: &str =
@@ -21,9 +21,6 @@ const PROCESS: &str =
 
 /// Words in front of every proc, so that no ready goes through two of them and both have a token a cycle.
 const WORDS: usize = 2;
-
-/// Cycles of a proc before XLS has said how many it has.
-const GUESS: u32 = 2;
 
 /// A design as procs.
 #[derive(Debug)]
@@ -37,7 +34,7 @@ pub struct Procs {
 /// A design as DSLX: a function, or the procs of a dataflow. Ports are called as those of the direct RTL.
 pub(super) fn hls(design: &Design) -> Result<Hls> {
     if let Some(Procs { flow, network }) = procs(design)? {
-        let interval = plan(&flow, |_| Timing { latency: GUESS, interval: 1 }).interval;
+        let interval = turns(&flow);
         return Ok(Hls { project: HlsProject { interval, ..network.project }, stream: None });
     }
     let options = hls_options(design, Tool::Xls);
@@ -71,7 +68,7 @@ pub fn procs(design: &Design) -> Result<Option<Procs>> {
     Ok(Some(Procs { flow, network }))
 }
 
-/// FIFOs in front of procs, and about when tokens move.
+/// FIFOs in front of procs.
 ///
 /// Whether anything halts depends on how many tokens there is room for alone. Processes of the direct path, with kernels
 /// of no latency, do not halt with the FIFOs found for them; procs keep no more of a sample than they do, and have
@@ -85,7 +82,8 @@ fn plan(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
             let reader = (ProcessId(at), port);
             let found = |it: &Plan| it.fifos.get(&reader).copied().unwrap_or(0);
             let words = found(&counted).max(found(&plan));
-            let enters = matches!(flow.processes[flow.stream(*stream).from.0].kind, Kind::Source(_));
+            let enters =
+                matches!(flow.processes[flow.stream(*stream).from.0].kind, Kind::Source(_));
             let room = match &process.kind {
                 Kind::Sink(_) => 0,
                 _ if enters => 0,
@@ -97,13 +95,23 @@ fn plan(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
             }
         }
     }
-    // A window takes no tokens of the next sample while its last places are due.
-    let windows = flow.processes.iter().filter_map(|it| match &it.kind {
-        Kind::Window(it) => Some((it.tokens + it.flush()) as u64),
-        _ => None,
-    });
-    plan.interval = windows.fold(plan.interval, u64::max);
     plan
+}
+
+/// Turns of the busiest proc for a sample: samples cannot follow each other in fewer cycles.
+pub fn turns(flow: &Dataflow) -> u64 {
+    let own = |process: &Process| {
+        let streams = process.inputs.iter().chain(&process.outputs);
+        let tokens = streams.map(|it| flow.stream(*it).tokens).max().unwrap_or(1);
+        match &process.kind {
+            Kind::Array(it) => flow.stream(process.inputs[0]).tokens * it.steps(),
+            // It takes no tokens of the next sample while its last places are due.
+            Kind::Window(it) => tokens.max(it.tokens + it.flush()),
+            Kind::State(it) => tokens / it.steps * (it.steps + 1),
+            _ => tokens,
+        }
+    };
+    flow.processes.iter().map(own).max().unwrap_or(1) as u64
 }
 
 /// Connects what XLS made of every proc: its SystemVerilog, by the name of its file, and what the script said.
@@ -111,7 +119,7 @@ pub fn joined(
     design: &Design,
     procs: &Procs,
     made: &BTreeMap<String, (String, xls::Compilation)>,
-) -> (Joined, Plan) {
+) -> Joined {
     let (flow, top) = (&procs.flow, &design.plan.name);
     let timing = |it: ProcessId| {
         let own = procs.network.procs.get(&it).and_then(|it| made.get(&it.file));
@@ -141,7 +149,7 @@ pub fn joined(
         );
         files.push((format!("rtl/{}.sv", modules[id.0]), print(PROCESS, &context)));
     }
-    (joints::around(flow, &plan, top, files), plan)
+    joints::around(flow, &plan, top, files)
 }
 
 /// The module that XLS makes of a file; `{}` stands for the file's name in the script's argument.

@@ -56,11 +56,7 @@ fn list(numbers: impl Iterator<Item = String>) -> String {
 }
 
 /// Type and rows of an array of arrays, the outermost extent first; `row` is its innermost one.
-fn nest(
-    ty: &str,
-    extents: &[usize],
-    row: &dyn Fn(&[usize]) -> String,
-) -> (String, Vec<String>) {
+fn nest(ty: &str, extents: &[usize], row: &dyn Fn(&[usize]) -> String) -> (String, Vec<String>) {
     let types = (0..extents.len()).map(|from| {
         let own = extents[from..].iter().rev().map(|it| format!("[{it}]"));
         format!("{ty}{}", own.collect::<String>())

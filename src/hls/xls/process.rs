@@ -195,10 +195,8 @@ fn window(window: &Window, pixel: &Type, builder: &mut Builder) -> ProcessView {
         padding,
     ];
     let (tokens, first, axes) = (window.tokens, window.first, window.extents.len());
-    let state = format!(
-        "(u{head}, u{head}, bool, u{place}[{axes}], uN[{}])",
-        (farthest + 1) as u32 * bits
-    );
+    let state =
+        format!("(u{head}, u{head}, bool, u{place}[{axes}], uN[{}])", (farthest + 1) as u32 * bits);
     let call =
         format!("nn_window::step<u32:{total}, u32:{first}>(state, word0, {})", args.join(", "));
     ProcessView::bits(bits, taps.len() as u32 * bits, state, call)
@@ -217,8 +215,7 @@ fn permutation(own: &Permutation, bits: u32, builder: &mut Builder) -> ProcessVi
     let (slot, at) = (index_bits(*capacity), index_bits(order.len()));
     let state = format!("(s{head}, u{slot}, u{slot}, u{at}, uN[{bits}][{capacity}])");
     let [order, slots, oldest] = args;
-    let call =
-        format!("nn_order::step<u32:{tokens}>(state, word0, comes0, {order}, {slots})");
+    let call = format!("nn_order::step<u32:{tokens}>(state, word0, comes0, {order}, {slots})");
     let mut made = ProcessView::bits(bits, bits, state, call)
         .when(format!("nn_order::takes(state, {oldest})"));
     // What has come goes out though nothing else comes.
