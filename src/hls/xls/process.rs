@@ -194,13 +194,17 @@ fn window(window: &Window, pixel: &Type, builder: &mut Builder) -> ProcessView {
         table(builder, "LASTS", &span(|it| it.last)),
         padding,
     ];
+    let repeats = steps.iter().zip(&window.extents).any(|(step, extent)| *step == 0 && *extent > 1);
     let (tokens, first, axes) = (window.tokens, window.first, window.extents.len());
-    let state =
-        format!("(u{head}, u{head}, bool, u{place}[{axes}], uN[{}])", (farthest + 1) as u32 * bits);
-    let call =
-        format!("nn_window::step<u32:{total}, u32:{first}>(state, word0, {})", args.join(", "));
-    ProcessView::bits(bits, taps.len() as u32 * bits, state, call)
-        .when(format!("nn_window::takes<u32:{tokens}, u32:{first}>(state)"))
+    let (length, count) = (farthest + 1, taps.len());
+    let state = format!("(u{head}, u{head}, bool, u{place}[{axes}], uN[{bits}][{length}])");
+    let call = format!(
+        "nn_window::step<{repeats}, u32:{total}, u32:{first}>(state, word0, {})",
+        args.join(", ")
+    );
+    let when = format!("nn_window::takes<{repeats}, u32:{tokens}, u32:{first}>(state)");
+    let made = ProcessView::bits(bits, bits, state, call).when(when);
+    ProcessView { made: format!("uN[{bits}][{count}]"), ..made }
 }
 
 fn permutation(own: &Permutation, bits: u32, builder: &mut Builder) -> ProcessView {
