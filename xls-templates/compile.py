@@ -12,9 +12,6 @@ from xls import c_api as xls
 # Characters of the program from which on every operation is scheduled as soon as it can be: then 24 GB do not do.
 LARGE = 4_000_000
 
-# A proc that cannot take a token every cycle in so short a clock takes one every so many.
-INTERVALS = (1, 2, 3, 4, 6, 8, 12, 16, 32)
-
 FUNCTION = {'flop_inputs': True, 'input_valid_signal': 'in_valid', 'output_valid_signal': 'out_valid'}
 
 # A FIFO stands in front of every channel: its output needs no registers.
@@ -35,7 +32,8 @@ def compiled(source: Path, args: argparse.Namespace) -> dict:
     # The scheduler that has the fewest registers needs memory by the square of the operations.
     schedule = 'sdc' if len(optimized) < LARGE else 'asap'
     pace = {'pipeline_stages': args.stages} if args.stages else {'clock_period_ps': args.period}
-    for interval in INTERVALS if proc else (1,):
+    interval = 1
+    while True:
         try:
             made = xls.Package.parse_ir(optimized).schedule_and_codegen(
                 with_delay_model=True,
@@ -51,9 +49,12 @@ def compiled(source: Path, args: argparse.Namespace) -> dict:
                 **pace,
             )
             break
-        except RuntimeError:
-            if interval == INTERVALS[-1] or not proc:
-                raise
+        except RuntimeError as error:
+            # What a state needs of itself is not there a cycle later in so short a clock.
+            slower = re.search(r'worst_case_throughput=(\d+)', str(error))
+            if not slower or int(slower.group(1)) <= interval:
+                raise SystemExit(f'{source.name}: {error}') from error
+            interval = int(slower.group(1))
     text = made.get_verilog_text()
     (args.out / f'{source.stem}.sv').write_text(text)
     # A function's ranks of registers have such a comment each. Between stages of a proc each has such a bit; one is behind.

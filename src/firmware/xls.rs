@@ -13,7 +13,7 @@ use crate::hls::{HlsProject, Tool, xls};
 use crate::rtl::emit::{self, Interface};
 use crate::rtl::stream::{self as joints, Joined};
 use crate::stream::plan::{self, Plan, Timing};
-use crate::stream::{Dataflow, Kind, Process, ProcessId};
+use crate::stream::{Dataflow, Kind, Process, ProcessId, StreamId};
 
 const CORE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/xls-templates/core.sv.tera"));
 const PROCESS: &str =
@@ -71,22 +71,28 @@ pub fn procs(design: &Design) -> Result<Option<Procs>> {
 /// FIFOs in front of procs.
 ///
 /// Whether anything halts depends on how many tokens there is room for alone. Processes of the direct path, with kernels
-/// of no latency, do not halt with the FIFOs found for them; procs keep no more of a sample than they do, and have
-/// [`WORDS`] of room besides. With kernels as long as XLS made them the same run says which branches wait for others. A
-/// proc of a loop's state takes what the loop before has left late: it needs room for that, too.
+/// of no latency, do not halt with the FIFOs found for them, and there is no less room here: in front of a proc for
+/// [`WORDS`] tokens besides, for all that may be inside of an array. With kernels as long as XLS made them the same run says
+/// which branches wait for others.
 fn plan(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
     let counted = plan::plan(flow, |_| 0);
     let mut plan = plan::paced(flow, timing);
+    // What a source gives to one reader alone meets nothing that waits for it.
+    let enters = |it: &StreamId| {
+        let from = &flow.processes[flow.stream(*it).from.0];
+        let readers = from.outputs.iter().map(|it| flow.readers(*it).len());
+        matches!(from.kind, Kind::Source(_)) && readers.sum::<usize>() == 1
+    };
     for (at, process) in flow.processes.iter().enumerate() {
         for (port, stream) in process.inputs.iter().enumerate() {
             let reader = (ProcessId(at), port);
             let found = |it: &Plan| it.fifos.get(&reader).copied().unwrap_or(0);
             let words = found(&counted).max(found(&plan));
-            let enters =
-                matches!(flow.processes[flow.stream(*stream).from.0].kind, Kind::Source(_));
             let room = match &process.kind {
                 Kind::Sink(_) => 0,
-                _ if enters => 0,
+                _ if enters(stream) => 0,
+                Kind::Array(it) if !it.keeps() => it.credits(),
+                // What the loop before has left is there as well.
                 Kind::State(it) => WORDS * it.packs,
                 _ => WORDS,
             };

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::super::names::{Names, comment};
 use super::super::{HlsOptions, HlsProject};
-use super::{check, library, printed, process};
-use crate::error::{Problems, Result};
+use super::{check, kernels, library, printed, process};
+use crate::error::{Origin, Problem, Problems, Result};
 use crate::fixed::Graph;
 use crate::stream::{Dataflow, Kind, Process, ProcessId};
 
@@ -40,9 +40,10 @@ pub fn streamed(graph: &Graph, flow: &Dataflow, options: &HlsOptions) -> Result<
             problems.note(super::super::view::check(own, options, &own.topo()));
         }
     }
+    problems.note(small(graph, flow));
     problems.into_result(())?;
-    let mut names = Names::dslx();
-    let mut modules = BTreeSet::new();
+    let mut names = names(flow);
+    let mut modules = BTreeSet::from(["nn_types".to_owned()]);
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     let mut known: BTreeMap<String, String> = BTreeMap::new();
     let mut procs = BTreeMap::new();
@@ -69,6 +70,48 @@ pub fn streamed(graph: &Graph, flow: &Dataflow, options: &HlsOptions) -> Result<
     let top = options.name.clone();
     let project = HlsProject { files, warnings: Vec::new(), top, interval: 1, host: String::new() };
     Ok(Network { project, procs })
+}
+
+/// Names that files may have: those of kernels are taken, and modules of XLS are called as their files with `_xls`
+/// behind.
+fn names(flow: &Dataflow) -> Names {
+    let mut names = Names::dslx();
+    kernels().for_each(|it| drop(names.claim(&it)));
+    let others = flow.processes.iter().filter_map(|it| it.name.strip_suffix("_xls"));
+    others.for_each(|it| drop(names.claim(it)));
+    names
+}
+
+/// A proc that would keep too much.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a proc of XLS would keep {bits} bits of this layer's tokens in registers; at most {MOST_KEPT} are supported (use \
+     --flow rtl)"
+)]
+struct TooMuch {
+    bits: u64,
+}
+
+/// Bits that a proc keeps at most: XLS has registers and no memories.
+const MOST_KEPT: u64 = 1 << 19;
+
+/// Notes every layer that turns around or goes over more tokens than registers can hold.
+fn small(graph: &Graph, flow: &Dataflow) -> Result<()> {
+    let mut problems = Problems::default();
+    let file = graph.topo().first().map(|it| graph.node(*it).origin.file.clone());
+    for process in &flow.processes {
+        let tokens = match &process.kind {
+            Kind::Window(it) => it.taps.iter().map(|it| it.distance + 1).max().unwrap_or(0),
+            Kind::Permute(it) => it.capacity,
+            _ => continue,
+        };
+        let bits = tokens as u64 * u64::from(flow.stream(process.inputs[0]).bits());
+        if bits > MOST_KEPT {
+            let at = Origin::new(file.as_deref().unwrap_or_default(), &process.layer);
+            problems.push(Problem::at(&at, TooMuch { bits }));
+        }
+    }
+    problems.into_result(())
 }
 
 /// What a file is, in a line.

@@ -91,6 +91,12 @@ fn library(modules: &BTreeSet<String>, name: &str) -> Vec<(PathBuf, String)> {
     files
 }
 
+/// Names of all kernels' files.
+fn kernels() -> impl Iterator<Item = String> {
+    let files = TEMPLATES.get_dir("common").into_iter().flat_map(|it| it.files());
+    files.filter_map(|it| Some(it.path().file_stem()?.to_str()?.to_owned()))
+}
+
 /// Functions of the user's, which cannot be written.
 fn check(graph: &Graph) -> Result<()> {
     let mut problems = Problems::default();

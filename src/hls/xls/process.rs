@@ -4,6 +4,8 @@
 //! What only moves tokens sees their bits. The functions are those of `xls-templates/common`, with one shape: from the
 //! state and what has come to the next state, whether a token is given, and that token.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::super::numbers::rows;
@@ -105,7 +107,7 @@ pub(super) fn view(flow: &Dataflow, id: ProcessId) -> View {
     };
     let (module, _) = made.call.split_once("::").unwrap_or_default();
     if !module.is_empty() {
-        builder.view.modules.insert(module.to_owned());
+        builder.view.modules = BTreeSet::from([module.to_owned()]);
     }
     builder.view.process = Some(made);
     builder.view
