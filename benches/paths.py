@@ -2,7 +2,7 @@
 """HLS beside direct RTL, both measured: Google XLS and our SystemVerilog from the same model, by the same tools.
 
     paths.py [--cases p07,digits,p02,p05] [--clock 5] [--target xcvu9p] [--place p07] [--uncertainty 0%,30%]
-             [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
+             [--options '--reuse 4 --io stream'] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
 
 Every case is built with `--hls xls`. `cosim` gives the cycles of both paths (and equality with the emulator in every
 bit); `synth --no-dsp` what Yosys makes of them, without DSP blocks, so that lookup tables tell everything;
@@ -17,6 +17,7 @@ HLS writes; sharing between the products of a matrix is what the direct path add
 import argparse
 import json
 import pathlib
+import shlex
 import subprocess
 import sys
 import time
@@ -53,7 +54,7 @@ def measured(args, case, uncertainty, ecp5):
     config.write_text(json.dumps({**own, 'ClockUncertainty': uncertainty}))
     options = [it for at, it in enumerate(options) if it != '-c' and (at == 0 or options[at - 1] != '-c')]
     nn2rtl(args, 'build', model, '-o', folder, '--hls', 'xls', '--target', target, '--clock', clock,
-           '-c', config, '--force', *options)
+           '-c', config, '--force', *options, *shlex.split(args.options))
     told = nn2rtl(args, 'cosim', folder, '--samples', 40)
     assert told['cosim']['mismatches'] == 0
     rows = []
@@ -89,6 +90,7 @@ def main():
     ap.add_argument('--ecp5-clock', type=float, default=10)
     ap.add_argument('--target', default='xcvu9p')
     ap.add_argument('--uncertainty', default='0%,30%')
+    ap.add_argument('--options', default='', help='further options of build')
     ap.add_argument('--nn2rtl', default=str(REPO / 'target/release/nn2rtl'))
     ap.add_argument('--work', type=pathlib.Path, default=REPO / 'out/bench/paths')
     ap.add_argument('--out', type=pathlib.Path)

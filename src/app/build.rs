@@ -208,7 +208,7 @@ fn assemble(
 }
 
 /// With the order in which elements go through the ports of a stream.
-fn told(mut info: RtlInfo, design: &design::Design) -> RtlInfo {
+pub(super) fn told(mut info: RtlInfo, design: &design::Design) -> RtlInfo {
     let inputs = info.ports.iter_mut().filter(|it| it.input);
     for (port, id) in inputs.zip(&design.graph.inputs) {
         port.pixels = design.plan.io == Io::Stream && pixels(&design.graph, *id).is_some();
@@ -286,12 +286,10 @@ fn summary(dir: &Path, manifest: &Manifest) -> String {
         ));
     }
     if let Some(hls) = &manifest.hls {
-        text.push_str(&format!(
-            "  hls  {}: {} project, II {}\n",
-            hls.top,
-            hls.tool.name(),
-            hls.interval
-        ));
+        // How long procs take XLS decides.
+        let least = if hls.tool == Tool::Xls && hls.interval > 1 { " or more" } else { "" };
+        let (top, tool, interval) = (&hls.top, hls.tool.name(), hls.interval);
+        text.push_str(&format!("  hls  {top}: {tool} project, II {interval}{least}\n"));
     }
     text
 }

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 pub use self::fold::{Choice, Goal, LayerFold, Unmet, fold, told};
 pub use self::strategy::{Ineffective, ineffective};
 pub use self::stream::tasks;
-pub use self::xls::around;
+pub use self::xls::{Procs, around, joined, module, procs, turns};
 
 use crate::config::{self, Io};
 use crate::design::{Design, LatencyTarget};
@@ -274,31 +274,32 @@ pub fn foldings(design: &Design) -> BTreeMap<String, Folding> {
     design.plan.layers.iter().map(folding).collect()
 }
 
-/// Writes a design as HLS C++: one function of arrays, or tasks with streams between them.
+/// Writes a design as HLS C++: one function of arrays, or tasks with streams between them; or as DSLX.
 ///
 /// # Errors
 /// Tensors whose elements have no common type, matrices that are no plain sums but shall become
 /// additions; what streams cannot do.
 pub fn hls(design: &Design, device: &Device, tool: hls::Tool) -> Result<Hls> {
+    if tool == hls::Tool::Xls {
+        return xls::hls(design);
+    }
+    let options = hls_options(design, tool);
+    if design.plan.io == Io::Stream {
+        return stream::hls(design, device, &options);
+    }
+    Ok(Hls { project: hls::project(&design.graph, &options)?, stream: None })
+}
+
+fn hls_options(design: &Design, tool: hls::Tool) -> HlsOptions {
     let plan = &design.plan;
-    let options = HlsOptions {
+    HlsOptions {
         part: plan.part.clone(),
         clock_ns: plan.clock_ns,
         clock_uncertainty: plan.clock_uncertainty.map_or(tool.clock_uncertainty(), |it| 100.0 * it),
         layers: foldings(design),
         description: format!("{} for {}", plan.name, plan.part),
         ..HlsOptions::new(tool, plan.name.clone())
-    };
-    if tool == hls::Tool::Xls {
-        if plan.io == Io::Stream {
-            return Err(hls::xls::NoStream).anywhere();
-        }
-        return Ok(Hls { project: xls::project(&design.graph, &options)?, stream: None });
     }
-    if plan.io == Io::Stream {
-        return stream::hls(design, device, &options);
-    }
-    Ok(Hls { project: hls::project(&design.graph, &options)?, stream: None })
 }
 
 /// The clock as the HLS compiler sees it.

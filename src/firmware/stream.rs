@@ -257,17 +257,22 @@ fn loadable(design: &Design, flow: &Dataflow, problems: &mut Problems) {
     }
 }
 
+/// Everything of a dataflow that is computed depends on an input.
+pub(super) fn depends(flow: &Dataflow) -> Result<()> {
+    let mut kernels = flow.processes.iter().filter(|it| matches!(it.kind, Kind::Kernel(_)));
+    match kernels.any(|it| it.inputs.is_empty()) {
+        true => Err(Unsupported::Constant).anywhere(),
+        false => Ok(()),
+    }
+}
+
 /// Cycles in which a task takes a token and gives one, besides those of its kernels.
 const ENDS: u64 = 2;
 
 /// Divides and writes a design as C++.
 pub(super) fn hls(design: &Design, device: &Device, options: &HlsOptions) -> Result<Hls> {
     let flow = tasks(design);
-    for process in &flow.processes {
-        if matches!(process.kind, Kind::Kernel(_)) && process.inputs.is_empty() {
-            return Err(Unsupported::Constant).anywhere();
-        }
-    }
+    depends(&flow)?;
     let clock = super::hls_clock(design);
     let timing = |process: &stream::Process| {
         let (graph, waits) = match &process.kind {

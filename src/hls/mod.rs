@@ -45,7 +45,7 @@ pub struct HlsProject {
     /// Name of the top function.
     pub top: String,
     /// Cycles between two samples that the pragmas ask for. They ask recurrences in streams for nothing: those
-    /// count with a cycle a step until there is an estimate.
+    /// count with a cycle a step until there is an estimate. Procs of XLS may take longer.
     pub interval: u64,
     /// Source of the program that runs mantissas through the top function; see [`host`]. Empty if it is
     /// simulated as Verilog.

@@ -5,19 +5,27 @@
 //! kernel that is in the same words as for C++ ([`HlsUnit`](crate::units::hls::HlsUnit)). XLS schedules it;
 //! its pipeline is put behind the top module of the direct RTL, so that both are simulated and synthesised
 //! alike. What it computes is [`Emulate`](crate::units::Emulate) bit for bit.
+//!
+//! A graph that streams, or whose layers share multipliers, becomes the dataflow of the direct RTL, each process of which
+//! is a proc with a state: XLS makes a module of each, and the top module of the direct RTL connects them.
 
+mod array;
 mod calls;
+mod flow;
+mod process;
 mod text;
 mod view;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 use tera::{Context, Tera};
 
-use self::view::Builder;
-use super::{HlsOptions, HlsProject, Strategy};
+pub use self::flow::{Network, Proc, streamed};
+use self::view::{Builder, View};
+use super::{HlsOptions, HlsProject};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::Graph;
 use crate::units::Unit;
@@ -36,14 +44,12 @@ pub struct NoFunction {
     pub function: String,
 }
 
-/// A network of streams.
+/// A layer that is to share multipliers and cannot.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the XLS path takes and gives whole tensors: use --io parallel, or --flow rtl")]
-pub struct NoStream;
-
-/// A layer that is to share multipliers.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the XLS path unrolls everything; ReuseFactor {reuse} has no effect on it")]
+#[error(
+    "ReuseFactor {reuse} has no effect on this layer's DSLX, which XLS unrolls: its sums depend on their order (a \
+     rounding or saturating accumulator, inputs of different formats) or are of groups of channels"
+)]
 pub struct NoReuse {
     /// The factor asked for.
     pub reuse: u64,
@@ -55,48 +61,56 @@ pub struct NoReuse {
 /// As [`super::project`], and functions of the user's.
 pub fn project(graph: &Graph, options: &HlsOptions, ports: &[String]) -> Result<HlsProject> {
     super::view::check(graph, options, &graph.topo())?;
-    let warnings = check(graph, options)?;
+    check(graph)?;
     let mut builder = Builder::new(&options.name, &options.description);
     builder.network(graph, ports);
     let view = builder.view;
-    let context = Context::from_serialize(&view).expect("a struct of plain fields serializes");
-    let network = Tera::one_off(source("network.x.tera"), &context, false)
-        .expect("the template is part of the program and prints every field it names");
-    let mut files: Vec<(PathBuf, String)> = vec![
-        (format!("{}.x", view.top).into(), network),
-        ("compile.py".into(), COMPILE.to_owned()),
-        ("README.md".into(), source("README.md").replace("NAME", &view.top)),
-    ];
-    let kernel =
-        |it: &String| (format!("{it}.x").into(), source(&format!("common/{it}.x")).to_owned());
-    files.extend(view.modules.iter().map(kernel));
+    let mut files = vec![(PathBuf::from(format!("{}.x", view.top)), printed(&view))];
+    files.extend(library(&view.modules, &view.top));
     files.sort();
+    let warnings = Vec::new();
     Ok(HlsProject { files, warnings, top: view.top, interval: 1, host: String::new() })
 }
 
-/// What cannot be written, and what has no effect.
-fn check(graph: &Graph, options: &HlsOptions) -> Result<Vec<Problem>> {
-    let (mut problems, mut warnings) = (Problems::default(), Vec::new());
+/// The text of a file.
+fn printed(view: &View) -> String {
+    let context = Context::from_serialize(view).expect("a struct of plain fields serializes");
+    Tera::one_off(source("network.x.tera"), &context, false)
+        .expect("the template is part of the program and prints every field it names")
+}
+
+/// What every project has besides: kernels, the script, and how to run it.
+fn library(modules: &BTreeSet<String>, name: &str) -> Vec<(PathBuf, String)> {
+    let mut files = vec![
+        ("compile.py".into(), COMPILE.to_owned()),
+        ("README.md".into(), source("README.md").replace("NAME", name)),
+    ];
+    let kernel =
+        |it: &String| (format!("{it}.x").into(), source(&format!("common/{it}.x")).to_owned());
+    files.extend(modules.iter().map(kernel));
+    files
+}
+
+/// Names of all kernels' files.
+fn kernels() -> impl Iterator<Item = String> {
+    let files = TEMPLATES.get_dir("common").into_iter().flat_map(|it| it.files());
+    files.filter_map(|it| Some(it.path().file_stem()?.to_str()?.to_owned()))
+}
+
+/// Functions of the user's, which cannot be written.
+fn check(graph: &Graph) -> Result<()> {
+    let mut problems = Problems::default();
     for id in graph.topo() {
         let node = graph.node(id);
         if let Some((body, _)) = node.op.body() {
-            warnings.extend(problems.note(check(body, options)).unwrap_or_default());
+            problems.note(check(body));
         }
-        match &node.op {
-            Unit::External(it) => {
-                let function = it.kernel.function.clone();
-                problems.push(Problem::at(&node.origin, NoFunction { function }));
-            }
-            Unit::Mac(_) => {
-                let folding = options.folding(&node.origin.node);
-                if folding.reuse > 1 && folding.strategy != Strategy::Distributed {
-                    warnings.push(Problem::at(&node.origin, NoReuse { reuse: folding.reuse }));
-                }
-            }
-            _ => {}
+        if let Unit::External(it) = &node.op {
+            let function = it.kernel.function.clone();
+            problems.push(Problem::at(&node.origin, NoFunction { function }));
         }
     }
-    problems.into_result(warnings)
+    problems.into_result(())
 }
 
 fn source(path: &str) -> &'static str {
@@ -121,12 +135,23 @@ pub enum Schedule {
 pub struct Compiled {
     /// The version of XLS.
     pub version: String,
-    /// Ranks of registers from input to output.
-    pub ranks: u32,
     /// The period that XLS was asked for, by its own delays, ps.
     pub period_ps: u64,
     /// Where its delays are from.
     pub delays: String,
+    /// The modules.
+    pub modules: Vec<Compilation>,
+}
+
+/// A module that XLS made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Compilation {
+    /// The DSLX file, without its ending.
+    pub file: String,
+    /// Ranks of registers from input to output.
+    pub ranks: u32,
+    /// Cycles from one token to the next, if nothing stalls.
+    pub interval: u32,
     /// How it assigned operations to stages: with the fewest registers, or each as soon as it can be.
     pub schedule: Schedule,
 }

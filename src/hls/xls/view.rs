@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::names::{Names, comment};
 use super::super::numbers::rows;
 use super::super::view::value_format;
+use super::process::ProcessView;
 use super::text::{array, bits, element, parameters, point};
 use crate::fixed::{Format, Graph, Type};
 use crate::graph::NodeId;
@@ -24,6 +25,8 @@ pub(super) struct View {
     pub(super) constants: Vec<ConstantView>,
     /// The steps of loops, each behind those it calls, then the network.
     pub(super) functions: Vec<FunctionView>,
+    /// Of a process of a dataflow the proc that calls them.
+    pub(super) process: Option<ProcessView>,
 }
 
 /// `const NAME = TYPE:[rows];`, or one number.
@@ -118,6 +121,7 @@ impl Builder {
             modules,
             constants: Vec::new(),
             functions: Vec::new(),
+            process: None,
         };
         Builder { names, view }
     }

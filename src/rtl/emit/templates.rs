@@ -40,6 +40,15 @@ pub(in crate::rtl) const STREAM: &[Module] = &[
     ("rtl/nn_last.sv", text!("rtl-templates/nn_last.sv")),
 ];
 
+/// What connects modules from elsewhere.
+pub(in crate::rtl) const JOINTS: &[Module] = &[
+    ("rtl/nn_assert.svh", text!("rtl-templates/nn_assert.svh")),
+    ("rtl/nn_synth.svh", text!("rtl-templates/nn_synth.svh")),
+    ("rtl/nn_fifo.sv", text!("rtl-templates/nn_fifo.sv")),
+    ("rtl/nn_beats.sv", text!("rtl-templates/nn_beats.sv")),
+    ("rtl/nn_fork.sv", text!("rtl-templates/nn_fork.sv")),
+];
+
 /// What weights that can be loaded need besides.
 pub(in crate::rtl) const LOADED: &[Module] = &[
     ("rtl/nn_commit.sv", text!("rtl-templates/nn_commit.sv")),

@@ -16,15 +16,17 @@ use crate::stream::{Dataflow, Kind, ProcessId, State, StreamId, Window};
 pub(super) struct Body {
     first: u64,
     interval: u64,
+    /// Its modules behave as the plan says.
+    exact: bool,
     processes: Vec<Process>,
 }
 
 #[derive(Debug, Default, Serialize)]
-struct Process {
+pub(super) struct Process {
     about: String,
     wires: Vec<Wire>,
     assigns: Vec<(String, String)>,
-    instances: Vec<Instance>,
+    pub(super) instances: Vec<Instance>,
 }
 
 #[derive(Debug, Serialize)]
@@ -37,7 +39,7 @@ struct Wire {
 }
 
 #[derive(Debug, Serialize)]
-struct Instance {
+pub(super) struct Instance {
     module: String,
     name: String,
     parameters: Vec<(String, String)>,
@@ -45,7 +47,7 @@ struct Instance {
 }
 
 impl Instance {
-    fn new(module: &str, name: String) -> Instance {
+    pub(super) fn new(module: &str, name: String) -> Instance {
         Instance { module: module.to_owned(), name, parameters: Vec::new(), ports: Vec::new() }
     }
 
@@ -54,7 +56,7 @@ impl Instance {
         self
     }
 
-    fn port(mut self, name: &str, value: impl ToString) -> Instance {
+    pub(super) fn port(mut self, name: &str, value: impl ToString) -> Instance {
         self.ports.push((name.to_owned(), value.to_string()));
         self
     }
@@ -74,20 +76,21 @@ impl Process {
     }
 }
 
-struct Writer<'a> {
-    flow: &'a Dataflow,
+pub(super) struct Writer<'a> {
+    pub(super) flow: &'a Dataflow,
     plan: &'a Plan,
-    kernels: &'a [Built],
-    interface: &'a Interface,
+    /// `None` if somebody else makes all processes.
+    kernels: Option<&'a [Built]>,
+    pub(super) interface: &'a Interface,
     /// By process.
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
 }
 
 impl Body {
     pub(super) fn new(
         flow: &Dataflow,
         plan: &Plan,
-        kernels: &[Built],
+        kernels: Option<&[Built]>,
         interface: &Interface,
     ) -> Body {
         let names = super::names(flow);
@@ -95,7 +98,7 @@ impl Body {
         let processes = (0..flow.processes.len()).map(|it| writer.process(ProcessId(it)));
         let mut processes: Vec<Process> = processes.collect();
         processes.extend(writer.around());
-        Body { first: plan.first, interval: plan.interval, processes }
+        Body { first: plan.first, interval: plan.interval, exact: kernels.is_some(), processes }
     }
 }
 
@@ -136,6 +139,7 @@ impl Writer<'_> {
                     made.assign(self.port(false, at).name.clone(), data);
                 }
             }
+            _ if self.kernels.is_none() => self.foreign(id, &mut made),
             Kind::Kernel(_) => self.kernel(id, &mut made),
             Kind::Array(_) | Kind::Permute(_) => {
                 let module = super::array::name(&self.interface.top, name);
@@ -232,7 +236,7 @@ impl Writer<'_> {
     }
 
     /// Valid and ready of all inputs of a process that takes a token of each, or none.
-    fn joined(&self, id: ProcessId, made: &mut Process) -> [String; 2] {
+    pub(super) fn joined(&self, id: ProcessId, made: &mut Process) -> [String; 2] {
         let name = &self.names[id.0];
         let inputs = self.flow.processes[id.0].inputs.len();
         if inputs < 2 {
@@ -251,7 +255,7 @@ impl Writer<'_> {
     }
 
     /// The wire of a stream where it is made.
-    fn data(&self, id: StreamId) -> String {
+    pub(super) fn data(&self, id: StreamId) -> String {
         let from = self.flow.stream(id).from;
         let name = &self.names[from.0];
         let outputs = &self.flow.processes[from.0].outputs;
@@ -293,7 +297,7 @@ impl Writer<'_> {
                 self.incoming(ProcessId(at), port, &mut made);
             }
         }
-        (!made.assigns.is_empty()).then_some(made)
+        (!made.assigns.is_empty() || !made.instances.is_empty()).then_some(made)
     }
 
     /// What comes in at a port, through a FIFO where there is one.
@@ -461,7 +465,7 @@ impl Writer<'_> {
     fn kernel(&self, id: ProcessId, made: &mut Process) {
         let process = &self.flow.processes[id.0];
         let name = &self.names[id.0];
-        let built = self.kernels.iter().find(|it| it.process == id);
+        let built = self.kernels.into_iter().flatten().find(|it| it.process == id);
         let interface = &built.expect("every kernel is built").kernel.interface;
         let [valid, ready] = self.joined(id, made);
         let mut instance = Instance::new(&interface.top, format!("i_{name}"))

@@ -4,11 +4,13 @@
 mod array;
 mod body;
 pub mod cost;
+mod foreign;
 mod hard;
 mod loaded;
 mod permute;
 mod rom;
 
+pub use self::foreign::{Joined, around, modules};
 pub use self::hard::Hard;
 
 use self::body::Body;
@@ -60,7 +62,7 @@ pub fn project(
     let windows = windows(flow);
     let interface = Interface { load: load(&windows), ..interface(flow, plan, &options.name) };
     let origin = kernels.first().map(|it| it.kernel.origin.clone()).unwrap_or_default();
-    let body = Body::new(flow, plan, kernels, &interface);
+    let body = Body::new(flow, plan, Some(kernels), &interface);
     let mut sources = templates::library(templates::PIPELINE);
     sources.extend(templates::library(templates::STREAM));
     if !windows.is_empty() {
