@@ -14,6 +14,7 @@ Every design is built by `nn2rtl build --flow rtl` at a clock for ECP5, where op
 Medians and the worst of each follow. Cycles are not here: they are exact, which `cosim` tests.
 """
 import argparse
+import hashlib
 import json
 import pathlib
 import statistics
@@ -31,10 +32,11 @@ OWN, SHARED = REPO / 'tests/models', REPO / '../shared'
 def designs():
     """Names, models and options: layers of all kinds, whole networks, clocks, folded ones, streams."""
     for name in ('hgq2_digits.keras', 'hgq2_digits_bn.keras', 'hgq2_jets.keras', 'hgq2_rest.keras', 'hgq1_proxy.h5',
-                 'hls4ml_dot.keras', 'hls4ml_einsum_dense.keras', 'hls4ml_wires.keras', 'k2_binary.h5', 'k3_ops.keras',
+                 'hls4ml_dot.keras', 'hls4ml_einsum_dense.keras', 'k2_binary.h5', 'k3_ops.keras',
                  'onnx_channels_last.onnx', 'onnx_trunc.onnx', 'qk2_pools.h5'):
         yield name, OWN / name, []
-    for name in ('graph.onnx', 'hgq2_mlp.keras', 'hgq2_rest.keras', 'hgq2_learned.keras', 'hls4ml_pool.keras', 'k2_aliases.h5',
+    for name in ('graph.onnx', 'hgq2_mlp.keras', 'hgq2_rest.keras', 'hls4ml_dot.keras', 'hls4ml_embedding.keras', 'hls4ml_pool.keras',
+                 'k2_aliases.h5',
                  'k2_shapes.h5', 'onnx_later.onnx', 'onnx_qdq.onnx', 'onnx_sums.onnx', 'ranks.onnx', 't_cells.pt2', 't_more.pt2',
                  't_ranks.pt2', 't_rest.pt2', 't_strides.pt2'):
         yield f'{name} 4 bits', OWN / name, ['--precision', 'fixed<4,2>']
@@ -49,10 +51,8 @@ def designs():
 
 
 def measure(args, name, model, options):
+    """What is estimated, and what the tools find, which is kept for the same RTL."""
     folder = args.work / ''.join(it if it.isalnum() else '_' for it in name)
-    kept = folder.with_suffix('.json')
-    if kept.exists():
-        return json.loads(kept.read_text())
     clock = [] if '--clock' in options else ['--clock', 10]
     nn2rtl(args, 'build', model, '-o', folder, '--flow', 'rtl', '--target', args.device, '--dsp', 'none', '--force',
            *clock, *options)
@@ -60,18 +60,21 @@ def measure(args, name, model, options):
     total, rtl = manifest['comparison']['total']['rtl'], manifest['rtl']
     if total['lut']['value'] > args.most:
         raise RuntimeError(f'{total["lut"]["value"]:.0f} LUT, more than --most')
-    layers = nn2rtl(args, 'synth', folder, '--no-dsp')['synthesis']['layers']
-    found = nn2rtl(args, 'synth', folder, '--tool', 'nextpnr', '--no-dsp', '--seed', args.seed)['synthesis']
-    row = {
+    key = hashlib.sha256(b''.join((folder / it).read_bytes() for it in rtl['sources']))
+    key.update(json.dumps([args.device, args.seed]).encode())
+    kept = args.work / f'{key.hexdigest()[:20]}.json'
+    if not kept.exists():
+        layers = nn2rtl(args, 'synth', folder, '--no-dsp')['synthesis']['layers']
+        found = nn2rtl(args, 'synth', folder, '--tool', 'nextpnr', '--no-dsp', '--seed', args.seed)['synthesis']
+        tools = {'yosys': sum(it[1]['lut'] for it in layers), 'placed': 1000 / found['fmax_mhz'],
+                 'timing': found['timing']['period_ns']}
+        kept.write_text(json.dumps(tools))
+    return {
         'name': name,
         'lut': total['lut']['value'],
-        'yosys': sum(it[1]['lut'] for it in layers),
         'promised': manifest['comparison']['clock_ns'] - rtl['slack_ns'],
-        'timing': found['timing']['period_ns'],
-        'placed': 1000 / found['fmax_mhz'],
+        **json.loads(kept.read_text()),
     }
-    kept.write_text(json.dumps(row))
-    return row
 
 
 def main():

@@ -153,7 +153,11 @@ pub fn table_luts(address_bits: u32, data_bits: u32, lut_inputs: u32) -> u64 {
 pub fn multiplier_luts(a: u32, b: u32, lut_inputs: u32) -> u64 {
     let (a, b) = (u64::from(a), u64::from(b));
     // Yosys for ECP5: rows of full adders, two tables each, and their partial products; 4 x 4 to 16 x 8 bits within a tenth.
-    if lut_inputs >= 6 { (a * b * 11).div_ceil(10) } else { (5 * a * b).saturating_sub(2 * (a + b)) }
+    if lut_inputs >= 6 {
+        (a * b * 11).div_ceil(10)
+    } else {
+        (5 * a * b).saturating_sub(2 * (a + b))
+    }
 }
 
 #[cfg(test)]

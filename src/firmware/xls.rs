@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tera::{Context, Tera};
 
+use super::strategy::given;
 use super::{Hls, hls_options, stream};
 use crate::config::Io;
 use crate::design::Design;
@@ -48,7 +49,7 @@ pub(super) fn hls(design: &Design) -> Result<Hls> {
 }
 
 fn unfolded_layer(design: &Design, at: &Origin) -> Problem {
-    Problem::at(at, xls::NoReuse { reuse: stream::given(design, &at.node) as u64 })
+    Problem::at(at, xls::NoReuse { reuse: given(design, &at.node) as u64 })
 }
 
 /// The procs of a design that streams or whose layers share multipliers; others are one function.
@@ -59,7 +60,7 @@ pub fn procs(design: &Design) -> Result<Option<Procs>> {
     if design.plan.io == Io::Parallel && stream::unfoldable(design).is_some() {
         return Ok(None);
     }
-    let (flow, unfolded) = stream::cut(design, &|it| stream::given(design, it));
+    let (flow, unfolded) = stream::cut(design, &|it| given(design, it));
     stream::depends(&flow)?;
     let options = hls_options(design, Tool::Xls);
     let mut network = xls::streamed(&design.graph, &flow, &options)?;

@@ -29,6 +29,7 @@ pub(in crate::rtl) const STREAM: &[Module] = &[
     ("rtl/nn_beats.sv", text!("rtl-templates/nn_beats.sv")),
     ("rtl/nn_skid.sv", text!("rtl-templates/nn_skid.sv")),
     ("rtl/nn_fork.sv", text!("rtl-templates/nn_fork.sv")),
+    ("rtl/nn_join.sv", text!("rtl-templates/nn_join.sv")),
     ("rtl/nn_collect.sv", text!("rtl-templates/nn_collect.sv")),
     ("rtl/nn_rom.sv", text!("rtl-templates/nn_rom.sv")),
     ("rtl/nn_spread.sv", text!("rtl-templates/nn_spread.sv")),
@@ -47,6 +48,7 @@ pub(in crate::rtl) const JOINTS: &[Module] = &[
     ("rtl/nn_fifo.sv", text!("rtl-templates/nn_fifo.sv")),
     ("rtl/nn_beats.sv", text!("rtl-templates/nn_beats.sv")),
     ("rtl/nn_fork.sv", text!("rtl-templates/nn_fork.sv")),
+    ("rtl/nn_join.sv", text!("rtl-templates/nn_join.sv")),
 ];
 
 /// What weights that can be loaded need besides.

@@ -242,15 +242,20 @@ impl Writer<'_> {
         if inputs < 2 {
             return ["valid", "ready"].map(|it| format!("{name}_in0_{it}"));
         }
-        let all = (0..inputs).map(|it| format!("{name}_in{it}_valid"));
-        let all = all.collect::<Vec<_>>().join(" && ");
+        let all = |pin: &str| {
+            let pins = (0..inputs).rev().map(|it| format!("{name}_in{it}_{pin}"));
+            format!("{{{}}}", pins.collect::<Vec<_>>().join(", "))
+        };
         let [valid, ready] = ["valid", "ready"].map(|it| format!("{name}_all_{it}"));
         made.wire(valid.clone());
         made.wire(ready.clone());
-        made.assign(valid.clone(), all);
-        for port in 0..inputs {
-            made.assign(format!("{name}_in{port}_ready"), format!("{valid} && {ready}"));
-        }
+        let join = Instance::new("nn_join", format!("i_{name}_join"))
+            .parameter("Sources", inputs)
+            .port("in_valid_i", all("valid"))
+            .port("in_ready_o", all("ready"))
+            .port("out_valid_o", valid.clone())
+            .port("out_ready_i", ready.clone());
+        made.instances.push(join);
         [valid, ready]
     }
 

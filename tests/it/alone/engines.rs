@@ -44,6 +44,10 @@ fn flows() -> Vec<Engine> {
         let parameters = vec![("Readers", readers.to_string())];
         made.push(Engine { parameters, readers: Some(readers), ..fork });
     }
+    for sources in [1, 2, 5] {
+        let words = Channel::new(1, 8, 10);
+        made.push(Engine::new("alone_join", words, words).with("Sources", sources));
+    }
     for (width, ratio) in [(8, 2), (5, 3), (16, 4), (3, 7)] {
         let (one, many) = (Channel::new(1, width, 2 * ratio), Channel::new(ratio, width, 2));
         made.push(Engine::new("nn_collect", one, many).with("Ratio", ratio));
