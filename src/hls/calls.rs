@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::Library;
 use super::fold::Member;
 use super::numbers::{decimal, expression, from_bits, rows, type_text};
 use super::view::{Builder, CallView, CastsView, ConfigView, ConstantView};
@@ -58,7 +59,7 @@ impl Builder<'_> {
             note: note.to_owned(),
             types: config_types,
             members,
-            casts: call.casts.as_deref().map(casts),
+            casts: call.casts.as_deref().map(|it| casts(self.library(), it)),
             kernel: call.kernel.as_deref().map(function_text),
             adders,
         });
@@ -130,7 +131,7 @@ impl Builder<'_> {
             Some(doubles) => ("doubles", rows(doubles.into_iter())),
             None => ("items", rows(values.iter().map(|it| from_bits(*it, ty)))),
         };
-        let note = format!("{note}, {}", type_text(format));
+        let note = format!("{note}, {}", type_text(self.library(), format));
         let (name, ty, n) = (name.to_owned(), ty.to_owned(), values.len());
         self.view.constants.push(ConstantView { name, ty, note, form, n, rows });
     }
@@ -143,7 +144,7 @@ pub(super) fn function_text(kernel: &Kernel) -> String {
 }
 
 /// The different formats among those of the elements, and which each element has.
-fn casts(formats: &[Format]) -> CastsView {
+fn casts(library: Library, formats: &[Format]) -> CastsView {
     let mut types: Vec<Format> = formats.to_vec();
     types.sort();
     types.dedup();
@@ -151,6 +152,6 @@ fn casts(formats: &[Format]) -> CastsView {
     CastsView {
         n: formats.len(),
         rows: rows(formats.iter().map(place)),
-        types: types.iter().map(|it| type_text(*it)).collect(),
+        types: types.iter().map(|it| type_text(library, *it)).collect(),
     }
 }

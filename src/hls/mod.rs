@@ -3,7 +3,9 @@
 //!
 //! A graph is one function of arrays ([`project()`]), or divided into processes a dataflow region of tasks
 //! with streams between them ([`streamed`]). Units say which kernel of `hls-templates/common` they are; `view` gives everything a name and
-//! arranges the calls; the templates of `hls-templates/vitis` print. What the C++ computes is
+//! arranges the calls; the templates of `hls-templates/project`, and of a compiler's own folder, print. The
+//! kernels name types by `nn_fixed.h`, of which each [`Library`] has its own, and speak to the compiler in
+//! pragmas of Vitis HLS, which [`pragmas`] translates. What the C++ computes is
 //! [`Emulate`](crate::units::Emulate) bit for bit, which the tests of [`host`] show.
 
 mod calls;
@@ -14,6 +16,7 @@ mod loops;
 mod names;
 mod numbers;
 mod options;
+mod pragmas;
 mod reuse;
 mod scope;
 mod stream;
@@ -27,7 +30,7 @@ pub mod xls;
 use std::path::PathBuf;
 
 pub use fold::LossyAccumulator;
-pub use options::{Folding, HlsOptions, Strategy, Tool};
+pub use options::{Folding, HlsOptions, Library, Strategy, Tool};
 pub use reuse::{ParallelChanged, ReuseChanged, Unfit, is_legal, nearest};
 pub use stream::{Depths, Schedule, schedule};
 
@@ -70,7 +73,7 @@ pub struct NoCommonType {
 /// [`NoCommonType`] for every tensor whose elements' formats lie too far apart for one C++ type;
 /// [`LossyAccumulator`] for matrices that are no plain sums but shall become additions.
 pub fn project(graph: &Graph, options: &HlsOptions) -> Result<HlsProject> {
-    Ok(printed(view::View::new(graph, options)?))
+    Ok(printed(view::View::new(graph, options)?, options.tool))
 }
 
 /// Makes the project of a graph as a dataflow: what [`cut`](crate::stream::cut()) makes of it if nothing
@@ -84,12 +87,12 @@ pub fn streamed(
     depths: &Depths,
     options: &HlsOptions,
 ) -> Result<HlsProject> {
-    Ok(printed(view::View::stream(graph, flow, depths, options)?))
+    Ok(printed(view::View::stream(graph, flow, depths, options)?, options.tool))
 }
 
-fn printed((view, warnings): (view::View, Vec<Problem>)) -> HlsProject {
+fn printed((view, warnings): (view::View, Vec<Problem>), tool: Tool) -> HlsProject {
     HlsProject {
-        files: emit::files(&view),
+        files: emit::files(&view, tool),
         warnings,
         top: view.top.clone(),
         interval: view.interval,

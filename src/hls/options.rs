@@ -15,8 +15,33 @@ pub enum Tool {
     Vitis,
     /// Vivado HLS, its predecessor.
     Vivado,
+    /// Siemens Catapult.
+    Catapult,
+    /// The Intel HLS compiler, which came with Quartus.
+    Quartus,
+    /// The FPGA compiler of Intel oneAPI.
+    Oneapi,
     /// Google XLS.
     Xls,
+}
+
+/// A library of fixed-point types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// AMD's `ap_fixed`.
+    Ap,
+    /// Algorithmic C, `ac_fixed`.
+    Ac,
+}
+
+impl Library {
+    /// The folder of its header in `hls-templates`.
+    pub(super) fn folder(self) -> &'static str {
+        match self {
+            Library::Ap => "ap",
+            Library::Ac => "ac",
+        }
+    }
 }
 
 impl Tool {
@@ -25,8 +50,24 @@ impl Tool {
         match self {
             Tool::Vitis => "vitis",
             Tool::Vivado => "vivado",
+            Tool::Catapult => "catapult",
+            Tool::Quartus => "quartus",
+            Tool::Oneapi => "oneapi",
             Tool::Xls => "xls",
         }
+    }
+
+    /// The types of its C++.
+    pub fn library(self) -> Library {
+        match self {
+            Tool::Vitis | Tool::Vivado | Tool::Xls => Library::Ap,
+            Tool::Catapult | Tool::Quartus | Tool::Oneapi => Library::Ac,
+        }
+    }
+
+    /// Whether it makes tasks of the calls in a function, with buffers for their arrays.
+    pub(super) fn has_tasks(self) -> bool {
+        matches!(self, Tool::Vitis | Tool::Vivado)
     }
 
     /// hls4ml's default for [`HlsOptions::clock_uncertainty`].
@@ -34,7 +75,7 @@ impl Tool {
         match self {
             Tool::Vitis => 27.0,
             Tool::Vivado => 12.5,
-            Tool::Xls => 0.0,
+            Tool::Catapult | Tool::Quartus | Tool::Oneapi | Tool::Xls => 0.0,
         }
     }
 }

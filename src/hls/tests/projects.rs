@@ -316,7 +316,7 @@ fn headers_compile_alone_without_a_warning() {
         std::fs::write(&source, text_of_source).unwrap();
         let mut command = Command::new(&compiler.path);
         command.args(&compiler.flags).args([standard, "-Wshadow", "-Werror", "-fsyntax-only"]);
-        let output = command.arg("-isystem").arg(&compiler.ap_types).arg(&source).output().unwrap();
+        let output = command.arg("-isystem").arg(&compiler.headers).arg(&source).output().unwrap();
         assert!(output.status.success(), "{text_of_source}: {}", text(&output));
     };
     let (mut headers, mut all) = (0, String::new());
@@ -347,7 +347,7 @@ fn the_test_bench_compares_with_predictions() {
     let mut outputs = rows(outputs, Format::unsigned(16, 0), 5);
     let bench = dir.path().join("bench");
     let mut command = Command::new(&compiler.path);
-    command.args(&compiler.flags).arg("-isystem").arg(&compiler.ap_types).current_dir(&dir);
+    command.args(&compiler.flags).arg("-isystem").arg(&compiler.headers).current_dir(&dir);
     let sources = ["mlp_test.cpp", "firmware/mlp.cpp", "-o", "bench"];
     let output = command.args(sources).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output));

@@ -1,7 +1,7 @@
 //! Every kind of unit with random settings, many to a compile, equal to its meaning.
 
-use super::super::{Folding, HlsOptions, Strategy};
-use super::{Random, agree, builder, compiler, input, vitis};
+use super::super::{Folding, HlsOptions, Strategy, Tool};
+use super::{Random, agree, builder, compiler_for, input};
 use crate::fixed::{Builder, ElementFormats, Format, Mantissas, Overflow, Rounding, Type};
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -320,7 +320,16 @@ pub(super) const KINDS: usize = 14;
 
 #[test]
 fn every_unit_means_in_cpp_what_it_means() {
-    let Some(compiler) = compiler("every_unit_means_in_cpp_what_it_means") else { return };
+    units("every_unit_means_in_cpp_what_it_means", Tool::Vitis);
+}
+
+#[test]
+fn every_unit_means_the_same_in_ac_types() {
+    units("every_unit_means_the_same_in_ac_types", Tool::Catapult);
+}
+
+fn units(test: &str, tool: Tool) {
+    let Some(compiler) = compiler_for(tool, test) else { return };
     for seed in seeds() {
         let (mut builder, mut random) = (builder(), Random(seed));
         let pool = Pool::new(&mut random);
@@ -330,7 +339,7 @@ fn every_unit_means_in_cpp_what_it_means() {
         let strategy =
             [Strategy::Latency, Strategy::Resource, Strategy::Unrolled][seed as usize % 3];
         let folding = Folding { strategy, reuse: 1 + seed, parallel: (seed > 1).then_some(seed) };
-        let options = HlsOptions { folding, ..vitis("units") };
+        let options = HlsOptions { folding, ..HlsOptions::new(tool, "units") };
         agree(&compiler, &builder.graph, &options, seed);
     }
 }

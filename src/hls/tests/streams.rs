@@ -197,7 +197,7 @@ fn the_test_bench_of_streams_runs() {
     super::projects::write(&project, dir.path());
     std::fs::create_dir_all(dir.path().join("tb_data")).unwrap();
     let mut command = Command::new(&compiler.path);
-    command.args(&compiler.flags).arg("-isystem").arg(&compiler.ap_types).current_dir(&dir);
+    command.args(&compiler.flags).arg("-isystem").arg(&compiler.headers).current_dir(&dir);
     let sources = ["-Werror", "net_test.cpp", "firmware/net.cpp", "-o", "bench"];
     let output = command.args(sources).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
