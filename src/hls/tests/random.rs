@@ -351,3 +351,41 @@ fn seeds() -> std::ops::Range<u64> {
     let parsed = range.and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
     parsed.unwrap_or(0..3)
 }
+
+/// Every rounding with every overflow, over all values of small formats: to fewer bits at both ends, to bits
+/// all above the operand's, and to the same format.
+#[test]
+fn every_pair_of_modes_casts_as_it_should() {
+    for tool in [Tool::Vitis, Tool::Catapult] {
+        let test = "every_pair_of_modes_casts_as_it_should";
+        let Some(compiler) = compiler_for(tool, test) else { return };
+        let mut builder = builder();
+        let sources = [Format::signed(7, 3), Format::unsigned(6, 2)];
+        let mut inputs = Vec::new();
+        for (at, format) in sources.into_iter().enumerate() {
+            let ty = Type::uniform(Shape(vec![1 << format.width]), format);
+            inputs.push((format.min()..=format.max()).collect::<Vec<i128>>());
+            let x = input(&mut builder, &format!("x{at}"), ty);
+            for (rounding, overflow) in pairs() {
+                let targets = [Format::signed(4, 2), Format::unsigned(3, 5), format];
+                for (to, target) in targets.into_iter().enumerate() {
+                    let name = format!("cast{at}_{to}_{}_{}", rounding.name(), overflow.name());
+                    let to = ElementFormats::Uniform(target.with(rounding, overflow));
+                    add(&mut builder, &name, Requantize { to }, &[x]);
+                }
+            }
+        }
+        let graph = &builder.graph;
+        let dir = tempfile::tempdir().unwrap();
+        let csim = super::build(&compiler, graph, &HlsOptions::new(tool, "casts"), dir.path());
+        let found = csim.run(&inputs, 1, false, dir.path()).unwrap_or_else(|it| panic!("{it}"));
+        let expected = super::emulate(graph, &inputs, 1);
+        for (output, id) in found.outputs.iter().zip(&graph.outputs) {
+            assert_eq!(*output, expected[id], "{tool:?}: {}", graph.node(*id).name);
+        }
+    }
+}
+
+fn pairs() -> impl Iterator<Item = (Rounding, Overflow)> {
+    Rounding::ALL.into_iter().flat_map(|it| Overflow::ALL.map(|overflow| (it, overflow)))
+}
