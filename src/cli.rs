@@ -70,7 +70,8 @@ pub struct ModelOptions {
     /// Description of layers that are your own, in YAML or JSON (repeat for several files).
     #[arg(long, value_name = "FILE")]
     pub layers: Vec<PathBuf>,
-    /// Device or full part string [default: xcvu13p].
+    /// Device or full part string [default: xcvu13p; of HLS tools xcku115 for Catapult, arria10 for
+    /// Quartus, agilex7 for oneAPI].
     #[arg(long, value_name = "PART")]
     pub target: Option<String>,
     /// Interfaces of the design: parallel or stream.
@@ -156,6 +157,12 @@ pub enum HlsTool {
     Vitis,
     /// Vivado HLS, its predecessor.
     Vivado,
+    /// Siemens Catapult, for AMD's devices.
+    Catapult,
+    /// The Intel HLS compiler (i++), which came with Quartus.
+    Quartus,
+    /// The FPGA compiler of Intel oneAPI.
+    Oneapi,
     /// Google XLS: DSLX, compiled on this machine.
     Xls,
 }

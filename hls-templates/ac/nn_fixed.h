@@ -11,9 +11,15 @@
 #elif defined(__INTELFPGA_COMPILER__)
 #include "HLS/ac_fixed.h"
 #include "HLS/ac_int.h"
+#include "HLS/hls.h"
 #else
 #include "ac_fixed.h"
 #include "ac_int.h"
+#endif
+
+// Arrays of registers, as the Intel HLS compiler says it.
+#ifndef hls_register
+#define hls_register
 #endif
 
 // A program for this machine is made, and no hardware. The compilers of Intel make both at once.

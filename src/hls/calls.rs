@@ -2,14 +2,24 @@
 
 use std::borrow::Cow;
 
-use super::Library;
 use super::fold::Member;
 use super::numbers::{decimal, expression, from_bits, rows, type_text};
 use super::view::{Builder, CallView, CastsView, ConfigView, ConstantView};
-use crate::error::Origin;
+use super::{Library, Tool};
+use crate::error::{Origin, Problem};
 use crate::fixed::Format;
 use crate::units::Kernel;
 use crate::units::hls::{HlsCall, HlsConstant, HlsNumbers, HlsValue};
+
+/// A constant that the compiler of oneAPI cannot be told.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{of}: a constant has more than the 53 significant bits of a double, which constants for oneAPI are made \
+     of; a narrower type fits"
+)]
+pub struct WideConstant {
+    of: String,
+}
 
 /// The types of a config struct: name in the struct, name outside, format.
 type ConfigTypes = Vec<(&'static str, String, Format)>;
@@ -111,9 +121,19 @@ impl Builder<'_> {
 
     /// One number, in whatever form holds it.
     pub(super) fn scalar(&mut self, name: &str, ty: &str, note: &str, value: i128, frac: i32) {
+        if decimal(value, frac).is_none() {
+            self.needs_bits(note);
+        }
         let rows = vec![expression(value, frac, ty)];
         let [name, ty, note] = [name, ty, note].map(str::to_owned);
         self.view.constants.push(ConstantView { name, ty, note, form: "scalar", n: 1, rows });
+    }
+
+    /// A constant is made of its bits, which SYCL cannot do while it compiles.
+    fn needs_bits(&mut self, note: &str) {
+        if self.options.tool == Tool::Oneapi {
+            self.problems.push(Problem::new(WideConstant { of: note.to_owned() }));
+        }
     }
 
     /// An array of mantissas: doubles if they hold all of them, else bits.
@@ -131,6 +151,9 @@ impl Builder<'_> {
             Some(doubles) => ("doubles", rows(doubles.into_iter())),
             None => ("items", rows(values.iter().map(|it| from_bits(*it, ty)))),
         };
+        if form == "items" {
+            self.needs_bits(note);
+        }
         let note = format!("{note}, {}", type_text(self.library(), format));
         let (name, ty, n) = (name.to_owned(), ty.to_owned(), values.len());
         self.view.constants.push(ConstantView { name, ty, note, form, n, rows });

@@ -11,7 +11,8 @@ use super::view::View;
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/hls-templates");
 
-/// A template, and the file that is printed by it; `@` stands for the top function.
+/// A template, and the file that is printed by it; `@` stands for the top function, `%` for the one around
+/// it.
 type File = (&'static str, &'static str);
 
 /// What projects for all compilers have.
@@ -31,23 +32,21 @@ const VITIS: &[File] = &[
     ("vitis/vivado_synth.tcl.tera", "vivado_synth.tcl"),
 ];
 
-const CATAPULT: &[File] = &[
-    ("catapult/README.md.tera", "README.md"),
-    ("catapult/build_prj.tcl.tera", "build_prj.tcl"),
-];
+const CATAPULT: &[File] =
+    &[("catapult/README.md.tera", "README.md"), ("catapult/build_prj.tcl.tera", "build_prj.tcl")];
 
 const QUARTUS: &[File] = &[
     ("quartus/README.md.tera", "README.md"),
     ("quartus/Makefile.tera", "Makefile"),
-    ("quartus/component.h.tera", "@_component.h"),
-    ("quartus/component.cpp.tera", "@_component.cpp"),
+    ("quartus/component.h.tera", "%.h"),
+    ("quartus/component.cpp.tera", "%.cpp"),
 ];
 
 const ONEAPI: &[File] = &[
     ("oneapi/README.md.tera", "README.md"),
     ("oneapi/CMakeLists.txt.tera", "CMakeLists.txt"),
-    ("oneapi/kernel.h.tera", "@_kernel.h"),
-    ("oneapi/kernel.cpp.tera", "@_kernel.cpp"),
+    ("oneapi/kernel.h.tera", "%.h"),
+    ("oneapi/kernel.cpp.tera", "%.cpp"),
 ];
 
 /// What is printed for one constant, and the program for the host.
@@ -72,7 +71,8 @@ pub(super) fn files(view: &View, tool: Tool) -> Vec<(PathBuf, String)> {
     let mut context = context(view);
     let mut files: Vec<(PathBuf, String)> = printed
         .map(|(template, file)| {
-            (file.replace('@', &view.top).into(), print(&tera, template, &context))
+            let file = file.replace('@', &view.top).replace('%', &view.wrapper);
+            (file.into(), print(&tera, template, &context))
         })
         .collect();
     for constant in view.constants.iter().filter(|it| it.form != "scalar") {
@@ -114,7 +114,7 @@ fn print(tera: &Tera, template: &str, context: &Context) -> String {
 fn templates(names: impl Iterator<Item = &'static str>) -> Tera {
     let mut tera = Tera::default();
     // What is imported comes first.
-    let macros = ["body.tera", "ports.tera"].map(|it| (it, format!("project/{it}")));
+    let macros = ["body.tera", "ports.tera", "steps.tera"].map(|it| (it, format!("project/{it}")));
     let names = names.map(|it| (it, it.to_owned()));
     for (name, path) in macros.into_iter().chain(names) {
         tera.add_raw_template(name, source(&path))

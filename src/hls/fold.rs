@@ -4,9 +4,9 @@
 use serde::Serialize;
 
 use super::numbers::type_text;
-use super::{Library, Strategy};
 use super::reuse::{ParallelChanged, ReuseChanged, Unfit};
 use super::view::Builder;
+use super::{Library, Strategy};
 use crate::error::{Origin, Problem};
 use crate::fixed::Format;
 use crate::units::adders::{Adders, Sum, Term};
@@ -91,7 +91,12 @@ impl Builder<'_> {
                 if in_turn { "_distributed_in_turn" } else { "_distributed" }
             }
         };
-        self.view.interval = self.view.interval.max(reuse * (positions / parallel.max(1)));
+        let cycles = reuse * (positions / parallel.max(1));
+        // Without tasks, loops run one after another.
+        self.view.interval = match self.rolled && !self.options.tool.has_tasks() {
+            true => self.view.interval + cycles,
+            false => self.view.interval.max(cycles),
+        };
         Folded { suffix, members, constants, adders }
     }
 }

@@ -13,8 +13,8 @@ use crate::fixed::{Graph, Type};
 use crate::graph::NodeId;
 use crate::stream::{Dataflow, pixels};
 
-/// Flags that make the program. Warnings are on, except for the vendor's pragmas, which g++ does not
-/// know, and for the default constructor of ap_fixed, which masks bits that it never set (that of
+/// Flags that make the program. Warnings are on, except for the vendors' pragmas and attributes, which g++
+/// does not know, and for the default constructor of ap_fixed, which masks bits that it never set (that of
 /// ac_fixed leaves them). `-O1`
 /// costs a net of 4000 weights half a second more to compile than `-O0` (3 s) and runs it fifteen
 /// times as fast (0.2 ms a sample); `-O2` gains nothing.
@@ -25,6 +25,7 @@ pub const FLAGS: &[&str] = &[
     "-Wextra",
     "-Wpedantic",
     "-Wno-unknown-pragmas",
+    "-Wno-attributes",
     "-Wno-uninitialized",
     "-Wno-maybe-uninitialized",
 ];

@@ -29,6 +29,7 @@ pub mod xls;
 
 use std::path::PathBuf;
 
+pub use calls::WideConstant;
 pub use fold::LossyAccumulator;
 pub use options::{Folding, HlsOptions, Library, Strategy, Tool};
 pub use reuse::{ParallelChanged, ReuseChanged, Unfit, is_legal, nearest};
@@ -71,7 +72,8 @@ pub struct NoCommonType {
 ///
 /// # Errors
 /// [`NoCommonType`] for every tensor whose elements' formats lie too far apart for one C++ type;
-/// [`LossyAccumulator`] for matrices that are no plain sums but shall become additions.
+/// [`LossyAccumulator`] for matrices that are no plain sums but shall become additions; [`WideConstant`]
+/// for oneAPI.
 pub fn project(graph: &Graph, options: &HlsOptions) -> Result<HlsProject> {
     Ok(printed(view::View::new(graph, options)?, options.tool))
 }

@@ -87,8 +87,7 @@ mod tests {
         let format = Format::signed(16, 6);
         let texts = |format| [Library::Ap, Library::Ac].map(|it| type_text(it, format));
         assert_eq!(texts(format), ["ap_fixed<16, 6>", "ac_fixed<16, 6, true>"]);
-        let rounded =
-            ["ap_fixed<16, 6, AP_RND, AP_SAT>", "ac_fixed<16, 6, true, AC_RND, AC_SAT>"];
+        let rounded = ["ap_fixed<16, 6, AP_RND, AP_SAT>", "ac_fixed<16, 6, true, AC_RND, AC_SAT>"];
         assert_eq!(texts(format.rounded()), rounded);
         let unsigned = ["ap_ufixed<3, -2>", "ac_fixed<3, -2, false>"];
         assert_eq!(texts(Format::unsigned(3, -2)), unsigned);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::reuse::{nearest, nearest_divisor};
+use crate::device;
 
 /// The HLS compiler the project is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,27 @@ impl Tool {
             Tool::Quartus => "quartus",
             Tool::Oneapi => "oneapi",
             Tool::Xls => "xls",
+        }
+    }
+
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Tool::Vitis => "Vitis HLS",
+            Tool::Vivado => "Vivado HLS",
+            Tool::Catapult => "Catapult",
+            Tool::Quartus => "the Intel HLS compiler",
+            Tool::Oneapi => "oneAPI",
+            Tool::Xls => "XLS",
+        }
+    }
+
+    /// The tool behind it, which must know the device.
+    pub fn backend(self) -> Option<device::Tool> {
+        match self {
+            Tool::Vitis | Tool::Vivado | Tool::Catapult => Some(device::Tool::Vivado),
+            Tool::Quartus | Tool::Oneapi => Some(device::Tool::Quartus),
+            Tool::Xls => None,
         }
     }
 

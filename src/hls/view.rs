@@ -30,6 +30,8 @@ pub(super) struct View {
     pub(super) wrapper: String,
     pub(super) part: String,
     pub(super) clock_ns: String,
+    /// The whole megahertz that the clock has at least.
+    pub(super) clock_mhz: u64,
     pub(super) clock_uncertainty: String,
     /// Cycles between samples.
     pub(super) interval: u64,
@@ -201,15 +203,20 @@ impl<'a> Builder<'a> {
     pub(super) fn new(graph: &'a Graph, options: &'a HlsOptions) -> Builder<'a> {
         let mut names = Names::new();
         let top = names.claim(&options.name);
-        let view = View {
-            keyword: if options.tool == Tool::Oneapi { "NN_CONSTANT" } else { "const" },
-            wrapper: names.part(&top, if options.tool == Tool::Oneapi { "kernel" } else { "component" }),
+        let (keyword, wrapper) = match options.tool {
+            Tool::Oneapi => ("NN_CONSTANT", "kernel"),
+            _ => ("const", "component"),
+        };
+        let mut view = View {
+            keyword,
+            wrapper: names.part(&top, wrapper),
             top,
             description: description(options),
             tool: options.tool.name(),
             part: tcl(&options.part),
             clock_ns: format!("{:?}", options.clock_ns),
-            clock_uncertainty: format!("{:?}%", options.clock_uncertainty),
+            clock_mhz: (1000.0 / options.clock_ns).ceil() as u64,
+            clock_uncertainty: format!("{:?}", options.clock_uncertainty),
             interval: 1,
             dataflow: false,
             rolled: false,
@@ -224,6 +231,10 @@ impl<'a> Builder<'a> {
             steps: Vec::new(),
             stream: None,
         };
+        if options.tool == Tool::Oneapi {
+            // What goes through a pipe.
+            view.headers.insert("nn_array.h");
+        }
         Builder {
             graph,
             options,
@@ -329,7 +340,9 @@ impl Builder<'_> {
     /// A `typedef` for a format.
     pub(super) fn define(&mut self, of: &str, part: &str, format: Format) -> String {
         let name = self.names.part(of, part);
-        self.view.types.push(TypeView { name: name.clone(), text: type_text(self.library(), format) });
+        self.view
+            .types
+            .push(TypeView { name: name.clone(), text: type_text(self.library(), format) });
         name
     }
 

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Cut, Datapathed, Emulate, Estimated, Index, Lut, Run, Token, Tokenized, Unit, UnitSpec};
+use super::{
+    Cut, Datapathed, Emulate, Estimated, Index, Lut, Run, Token, Tokenized, Unit, UnitSpec,
+};
 use crate::error::Origin;
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Format, Graph, Mantissas, Type, Word};

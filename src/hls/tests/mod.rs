@@ -6,6 +6,7 @@ mod projects;
 mod random;
 mod stalls;
 mod streams;
+mod vendors;
 
 use std::collections::BTreeMap;
 use std::path::Path;
