@@ -378,6 +378,12 @@ pub enum SynthTool {
     /// The C++ by its HLS compiler (`vitis-run`, `vitis_hls` or `vivado_hls` on PATH): C simulation,
     /// synthesis, cosimulation, export.
     Vitis,
+    /// The C++ by Catapult (`catapult` on PATH): C simulation, synthesis; with `vsim` on PATH
+    /// cosimulation, with `vivado` logic synthesis.
+    Catapult,
+    /// The C++ by Intel's HLS compiler that it is for (`icpx` and `cmake`, or `i++` and `make` on PATH):
+    /// the IP and its reports.
+    Oneapi,
 }
 
 /// Arguments of `config`.

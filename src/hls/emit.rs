@@ -45,6 +45,7 @@ const QUARTUS: &[File] = &[
 const ONEAPI: &[File] = &[
     ("oneapi/README.md.tera", "README.md"),
     ("oneapi/CMakeLists.txt.tera", "CMakeLists.txt"),
+    ("oneapi/build.cmake.tera", "build.cmake"),
     ("oneapi/kernel.h.tera", "%.h"),
     ("oneapi/kernel.cpp.tera", "%.cpp"),
 ];

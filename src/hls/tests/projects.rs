@@ -105,14 +105,23 @@ fn a_network_runs_the_same_however_it_is_folded() {
     }
 }
 
-/// Six rows, each folding a layer of its own; accumulators saturate where they may.
 #[test]
 fn a_matrix_means_the_same_however_it_is_folded() {
-    let Some(compiler) = compiler("a_matrix_means_the_same_however_it_is_folded") else { return };
+    foldings("a_matrix_means_the_same_however_it_is_folded", Tool::Vitis);
+}
+
+#[test]
+fn a_matrix_means_the_same_in_ac_types() {
+    foldings("a_matrix_means_the_same_in_ac_types", Tool::Catapult);
+}
+
+/// Six rows, each folding a layer of its own; accumulators saturate where they may.
+fn foldings(test: &str, tool: Tool) {
+    let Some(compiler) = compiler_for(tool, test) else { return };
     let (mut builder, mut random) = (builder(), Random(11));
     let ty = Type::uniform(Shape(vec![6, 8]), Format::signed(10, 3));
     let x = input(&mut builder, "x", ty);
-    let mut options = vitis("rows");
+    let mut options = HlsOptions::new(tool, "rows");
     let mut layer = |strategy, reuse, parallel| {
         let name = format!("fc{}", builder.graph.outputs.len());
         builder.enter(Origin::new("net.keras", &name));
