@@ -298,7 +298,7 @@ pub fn hls(design: &Design, device: &Device, tool: hls::Tool) -> Result<Hls> {
         return Err(WrongDevice { tool, device: device.name.clone() }).anywhere();
     }
     if plan.io == Io::Stream {
-        if others {
+        if matches!(tool, hls::Tool::Quartus | hls::Tool::Oneapi) {
             return Err(NoStream { tool }).anywhere();
         }
         return stream::hls(design, device, &options);

@@ -6,7 +6,7 @@ use include_dir::{Dir, include_dir};
 use tera::{Context, Tera};
 
 use super::Tool;
-use super::pragmas::translate;
+use super::dialect::translate;
 use super::view::View;
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/hls-templates");
@@ -73,7 +73,7 @@ pub(super) fn files(view: &View, tool: Tool) -> Vec<(PathBuf, String)> {
     let mut files: Vec<(PathBuf, String)> = printed
         .map(|(template, file)| {
             let file = file.replace('@', &view.top).replace('%', &view.wrapper);
-            (file.into(), print(&tera, template, &context))
+            (file.into(), translate(print(&tera, template, &context), tool))
         })
         .collect();
     for constant in view.constants.iter().filter(|it| it.form != "scalar") {
@@ -81,15 +81,9 @@ pub(super) fn files(view: &View, tool: Tool) -> Vec<(PathBuf, String)> {
         let file = format!("firmware/weights/{}.h", constant.name);
         files.push((file.into(), print(&tera, WEIGHTS, &context)));
     }
-    let types = (tool.library().folder(), "nn_fixed.h");
-    for (folder, header) in view.headers.iter().map(|it| ("common", *it)).chain([types]) {
-        let file = format!("firmware/nn/{header}");
-        files.push((file.into(), source(&format!("{folder}/{header}")).to_owned()));
-    }
-    for (file, text) in &mut files {
-        if file.starts_with("firmware") {
-            *text = translate(std::mem::take(text), tool);
-        }
+    for header in view.headers.iter().copied().chain(["nn_fixed.h"]) {
+        let text = translate(kernel(tool, header).to_owned(), tool);
+        files.push((format!("firmware/nn/{header}").into(), text));
     }
     let own =
         |(name, text): (&String, &String)| (format!("firmware/own/{name}").into(), text.clone());
@@ -99,8 +93,17 @@ pub(super) fn files(view: &View, tool: Tool) -> Vec<(PathBuf, String)> {
 }
 
 /// The program for the host.
-pub(super) fn host(view: &View) -> String {
-    print(&templates([HOST].into_iter()), HOST, &context(view))
+pub(super) fn host(view: &View, tool: Tool) -> String {
+    translate(print(&templates([HOST].into_iter()), HOST, &context(view)), tool)
+}
+
+/// A header of kernels: that of the library, if it has one of its own.
+fn kernel(tool: Tool, header: &str) -> &'static str {
+    let own = format!("{}/{header}", tool.library().folder());
+    match TEMPLATES.contains(&own) {
+        true => source(&own),
+        false => source(&format!("common/{header}")),
+    }
 }
 
 fn context(view: &View) -> Context {
@@ -115,7 +118,8 @@ fn print(tera: &Tera, template: &str, context: &Context) -> String {
 fn templates(names: impl Iterator<Item = &'static str>) -> Tera {
     let mut tera = Tera::default();
     // What is imported comes first.
-    let macros = ["body.tera", "ports.tera", "steps.tera"].map(|it| (it, format!("project/{it}")));
+    let macros = ["body.tera", "ports.tera", "readme.tera", "steps.tera"]
+        .map(|it| (it, format!("project/{it}")));
     let names = names.map(|it| (it, it.to_owned()));
     for (name, path) in macros.into_iter().chain(names) {
         tera.add_raw_template(name, source(&path))

@@ -5,10 +5,11 @@
 //! with streams between them ([`streamed`]). Units say which kernel of `hls-templates/common` they are; `view` gives everything a name and
 //! arranges the calls; the templates of `hls-templates/project`, and of a compiler's own folder, print. The
 //! kernels name types by `nn_fixed.h`, of which each [`Library`] has its own, and speak to the compiler in
-//! pragmas of Vitis HLS, which [`pragmas`] translates. What the C++ computes is
+//! words of Vitis HLS, which [`dialect`] translates. What the C++ computes is
 //! [`Emulate`](crate::units::Emulate) bit for bit, which the tests of [`host`] show.
 
 mod calls;
+mod dialect;
 mod emit;
 mod fold;
 pub mod host;
@@ -16,7 +17,6 @@ mod loops;
 mod names;
 mod numbers;
 mod options;
-mod pragmas;
 mod reuse;
 mod scope;
 mod stream;
@@ -98,7 +98,7 @@ fn printed((view, warnings): (view::View, Vec<Problem>), tool: Tool) -> HlsProje
         warnings,
         top: view.top.clone(),
         interval: view.interval,
-        host: emit::host(&view),
+        host: emit::host(&view, tool),
     }
 }
 

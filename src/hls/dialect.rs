@@ -1,9 +1,10 @@
-//! Pragmas of Vitis HLS, in which kernels and templates are written, in the words of other compilers.
+//! What Vitis HLS is told, in whose words kernels and templates are written, in those of other compilers.
 //!
-//! What is translated: loops that are unrolled, loops that are pipelined with an interval, and arrays of a
-//! function that are registers. The others have no counterpart, or one that is said in a script or at the
-//! top function: how ports and constants are stored, what is inlined, functions that are pipelined (the
-//! kernels are parts of the top function, which says it for all), tasks and streams.
+//! Translated are the pragmas for loops that are unrolled, loops that are pipelined with an interval,
+//! arrays of a function that are registers, and tasks (functions with `INLINE off`); and the type of
+//! streams. Other pragmas have no counterpart, or one that is said in a script or at the top function: how
+//! ports and constants are stored, functions that are pipelined (the kernels are parts of the top function,
+//! which says it for all), how deep streams are.
 
 use super::Tool;
 
@@ -15,7 +16,14 @@ struct Dialect {
     pipeline: [&'static str; 2],
     /// Before the declaration of an array of registers.
     register: &'static str,
+    /// Before a function that is a task.
+    task: &'static str,
+    /// The class of streams.
+    stream: &'static str,
 }
+
+/// The class of streams that templates know.
+const STREAM: &str = "hls::stream<";
 
 impl Dialect {
     fn of(tool: Tool) -> Option<Dialect> {
@@ -25,16 +33,22 @@ impl Dialect {
                 unroll: "#pragma hls_unroll yes",
                 pipeline: ["#pragma hls_pipeline_init_interval ", ""],
                 register: "",
+                task: "#pragma hls_design block",
+                stream: "ac_channel<",
             }),
             Tool::Quartus => Some(Dialect {
                 unroll: "#pragma unroll",
                 pipeline: ["#pragma ii ", ""],
                 register: "hls_register ",
+                task: "",
+                stream: STREAM,
             }),
             Tool::Oneapi => Some(Dialect {
                 unroll: "#pragma unroll",
                 pipeline: ["[[intel::initiation_interval(", ")]]"],
                 register: "[[intel::fpga_register]] ",
+                task: "",
+                stream: STREAM,
             }),
         }
     }
@@ -47,7 +61,7 @@ pub(super) fn translate(text: String, tool: Tool) -> String {
     for line in text.lines() {
         match line.trim_start().strip_prefix("#pragma HLS ") {
             Some(pragma) => dialect.pragma(pragma, &mut lines),
-            None => lines.push(line.to_owned()),
+            None => lines.push(dialect.line(line)),
         }
         prune(&mut lines);
     }
@@ -55,12 +69,28 @@ pub(super) fn translate(text: String, tool: Tool) -> String {
 }
 
 impl Dialect {
+    /// A line that is no pragma. Channels of Algorithmic C have no names.
+    fn line(&self, line: &str) -> String {
+        let line = line.replace(STREAM, self.stream);
+        match line.rsplit_once("(\"") {
+            Some((declared, name))
+                if self.stream != STREAM
+                    && declared.trim_start().starts_with(self.stream)
+                    && name.ends_with("\");") =>
+            {
+                format!("{declared};")
+            }
+            _ => line,
+        }
+    }
+
     /// Says what a pragma behind `lines` says.
     fn pragma(&self, pragma: &str, lines: &mut Vec<String>) {
         let mut words = pragma.split_whitespace();
         let kind = words.next().unwrap_or_default();
         let value = |name: &str| pragma.split_whitespace().find_map(|it| it.strip_prefix(name));
         let Some(last) = lines.len().checked_sub(1) else { return };
+        let indent = |line: &str| line.len() - line.trim_start().len();
         let is_loop = lines[last].trim_start().starts_with("for (");
         match kind {
             "UNROLL" if is_loop => before(lines, last, self.unroll),
@@ -74,9 +104,19 @@ impl Dialect {
                 let array = value("variable=").map(|it| format!(" {it}["));
                 let line = &lines[last];
                 if array.is_some_and(|it| line.contains(&it)) && line.ends_with("];") {
-                    let indent = line.len() - line.trim_start().len();
-                    lines[last].insert_str(indent, self.register);
+                    let at = indent(line);
+                    lines[last].insert_str(at, self.register);
                 }
+            }
+            // Processes stay, and what is between them.
+            "STREAM" if self.stream != STREAM => {
+                let at = indent(&lines[last]);
+                lines[last].insert_str(at, "static ");
+            }
+            "INLINE" if words.next() == Some("off") && !self.task.is_empty() => {
+                let ends = |it: &String| it.is_empty() || it.starts_with("//");
+                let head = lines.iter().rposition(ends).map_or(0, |it| it + 1);
+                before(lines, head, self.task);
             }
             _ => {}
         }
@@ -131,6 +171,15 @@ void f() {
   }
 }
 ";
+
+    #[test]
+    fn tasks_and_streams_of_catapult() {
+        let source = "// A task.\ntemplate <class T>\nvoid f(hls::stream<T> &in) {\n#pragma HLS INLINE off\n}\n\n\
+                      void g() {\n  hls::stream<x_t > x(\"x\");\n#pragma HLS STREAM variable=x depth=2\n}\n";
+        let expected = "// A task.\n#pragma hls_design block\ntemplate <class T>\nvoid f(ac_channel<T> &in) {\n}\n\n\
+                        void g() {\n  static ac_channel<x_t > x;\n}\n";
+        assert_eq!(translate(source.to_owned(), Tool::Catapult), expected);
+    }
 
     #[test]
     fn loops_and_registers_are_said_in_other_words() {
