@@ -18,8 +18,9 @@ fn networks_are_the_same_for_every_compiler() {
         &["--strategy", "resource", "--reuse", "8"],
         &["--strategy", "distributed_arithmetic"],
     ];
-    for (tool, folding) in TOOLS.into_iter().zip(foldings) {
-        let project = build(tool, folding);
+    let streams = ("catapult", &["--io", "stream", "--reuse", "4"][..]);
+    for (tool, options) in TOOLS.into_iter().zip(foldings).chain([streams]) {
+        let project = build(tool, options);
         let json = project.cosim(&["--samples", "300", "--engines", "hls"]);
         assert_eq!(json["cosim"]["engines"].as_array().unwrap().len(), 1, "{json}");
         let notes = project.json("report.json")["notes"].to_string();
@@ -38,6 +39,17 @@ fn jsc_mlp_for_catapult() {
     let project = Project::build(&model, &["-c", text(&config), "--flow", "hls"]);
     assert_eq!(project.json("nn2rtl.json")["comparison"]["part"], "xcku115-flvb2104-2-i");
     project.cosim(&["--samples", "200", "--engines", "hls"]);
+}
+
+/// The user's own C++ is of `ap_fixed`: its table takes its place.
+#[test]
+fn functions_of_the_users_are_tables() {
+    let folder = own("examples/own_layer");
+    let layers = folder.join("kernels.yml");
+    let options = ["--layers", text(&layers), "--hls", "catapult", "--flow", "hls"];
+    let project = Project::build(&folder.join("kernels.keras"), &options);
+    assert!(!project.dir.join("hls/catapult/firmware/own").exists());
+    project.cosim(&["--samples", "300", "--engines", "hls"]);
 }
 
 #[test]
