@@ -2,11 +2,11 @@
 //! g++ makes of the same sources.
 //!
 //! A graph is one function of arrays ([`project()`]), or divided into processes a dataflow region of tasks
-//! with streams between them ([`streamed`]). Units say which kernel of `hls-templates/common` they are; `view` gives everything a name and
-//! arranges the calls; the templates of `hls-templates/project`, and of a compiler's own folder, print. The
-//! kernels name types by `nn_fixed.h`, of which each [`Library`] has its own, and speak to the compiler in
-//! words of Vitis HLS, which [`dialect`] translates. What the C++ computes is
-//! [`Emulate`](crate::units::Emulate) bit for bit, which the tests of [`host`] show.
+//! with streams between them ([`streamed`]). Units say which kernel of `hls-templates/common` they are;
+//! `view` gives everything a name and arranges the calls; the templates of `hls-templates/project`, and of
+//! a compiler's own folder, print. The kernels name types by `nn_fixed.h`, of which each [`Library`] has its
+//! own, and speak to the compiler in words of Vitis HLS, which `dialect` translates. What the C++ computes
+//! is [`Emulate`](crate::units::Emulate) bit for bit, which the tests of [`host`] show.
 
 mod calls;
 mod dialect;

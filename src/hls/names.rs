@@ -131,6 +131,11 @@ pub(super) fn tcl(text: &str) -> String {
     quoted
 }
 
+/// A text as a word that means itself to a shell, to make and to CMake.
+pub(super) fn word(text: &str) -> String {
+    text.chars().filter(|it| it.is_ascii_alphanumeric() || "._-".contains(*it)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,5 +157,6 @@ mod tests {
     fn text_cannot_leave_its_place() {
         assert_eq!(comment("a\nb\\"), "a b ");
         assert_eq!(tcl("x[exit]\"$y"), "x\\[exit\\]\\\"\\$y");
+        assert_eq!(word("10AX-1.5$(rm)\n;x"), "10AX-1.5rmx");
     }
 }

@@ -87,6 +87,11 @@ impl Tool {
         }
     }
 
+    /// Whether its scripts are Tcl.
+    pub(super) fn is_tcl(self) -> bool {
+        matches!(self, Tool::Vitis | Tool::Vivado | Tool::Catapult)
+    }
+
     /// Whether it makes tasks of the calls in a function, with buffers for their arrays.
     pub(super) fn has_tasks(self) -> bool {
         matches!(self, Tool::Vitis | Tool::Vivado)

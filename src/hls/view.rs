@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::fold::{AddersView, LossyAccumulator};
 use super::loops::LoopView;
-use super::names::{Names, comment, tcl};
+use super::names::{Names, comment, tcl, word};
 use super::numbers::type_text;
 use super::stream::{StreamView, TokenView};
 use super::{HlsOptions, Library, NoCommonType, Strategy, Tool};
@@ -213,7 +213,7 @@ impl<'a> Builder<'a> {
             top,
             description: description(options),
             tool: options.tool.name(),
-            part: tcl(&options.part),
+            part: if options.tool.is_tcl() { tcl(&options.part) } else { word(&options.part) },
             clock_ns: format!("{:?}", options.clock_ns),
             clock_mhz: (1000.0 / options.clock_ns).ceil() as u64,
             clock_uncertainty: format!("{:?}", options.clock_uncertainty),

@@ -198,7 +198,7 @@ fn the_script_for_catapult_runs_the_steps_that_are_switched_on() {
     for line in [
         "project new -name net_prj",
         "solution file add firmware/net.cpp",
-        "solution library add mgc_Xilinx-KINTEX-u-2_beh -- -rtlsyntool Vivado -vendor Xilinx -family \
+        "solution library add mgc_Xilinx-KINTEX-u-2_beh -- -rtlsyntool Vivado -manufacturer Xilinx -family \
          KINTEX-u -speed -2 -part the-part",
         "go extract",
         "flow run /SCVerify/launch_make ./scverify/Verify_rtl_v_msim.mk",
