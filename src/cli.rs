@@ -70,7 +70,8 @@ pub struct ModelOptions {
     /// Description of layers that are your own, in YAML or JSON (repeat for several files).
     #[arg(long, value_name = "FILE")]
     pub layers: Vec<PathBuf>,
-    /// Device or full part string [default: xcvu13p].
+    /// Device or full part string [default: xcvu13p; of HLS tools xcku115 for Catapult, arria10 for
+    /// Quartus, agilex7 for oneAPI].
     #[arg(long, value_name = "PART")]
     pub target: Option<String>,
     /// Interfaces of the design: parallel or stream.
@@ -157,6 +158,12 @@ pub enum HlsTool {
     Vitis,
     /// Vivado HLS, its predecessor.
     Vivado,
+    /// Siemens Catapult, for AMD's devices.
+    Catapult,
+    /// The Intel HLS compiler (i++), which came with Quartus.
+    Quartus,
+    /// The FPGA compiler of Intel oneAPI.
+    Oneapi,
     /// Google XLS: DSLX, compiled on this machine.
     Xls,
 }
@@ -372,6 +379,12 @@ pub enum SynthTool {
     /// The C++ by its HLS compiler (`vitis-run`, `vitis_hls` or `vivado_hls` on PATH): C simulation,
     /// synthesis, cosimulation, export.
     Vitis,
+    /// The C++ by Catapult (`catapult` on PATH): C simulation, synthesis; with `vsim` on PATH
+    /// cosimulation, with `vivado` logic synthesis.
+    Catapult,
+    /// The C++ by Intel's HLS compiler that it is for (`icpx` and `cmake`, or `i++` and `make` on PATH):
+    /// the IP and its reports.
+    Oneapi,
 }
 
 /// Arguments of `config`.

@@ -9,7 +9,7 @@
 //!    │ lower::lower        nn + Formats → fixed::Graph   integer units; no float from here on
 //!    ▼
 //!  design::Design { graph, plan } ─► emulate   integers out: the oracle, and `predict`
-//!                                 ─► hls       C++ project for Vitis or Vivado, DSLX for XLS
+//!                                 ─► hls       C++ project for a vendor, DSLX for XLS
 //!                                 ─► rtl       scalar program → pipeline → SystemVerilog
 //!                                 ─► program   the scalar program as software: `predict` where it is faster
 //!                                 ─► estimate  what the HLS path would take

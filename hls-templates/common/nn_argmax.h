@@ -30,7 +30,7 @@ void argmax(const data_T data[CONFIG_T::n_groups * CONFIG_T::group],
     }
     for (unsigned i = 0; i < CONFIG_T::group; i++) {
 #pragma HLS UNROLL
-      res[first + i] = i == best_at ? cast<res_T>(ap_ufixed<1, 1>(1)) : res_T(0);
+      res[first + i] = i == best_at ? cast<res_T>(natural_t<1>(1)) : res_T(0);
     }
   }
 }

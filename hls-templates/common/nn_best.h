@@ -48,7 +48,7 @@ void best_of(const data_T data[CONFIG_T::n_groups * CONFIG_T::group],
       }
       taken[best_at] = true;
       res[g * CONFIG_T::count + rank] =
-          CONFIG_T::place ? cast<res_T>(ap_ufixed<32, 32>(best_at)) : cast<res_T>(best);
+          CONFIG_T::place ? cast<res_T>(natural_t<32>(best_at)) : cast<res_T>(best);
     }
   }
 }

@@ -14,13 +14,10 @@ namespace nn {
 template <class data_T, class res_T, typename CONFIG_T>
 void external(const data_T data[CONFIG_T::n], res_T res[CONFIG_T::n]) {
 #pragma HLS PIPELINE II=1
-  const int width = format<data_T>::width;
 
   for (unsigned i = 0; i < CONFIG_T::n; i++) {
 #pragma HLS UNROLL
-    typename CONFIG_T::operand_t x;
-    x.range(width - 1, 0) = data[i].range(width - 1, 0);
-    res[i] = CONFIG_T::apply(x);
+    res[i] = CONFIG_T::apply(read_as<typename CONFIG_T::operand_t>(data[i]));
   }
 }
 

@@ -22,14 +22,14 @@ void lut_range(const data_T data[CONFIG_T::n], res_T res[CONFIG_T::n],
                const typename CONFIG_T::scale_t scale) {
 #pragma HLS FUNCTION_INSTANTIATE variable=table
 #pragma HLS PIPELINE II=1
-  typedef ap_fixed<CONFIG_T::address_bits, CONFIG_T::address_bits, AP_TRN_ZERO, AP_SAT> step_t;
-  typedef ap_int<CONFIG_T::address_bits + 1> address_t;
+  typedef limited_t<CONFIG_T::address_bits> step_t;
+  typedef signed_t<CONFIG_T::address_bits + 1> address_t;
   const address_t last = CONFIG_T::n_entries - 1;
 
   for (unsigned i = 0; i < CONFIG_T::n; i++) {
 #pragma HLS UNROLL
     const step_t step = cast<step_t>(data[i] * scale);
-    address_t address = address_t(step) + address_t(CONFIG_T::offset);
+    address_t address = to_integer(step) + address_t(CONFIG_T::offset);
     if (address < 0) {
       address = 0;
     } else if (address > last) {
@@ -50,7 +50,7 @@ void lut_bits(const data_T data[CONFIG_T::n], res_T res[CONFIG_T::n],
 
   for (unsigned i = 0; i < CONFIG_T::n; i++) {
 #pragma HLS UNROLL
-    ap_uint<width> address = data[i].range(width - 1, 0);
+    unsigned_t<width> address = to_bits(data[i]);
     address >>= width - CONFIG_T::address_bits;
     res[i] = cast<res_T>(table[address.to_uint()]);
   }
@@ -69,11 +69,11 @@ void lut_float(const data_T data[CONFIG_T::n], res_T res[CONFIG_T::n],
 
   for (unsigned i = 0; i < CONFIG_T::n; i++) {
 #pragma HLS UNROLL
-    ap_uint<width> rest = data[i].range(width - 1, 0);
+    unsigned_t<width> rest = to_bits(data[i]);
     unsigned exponent = 0;
     for (unsigned step = CONFIG_T::largest_step; step > 0; step /= 2) {
 #pragma HLS UNROLL
-      const ap_uint<width> high = rest >> (CONFIG_T::bits + step);
+      const unsigned_t<width> high = rest >> (CONFIG_T::bits + step);
       if (high != 0) {
         rest >>= step;
         exponent += step;
@@ -97,7 +97,7 @@ void lut_bits_each(const data_T data[CONFIG_T::n], res_T res[CONFIG_T::n],
 
   for (unsigned i = 0; i < CONFIG_T::n; i++) {
 #pragma HLS UNROLL
-    ap_uint<width> address = data[i].range(width - 1, 0);
+    unsigned_t<width> address = to_bits(data[i]);
     address >>= drops[i];
     res[i] = cast<res_T>(table[address.to_uint() & ((1u << bits[i]) - 1)]);
   }

@@ -214,11 +214,9 @@ void mac_added_row(const data_T data[CONFIG_T::n_in], res_T res[CONFIG_T::n_out]
 
   for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
 #pragma HLS UNROLL
-    const int top = format<typename CONFIG_T::product_t>::width - 1;
-    typename CONFIG_T::product_t product;
-    product.range(top, 0) = sums[j].range(top, 0);
     const typename CONFIG_T::accum_t acc =
-        cast<typename CONFIG_T::accum_t>(cast<typename CONFIG_T::accum_t>(biases[j]) + product);
+        cast<typename CONFIG_T::accum_t>(cast<typename CONFIG_T::accum_t>(biases[j]) +
+                                         read_as<typename CONFIG_T::product_t>(sums[j]));
     res[j] = cast<res_T>(acc);
   }
 }

@@ -47,6 +47,7 @@ void write_each(const token_T &token, hls::stream<token_T> &first, rest_T &... r
 // Every token to each of several readers.
 template <class token_T, unsigned TOKENS, class... out_T>
 void clone(hls::stream<token_T> &in, out_T &... out) {
+#pragma HLS INLINE off
   for (unsigned t = 0; t < TOKENS; t++) {
 #pragma HLS PIPELINE II=1
     const token_T token = in.read();
@@ -59,6 +60,7 @@ void clone(hls::stream<token_T> &in, out_T &... out) {
 
 // Tokens that nobody reads.
 template <class token_T, unsigned TOKENS> void discard(hls::stream<token_T> &in) {
+#pragma HLS INLINE off
   for (unsigned t = 0; t < TOKENS; t++) {
 #pragma HLS PIPELINE II=1
     in.read();
@@ -68,6 +70,7 @@ template <class token_T, unsigned TOKENS> void discard(hls::stream<token_T> &in)
 // Every token TIMES times; TOKENS of them come in.
 template <class token_T, unsigned TOKENS, unsigned TIMES>
 void repeat(hls::stream<token_T> &in, hls::stream<token_T> &out) {
+#pragma HLS INLINE off
   token_T token;
 #ifndef __VITIS_HLS__
 #pragma HLS DATA_PACK variable=token
@@ -86,6 +89,7 @@ void repeat(hls::stream<token_T> &in, hls::stream<token_T> &out) {
 // Several tokens become one, the first in front; TOKENS of them come in.
 template <class in_T, class out_T, unsigned TOKENS>
 void collect(hls::stream<in_T> &in, hls::stream<out_T> &out) {
+#pragma HLS INLINE off
   const unsigned ratio = out_T::size / in_T::size;
   typename out_T::value_type held[out_T::size];
 #pragma HLS ARRAY_PARTITION variable=held complete
@@ -113,6 +117,7 @@ void collect(hls::stream<in_T> &in, hls::stream<out_T> &out) {
 // One token becomes several, the front one first; TOKENS of them go out.
 template <class in_T, class out_T, unsigned TOKENS>
 void spread(hls::stream<in_T> &in, hls::stream<out_T> &out) {
+#pragma HLS INLINE off
   const unsigned ratio = in_T::size / out_T::size;
   typename in_T::value_type held[in_T::size];
 #pragma HLS ARRAY_PARTITION variable=held complete
@@ -141,6 +146,7 @@ void spread(hls::stream<in_T> &in, hls::stream<out_T> &out) {
 // The tokens of a sample in another order: TOKENS of them come in, READS go out as the list says.
 template <class token_T, unsigned TOKENS, unsigned READS>
 void permute(hls::stream<token_T> &in, hls::stream<token_T> &out, const unsigned (&list)[READS]) {
+#pragma HLS INLINE off
   token_T held[TOKENS];
   for (unsigned t = 0; t < TOKENS; t++) {
 #pragma HLS PIPELINE II=1
@@ -156,6 +162,7 @@ void permute(hls::stream<token_T> &in, hls::stream<token_T> &out, const unsigned
 template <class token_T, unsigned TOKENS, unsigned READS>
 void select_tokens(hls::stream<token_T> &in, hls::stream<token_T> &out,
                    const unsigned (&list)[READS]) {
+#pragma HLS INLINE off
   unsigned next = 0;
   for (unsigned t = 0; t < TOKENS; t++) {
 #pragma HLS PIPELINE II=1

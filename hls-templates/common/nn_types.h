@@ -5,35 +5,13 @@
 #ifndef NN_TYPES_H_
 #define NN_TYPES_H_
 
-#include "ap_fixed.h"
-#include "ap_int.h"
+#include "nn_fixed.h"
 
 namespace nn {
 
-// Width and binary point of a type; `exact<b>` has the same values in b or more bits.
-template <class T> struct format;
-
-template <int W, int I, ap_q_mode Q, ap_o_mode O, int N> struct format<ap_fixed<W, I, Q, O, N> > {
-  static const int width = W;
-  static const int frac = W - I;
-  typedef ap_int<W> mantissa_t;
-  template <int BITS> struct exact {
-    typedef ap_fixed<(BITS > W ? BITS : W), (BITS > W ? BITS : W) - W + I> type;
-  };
-};
-
-template <int W, int I, ap_q_mode Q, ap_o_mode O, int N> struct format<ap_ufixed<W, I, Q, O, N> > {
-  static const int width = W;
-  static const int frac = W - I;
-  typedef ap_uint<W> mantissa_t;
-  template <int BITS> struct exact {
-    typedef ap_ufixed<(BITS > W ? BITS : W), (BITS > W ? BITS : W) - W + I> type;
-  };
-};
-
-// Casts with the rounding and overflow of `res_T`. So does a conversion of ap_fixed, but
-// - from `res_T` itself it is a copy, and lets the most negative value pass AP_SAT_SYM;
-// - where all of x lies below the lowest bit of `res_T`, it reads a bit that x does not have.
+// Casts with the rounding and overflow of `res_T`. So does a conversion, but
+// - from `res_T` itself it is a copy, and lets the most negative value pass symmetric saturation;
+// - where all of x lies below the lowest bit of `res_T`, ap_fixed reads a bit that x does not have.
 // Hence x is first converted to a type with its values, without modes, that has the bit.
 template <class res_T, class data_T> res_T cast(const data_T &x) {
 #pragma HLS INLINE
@@ -49,20 +27,24 @@ template <class a_T, class b_T> bool less(const a_T &a, const b_T &b) {
   return both_T(a) < both_T(b);
 }
 
+// The value of type T that has the bits of x.
+template <class T, class data_T> T read_as(const data_T &x) {
+#pragma HLS INLINE
+  return of_bits<T>(to_bits(x));
+}
+
 // The value whose bits are `high * 2^64 + low`: for constants that no double holds.
 template <class T> T from_bits(unsigned long long high, unsigned long long low) {
 #pragma HLS INLINE
-  ap_uint<128> bits = high;
+  unsigned_t<128> bits = high;
   bits <<= 64;
-  bits |= ap_uint<128>(low);
-  T value;
-  value.range(format<T>::width - 1, 0) = bits.range(format<T>::width - 1, 0);
-  return value;
+  bits |= unsigned_t<128>(low);
+  return of_bits<T>(bits);
 }
 
-#ifndef __SYNTHESIS__
+#ifdef NN_HOST
 // An array of constants made from doubles when the program starts. g++ needs milliseconds for each
-// ap_fixed in an initializer list, but no time for a double.
+// number in an initializer list, but no time for a double.
 template <class T, unsigned N> struct constants {
   T values[N];
   explicit constants(const double (&list)[N]) {

@@ -77,6 +77,7 @@ void window(hls::stream<in_T> &in, hls::stream<out_T> &out,
             const unsigned low[CONFIG_T::taps * CONFIG_T::axes],
             const unsigned high[CONFIG_T::taps * CONFIG_T::axes],
             const typename in_T::value_type pad) {
+#pragma HLS INLINE off
 #pragma HLS FUNCTION_INSTANTIATE variable=extents,steps,low,high
 #pragma HLS ARRAY_PARTITION variable=extents complete
 #pragma HLS ARRAY_PARTITION variable=steps complete

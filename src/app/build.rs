@@ -45,7 +45,7 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
         },
     };
     let (rtl, choice) = made.map_or((None, None), |(rtl, choice)| (Some(rtl), choice));
-    let tool = hls_tool(&config)?;
+    let tool = hls_tool(&config);
     let hls = match args.flow {
         Flow::Rtl => None,
         Flow::Both | Flow::Hls => Some(firmware::hls(&compiled.design, compiled.device, tool)?),
@@ -75,10 +75,16 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
         warnings.extend(loaded.map(|it| Warning::at(at(&it), Frozen)));
     }
     // What there is of an estimate is for Vitis.
-    let estimated = hls.as_ref().filter(|_| tool != Tool::Xls);
+    let estimated = hls.as_ref().filter(|_| matches!(tool, Tool::Vitis | Tool::Vivado));
     let mut comparison = comparison::estimated(&compiled, rtl.as_ref(), estimated)?;
     if hls.is_some() && estimated.is_none() {
-        comparison.notes.push(XLS_BASIS.to_owned());
+        let basis = match tool {
+            Tool::Xls => XLS_BASIS.to_owned(),
+            _ => {
+                format!("HLS path: for {}; it has figures once its reports are here", tool.title())
+            }
+        };
+        comparison.notes.push(basis);
     }
     let hls = hls.as_ref().map(|it| (tool, &it.project));
     let (project, manifest) = assemble(&compiled, &config, rtl.as_ref(), hls, comparison)?;
@@ -145,19 +151,14 @@ struct Unfolded;
 #[error("Weights: runtime has no effect on the HLS path, where weights stay what they are now")]
 struct Frozen;
 
-/// An HLS tool that nothing is written for yet.
-#[derive(Debug, thiserror::Error)]
-#[error("HLS tool {found:?} is not supported yet (supported: Vitis, Vivado, XLS)")]
-struct NoTool {
-    found: config::HlsTool,
-}
-
-fn hls_tool(config: &Config) -> Result<Tool> {
+fn hls_tool(config: &Config) -> Tool {
     match config.hls {
-        None | Some(config::HlsTool::Vitis) => Ok(Tool::Vitis),
-        Some(config::HlsTool::Vivado) => Ok(Tool::Vivado),
-        Some(config::HlsTool::Xls) => Ok(Tool::Xls),
-        Some(found) => Err(NoTool { found }).anywhere(),
+        None | Some(config::HlsTool::Vitis) => Tool::Vitis,
+        Some(config::HlsTool::Vivado) => Tool::Vivado,
+        Some(config::HlsTool::Catapult) => Tool::Catapult,
+        Some(config::HlsTool::Quartus) => Tool::Quartus,
+        Some(config::HlsTool::Oneapi) => Tool::Oneapi,
+        Some(config::HlsTool::Xls) => Tool::Xls,
     }
 }
 

@@ -211,8 +211,12 @@ pub(super) fn hls_traced(
     let tools = Tools::find().anywhere()?;
     let folder = dir.join("hls").join(info.tool.name());
     let mut flags: Vec<String> = FLAGS.iter().map(|it| (*it).to_owned()).collect();
+    let headers = match info.tool.library() {
+        hls::Library::Ap => tools.ap_types(),
+        hls::Library::Ac => tools.ac_types(),
+    };
     // System headers: the vendor's own warnings are not ours to mend.
-    flags.extend(["-isystem".to_owned(), tools.ap_types().anywhere()?.display().to_string()]);
+    flags.extend(["-isystem".to_owned(), headers.anywhere()?.display().to_string()]);
     let build = Build {
         sources: vec![dir.join("sim/csim_main.cpp")],
         includes: vec![folder],

@@ -94,12 +94,27 @@ pub(super) fn config(
         hls: hls.map(|it| match it {
             HlsTool::Vitis => config::HlsTool::Vitis,
             HlsTool::Vivado => config::HlsTool::Vivado,
+            HlsTool::Catapult => config::HlsTool::Catapult,
+            HlsTool::Quartus => config::HlsTool::Quartus,
+            HlsTool::Oneapi => config::HlsTool::Oneapi,
             HlsTool::Xls => config::HlsTool::Xls,
         }),
         ..Overrides::default()
     };
     warnings.extend(config.merge(overrides));
+    // The devices of other makers' compilers are others.
+    config.part = config.part.or(config.hls.and_then(default_part).map(str::to_owned));
     problems.into_result((config, warnings))
+}
+
+/// hls4ml's default device for a compiler, where it is not [`compile::DEFAULT_PART`].
+fn default_part(tool: config::HlsTool) -> Option<&'static str> {
+    match tool {
+        config::HlsTool::Vitis | config::HlsTool::Vivado | config::HlsTool::Xls => None,
+        config::HlsTool::Catapult => Some("xcku115"),
+        config::HlsTool::Quartus => Some("arria10"),
+        config::HlsTool::Oneapi => Some("agilex7"),
+    }
 }
 
 /// What `--input-shape` gives, once or for every name.

@@ -60,6 +60,8 @@ pub(super) fn run(args: &Synth) -> Result<Outcome> {
         SynthTool::Vivado => return vendor::run(args, &manifest, Tool::Vivado),
         SynthTool::Quartus => return vendor::run(args, &manifest, Tool::Quartus),
         SynthTool::Vitis => return vendor::run(args, &manifest, Tool::VitisHls),
+        SynthTool::Catapult => return vendor::run(args, &manifest, Tool::Catapult),
+        SynthTool::Oneapi => return vendor::run(args, &manifest, Tool::OneApi),
     };
     let (side, (dir, rtl)) = match args.path {
         SynthPath::Rtl => (Side::Rtl, direct(args, &manifest)?),

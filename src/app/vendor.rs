@@ -15,7 +15,7 @@ use crate::hls;
 use crate::project;
 use crate::report::compare::{Comparison, Figures, Side, Source};
 use crate::report::vendor::{Reported, Step, Tool, find_reports};
-use crate::synth::vendor::{self, Flow, VITIS_SCRIPT};
+use crate::synth::vendor::{self, Flow};
 use crate::synth::{self, SynthError, Synthesis};
 
 /// Why a vendor's tool is not run, or is of no use.
@@ -25,6 +25,8 @@ enum VendorError {
     OpenOnly { option: &'static str, tool: &'static str },
     #[error("the project has no C++; build it with --flow hls or both")]
     NoHls,
+    #[error("the project's C++ is for {found}, not for {tool}; build it with another --hls")]
+    OtherHls { tool: &'static str, found: &'static str },
     #[error("{tool} ended well, but left no report of what the design takes; see {}", log.display())]
     NoReport { tool: &'static str, log: PathBuf },
 }
@@ -34,27 +36,37 @@ pub(super) fn run(args: &Synth, manifest: &Manifest, tool: Tool) -> Result<Outco
     let device = device::find(&manifest.comparison.part).anywhere()?;
     let (flow, command) = prepared(args, manifest, tool, device)?;
     let (folder, script) = flow.script();
-    if tool == Tool::VitisHls {
+    if let Some(text) = flow.made() {
         let script = Path::new(folder).join(script);
-        project::update(&args.dir, &[(script, VITIS_SCRIPT.as_bytes().to_vec())])?;
+        project::update(&args.dir, &[(script, text.as_bytes().to_vec())])?;
     }
     let log = Path::new("synth").join(flow.log());
     let file = project::log(&args.dir, &log)?;
     let log = args.dir.join(log);
     vendor::run(command, &file, &log).anywhere()?;
     // What it has just written: our scripts leave it there and nowhere else.
-    let place = args.dir.join(if tool == Tool::VitisHls { folder } else { "reports" });
+    let place = args.dir.join(if tool.is_hls() { folder } else { "reports" });
     let is_new = |it: &Reported| {
-        it.tool == tool && it.path.as_ref().is_some_and(|it| it.starts_with(&place))
+        // Catapult calls Vivado.
+        (tool.is_hls() || it.tool == tool)
+            && it.path.as_ref().is_some_and(|it| it.starts_with(&place))
     };
     let mut reports = reports(&args.dir)?;
     reports.retain(is_new);
-    let found = found(tool, &reports, manifest);
-    let found = found.ok_or_else(|| VendorError::NoReport { tool: tool.name(), log: log.clone() });
-    let mut found = found.anywhere()?;
-    found.remarks.push(format!("log: {}", log.display()));
-    let text = found.text(device, manifest);
-    let json = json!({ "synthesis": found.synthesis, "reports": reports, "log": log });
+    let kept = format!("log: {}", log.display());
+    let (text, synthesis) = match found(tool, &reports, manifest) {
+        Some(mut found) => {
+            found.remarks.push(kept);
+            (found.text(device, manifest), Some(found.synthesis))
+        }
+        // What the design takes of a device Catapult does not know.
+        None if tool == Tool::Catapult && !reports.is_empty() => {
+            let said = [remarks(&reports), vec![kept]].concat().join("\n");
+            (format!("{} for {}\n\n{said}\n", tool.name(), device.name), None)
+        }
+        None => return Err(VendorError::NoReport { tool: tool.name(), log }).anywhere(),
+    };
+    let json = json!({ "synthesis": synthesis, "reports": reports, "log": log });
     Ok(Outcome { text, json, ..Outcome::default() })
 }
 
@@ -65,13 +77,21 @@ fn prepared(
     tool: Tool,
     device: &Device,
 ) -> Result<(Flow, Command)> {
-    let old = manifest.hls.as_ref().is_some_and(|it| it.tool == hls::Tool::Vivado);
-    let (flow, known) = match tool {
-        Tool::Quartus => (Flow::Quartus, device::Tool::Quartus),
-        Tool::VitisHls if old => (Flow::VivadoHls, device::Tool::Vivado),
-        Tool::VitisHls => (Flow::VitisHls, device::Tool::Vivado),
-        _ => (Flow::Vivado, device::Tool::Vivado),
+    let written = manifest.hls.as_ref().map(|it| it.tool);
+    // The compilers that a name stands for, the first where the project says nothing.
+    let (flow, known, compilers) = match tool {
+        Tool::Vivado => (Flow::Vivado, device::Tool::Vivado, &[][..]),
+        Tool::Quartus => (Flow::Quartus, device::Tool::Quartus, &[][..]),
+        Tool::VitisHls => {
+            (Flow::VitisHls, device::Tool::Vivado, &[hls::Tool::Vitis, hls::Tool::Vivado][..])
+        }
+        Tool::Catapult => (Flow::Catapult, device::Tool::Vivado, &[hls::Tool::Catapult][..]),
+        Tool::OneApi => {
+            (Flow::OneApi, device::Tool::Quartus, &[hls::Tool::Oneapi, hls::Tool::Quartus][..])
+        }
     };
+    let own = written.filter(|it| compilers.contains(it)).and_then(Flow::hls);
+    let flow = own.unwrap_or(flow);
     let name = tool.name();
     let mut problems = Problems::default();
     for (option, given) in [
@@ -84,11 +104,13 @@ fn prepared(
             problems.push(Problem::new(VendorError::OpenOnly { option, tool: name }));
         }
     }
-    match tool.is_hls() {
-        true if manifest.hls.as_ref().is_none_or(|it| it.tool == hls::Tool::Xls) => {
-            problems.push(Problem::new(VendorError::NoHls));
+    match (tool.is_hls(), written) {
+        (true, None | Some(hls::Tool::Xls)) => problems.push(Problem::new(VendorError::NoHls)),
+        (true, Some(other)) if !compilers.contains(&other) => {
+            let what = VendorError::OtherHls { tool: name, found: other.title() };
+            problems.push(Problem::new(what));
         }
-        false if manifest.rtl.is_none() => problems.push(Problem::new(NoRtl::Rtl)),
+        (false, _) if manifest.rtl.is_none() => problems.push(Problem::new(NoRtl::Rtl)),
         _ => {}
     }
     if device.tool() != known {
@@ -118,19 +140,7 @@ fn found(tool: Tool, reports: &[Reported], manifest: &Manifest) -> Option<Found>
     let latest = reports.iter().map(|it| it.step).max()?;
     let named = last(&|it| it.version.is_some());
     let fmax_mhz = timed.and_then(Reported::clock_reached_ns).map(|it| 1000.0 / it);
-    let mut remarks = Vec::new();
-    if let Some(it) = last(&|it| it.latency_cycles.is_some()) {
-        let cycles = range(it.latency_cycles);
-        let interval = reports.iter().rev().find_map(|it| it.interval);
-        remarks.push(format!(
-            "{}: {cycles} cycles from input to output, {} from one sample to the next",
-            it.step.name(),
-            range(interval)
-        ));
-    }
-    if let Some(passed) = reports.iter().find_map(|it| it.passed) {
-        remarks.push(format!("cosimulation {}", if passed { "passed" } else { "failed" }));
-    }
+    let mut remarks = remarks(reports);
     if let Some(alms) = taken.alms {
         remarks.push(format!("{alms} adaptive logic modules"));
     }
@@ -157,6 +167,28 @@ fn found(tool: Tool, reports: &[Reported], manifest: &Manifest) -> Option<Found>
         step: timed.map_or(latest, |it| it.step),
         remarks,
     })
+}
+
+/// What reports say of cycles and simulations.
+fn remarks(reports: &[Reported]) -> Vec<String> {
+    let last = |has: &dyn Fn(&Reported) -> bool| reports.iter().rev().find(|it| has(it));
+    let mut remarks = Vec::new();
+    if let Some(it) = last(&|it| it.latency_cycles.is_some()) {
+        let cycles = range(it.latency_cycles);
+        let interval = reports.iter().rev().find_map(|it| it.interval);
+        remarks.push(format!(
+            "{}: {cycles} cycles from input to output, {} from one sample to the next",
+            it.step.name(),
+            range(interval)
+        ));
+    }
+    if let Some(passed) = reports.iter().find_map(|it| it.passed) {
+        remarks.push(format!("cosimulation {}", if passed { "passed" } else { "failed" }));
+    }
+    if let Some(score) = reports.iter().rev().find_map(|it| it.area_score) {
+        remarks.push(format!("area score {score:.1}, in no unit"));
+    }
+    remarks
 }
 
 /// What layers take, by a report of the direct path that lists instances.

@@ -283,8 +283,15 @@ pub fn hls(design: &Design, device: &Device, tool: hls::Tool) -> Result<Hls> {
     if tool == hls::Tool::Xls {
         return xls::hls(design);
     }
+    let others = matches!(tool, hls::Tool::Catapult | hls::Tool::Quartus | hls::Tool::Oneapi);
+    if others && tool.backend() != Some(device.tool()) {
+        return Err(WrongDevice { tool, device: device.name.clone() }).anywhere();
+    }
     let options = hls_options(design, tool);
     if design.plan.io == Io::Stream {
+        if matches!(tool, hls::Tool::Quartus | hls::Tool::Oneapi) {
+            return Err(NoStream { tool }).anywhere();
+        }
         return stream::hls(design, device, &options);
     }
     Ok(Hls { project: hls::project(&design.graph, &options)?, stream: None })
@@ -300,6 +307,28 @@ fn hls_options(design: &Design, tool: hls::Tool) -> HlsOptions {
         description: format!("{} for {}", plan.name, plan.part),
         ..HlsOptions::new(tool, plan.name.clone())
     }
+}
+
+/// A compiler for another maker's devices.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{device} is no device for {} (supported: those of {})",
+    .tool.title(),
+    if *.tool == hls::Tool::Catapult { "AMD" } else { "Altera" }
+)]
+pub struct WrongDevice {
+    tool: hls::Tool,
+    device: String,
+}
+
+/// Streams for a compiler that has none yet.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "C++ for {} takes and gives whole tensors: use --io parallel, --hls vitis or --flow rtl",
+    .tool.title()
+)]
+pub struct NoStream {
+    tool: hls::Tool,
 }
 
 /// The clock as the HLS compiler sees it.

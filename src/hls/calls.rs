@@ -5,10 +5,21 @@ use std::borrow::Cow;
 use super::fold::Member;
 use super::numbers::{decimal, expression, from_bits, rows, type_text};
 use super::view::{Builder, CallView, CastsView, ConfigView, ConstantView};
-use crate::error::Origin;
+use super::{Library, Tool};
+use crate::error::{Origin, Problem};
 use crate::fixed::Format;
 use crate::units::Kernel;
 use crate::units::hls::{HlsCall, HlsConstant, HlsNumbers, HlsValue};
+
+/// A constant that the compiler of oneAPI cannot be told.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{of}: a constant has more than the 53 significant bits of a double, which constants for oneAPI are made \
+     of; a narrower type fits"
+)]
+pub struct WideConstant {
+    of: String,
+}
 
 /// The types of a config struct: name in the struct, name outside, format.
 type ConfigTypes = Vec<(&'static str, String, Format)>;
@@ -58,7 +69,7 @@ impl Builder<'_> {
             note: note.to_owned(),
             types: config_types,
             members,
-            casts: call.casts.as_deref().map(casts),
+            casts: call.casts.as_deref().map(|it| casts(self.library(), it)),
             kernel: call.kernel.as_deref().map(function_text),
             adders,
         });
@@ -110,9 +121,19 @@ impl Builder<'_> {
 
     /// One number, in whatever form holds it.
     pub(super) fn scalar(&mut self, name: &str, ty: &str, note: &str, value: i128, frac: i32) {
+        if decimal(value, frac).is_none() {
+            self.needs_bits(note);
+        }
         let rows = vec![expression(value, frac, ty)];
         let [name, ty, note] = [name, ty, note].map(str::to_owned);
         self.view.constants.push(ConstantView { name, ty, note, form: "scalar", n: 1, rows });
+    }
+
+    /// A constant is made of its bits, which SYCL cannot do while it compiles.
+    fn needs_bits(&mut self, note: &str) {
+        if self.options.tool == Tool::Oneapi {
+            self.problems.push(Problem::new(WideConstant { of: note.to_owned() }));
+        }
     }
 
     /// An array of mantissas: doubles if they hold all of them, else bits.
@@ -130,7 +151,10 @@ impl Builder<'_> {
             Some(doubles) => ("doubles", rows(doubles.into_iter())),
             None => ("items", rows(values.iter().map(|it| from_bits(*it, ty)))),
         };
-        let note = format!("{note}, {}", type_text(format));
+        if form == "items" {
+            self.needs_bits(note);
+        }
+        let note = format!("{note}, {}", type_text(self.library(), format));
         let (name, ty, n) = (name.to_owned(), ty.to_owned(), values.len());
         self.view.constants.push(ConstantView { name, ty, note, form, n, rows });
     }
@@ -143,7 +167,7 @@ pub(super) fn function_text(kernel: &Kernel) -> String {
 }
 
 /// The different formats among those of the elements, and which each element has.
-fn casts(formats: &[Format]) -> CastsView {
+fn casts(library: Library, formats: &[Format]) -> CastsView {
     let mut types: Vec<Format> = formats.to_vec();
     types.sort();
     types.dedup();
@@ -151,6 +175,6 @@ fn casts(formats: &[Format]) -> CastsView {
     CastsView {
         n: formats.len(),
         rows: rows(formats.iter().map(place)),
-        types: types.iter().map(|it| type_text(*it)).collect(),
+        types: types.iter().map(|it| type_text(library, *it)).collect(),
     }
 }

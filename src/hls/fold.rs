@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-use super::Strategy;
 use super::numbers::type_text;
 use super::reuse::{ParallelChanged, ReuseChanged, Unfit};
 use super::view::Builder;
+use super::{Library, Strategy};
 use crate::error::{Origin, Problem};
 use crate::fixed::Format;
 use crate::units::adders::{Adders, Sum, Term};
@@ -86,12 +86,17 @@ impl Builder<'_> {
                 "_unrolled"
             }
             Strategy::Distributed => {
-                adders = Some(AddersView::of(call, matrix));
+                adders = Some(AddersView::of(self.library(), call, matrix));
                 constants.remove(0);
                 if in_turn { "_distributed_in_turn" } else { "_distributed" }
             }
         };
-        self.view.interval = self.view.interval.max(reuse * (positions / parallel.max(1)));
+        let cycles = reuse * (positions / parallel.max(1));
+        // Without tasks, loops run one after another.
+        self.view.interval = match self.rolled && !self.options.tool.has_tasks() {
+            true => self.view.interval + cycles,
+            false => self.view.interval.max(cycles),
+        };
         Folded { suffix, members, constants, adders }
     }
 }
@@ -144,10 +149,11 @@ fn weights(call: &HlsCall) -> &[i128] {
 
 impl AddersView {
     /// Sums are on the inputs' grid: the weights are whole numbers until the end.
-    fn of(call: &HlsCall, matrix: HlsMatrix) -> AddersView {
+    fn of(library: Library, call: &HlsCall, matrix: HlsMatrix) -> AddersView {
         let adders = Adders::of(weights(call), matrix.n_in as usize, matrix.input);
         let frac = matrix.input.frac();
-        let ty = |bits: u32, frac: i32| type_text(Format::signed(bits, bits as i32 - frac));
+        let ty =
+            |bits: u32, frac: i32| type_text(library, Format::signed(bits, bits as i32 - frac));
         let term = |it: &Term, ty: &str| {
             let name = match it.value.checked_sub(adders.n_in) {
                 Some(sum) => format!("s{sum}"),

@@ -13,8 +13,9 @@ use crate::fixed::{Graph, Type};
 use crate::graph::NodeId;
 use crate::stream::{Dataflow, pixels};
 
-/// Flags that make the program. Warnings are on, except for the vendor's pragmas, which g++ does not
-/// know, and for the default constructor of ap_fixed, which masks bits that it never set. `-O1`
+/// Flags that make the program. Warnings are on, except for the vendors' pragmas and attributes, which g++
+/// does not know, and for the default constructor of ap_fixed, which masks bits that it never set (that of
+/// ac_fixed leaves them). `-O1`
 /// costs a net of 4000 weights half a second more to compile than `-O0` (3 s) and runs it fifteen
 /// times as fast (0.2 ms a sample); `-O2` gains nothing.
 pub const FLAGS: &[&str] = &[
@@ -24,6 +25,7 @@ pub const FLAGS: &[&str] = &[
     "-Wextra",
     "-Wpedantic",
     "-Wno-unknown-pragmas",
+    "-Wno-attributes",
     "-Wno-uninitialized",
     "-Wno-maybe-uninitialized",
 ];
@@ -31,15 +33,15 @@ pub const FLAGS: &[&str] = &[
 /// File name of the program's own source, in the project's directory.
 pub const MAIN: &str = "csim_main.cpp";
 
-/// A C++ compiler and where the vendor's open `ap_fixed.h` is.
+/// A C++ compiler and where the vendor's open headers are.
 #[derive(Clone, Debug)]
 pub struct Compiler {
     /// The compiler, `g++` or another that takes its flags.
     pub path: PathBuf,
     /// Flags, usually [`FLAGS`].
     pub flags: Vec<String>,
-    /// Folder with `ap_fixed.h`.
-    pub ap_types: PathBuf,
+    /// Folder with `ap_fixed.h` or `ac_fixed.h`, as the project needs.
+    pub headers: PathBuf,
 }
 
 /// Why the sources did not run.
@@ -86,15 +88,15 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> HostError {
 
 impl Compiler {
     /// `g++` with the usual flags.
-    pub fn gcc(ap_types: impl Into<PathBuf>) -> Compiler {
+    pub fn gcc(headers: impl Into<PathBuf>) -> Compiler {
         let flags = FLAGS.iter().map(|it| it.to_string()).collect();
-        Compiler { path: "g++".into(), flags, ap_types: ap_types.into() }
+        Compiler { path: "g++".into(), flags, headers: headers.into() }
     }
 
     /// All arguments to make `executable` of the project in `dir`.
     pub fn arguments(&self, dir: &Path, executable: &Path) -> Vec<OsString> {
         let flags = self.flags.iter().map(OsString::from);
-        let include: [OsString; 2] = ["-isystem".into(), self.ap_types.clone().into()];
+        let include: [OsString; 2] = ["-isystem".into(), self.headers.clone().into()];
         let rest: [OsString; 3] = [dir.join(MAIN).into(), "-o".into(), executable.into()];
         flags.chain(include).chain(rest).collect()
     }

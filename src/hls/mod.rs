@@ -2,11 +2,14 @@
 //! g++ makes of the same sources.
 //!
 //! A graph is one function of arrays ([`project()`]), or divided into processes a dataflow region of tasks
-//! with streams between them ([`streamed`]). Units say which kernel of `hls-templates/common` they are; `view` gives everything a name and
-//! arranges the calls; the templates of `hls-templates/vitis` print. What the C++ computes is
-//! [`Emulate`](crate::units::Emulate) bit for bit, which the tests of [`host`] show.
+//! with streams between them ([`streamed`]). Units say which kernel of `hls-templates/common` they are;
+//! `view` gives everything a name and arranges the calls; the templates of `hls-templates/project`, and of
+//! a compiler's own folder, print. The kernels name types by `nn_fixed.h`, of which each [`Library`] has its
+//! own, and speak to the compiler in words of Vitis HLS, which `dialect` translates. What the C++ computes
+//! is [`Emulate`](crate::units::Emulate) bit for bit, which the tests of [`host`] show.
 
 mod calls;
+mod dialect;
 mod emit;
 mod fold;
 pub mod host;
@@ -26,8 +29,9 @@ pub mod xls;
 
 use std::path::PathBuf;
 
+pub use calls::WideConstant;
 pub use fold::LossyAccumulator;
-pub use options::{Folding, HlsOptions, Strategy, Tool};
+pub use options::{Folding, HlsOptions, Library, Strategy, Tool};
 pub use reuse::{ParallelChanged, ReuseChanged, Unfit, is_legal, nearest};
 pub use stream::{Depths, Schedule, schedule};
 
@@ -68,9 +72,10 @@ pub struct NoCommonType {
 ///
 /// # Errors
 /// [`NoCommonType`] for every tensor whose elements' formats lie too far apart for one C++ type;
-/// [`LossyAccumulator`] for matrices that are no plain sums but shall become additions.
+/// [`LossyAccumulator`] for matrices that are no plain sums but shall become additions; [`WideConstant`]
+/// for oneAPI.
 pub fn project(graph: &Graph, options: &HlsOptions) -> Result<HlsProject> {
-    Ok(printed(view::View::new(graph, options)?))
+    Ok(printed(view::View::new(graph, options)?, options.tool))
 }
 
 /// Makes the project of a graph as a dataflow: what [`cut`](crate::stream::cut()) makes of it if nothing
@@ -84,16 +89,16 @@ pub fn streamed(
     depths: &Depths,
     options: &HlsOptions,
 ) -> Result<HlsProject> {
-    Ok(printed(view::View::stream(graph, flow, depths, options)?))
+    Ok(printed(view::View::stream(graph, flow, depths, options)?, options.tool))
 }
 
-fn printed((view, warnings): (view::View, Vec<Problem>)) -> HlsProject {
+fn printed((view, warnings): (view::View, Vec<Problem>), tool: Tool) -> HlsProject {
     HlsProject {
-        files: emit::files(&view),
+        files: emit::files(&view, tool),
         warnings,
         top: view.top.clone(),
         interval: view.interval,
-        host: emit::host(&view),
+        host: emit::host(&view, tool),
     }
 }
 

@@ -29,7 +29,9 @@ const RESERVED: &str = "\
     pthread_t float_t double_t fenv_t fexcept_t error_t va_list jmp_buf \
     main nn own std hls null eof bufsiz stdin stdout stderr errno assert inline_t linux unix i386 \
     infinity nan huge_val rand_max exit_success exit_failure bias ap_max ap_min ap_abs ap_weak \
-    ap_int ap_uint ap_fixed ap_ufixed ap_trn ap_rnd ap_sat ap_wrap nn_trace nn_tracing file";
+    ap_int ap_uint ap_fixed ap_ufixed ap_trn ap_rnd ap_sat ap_wrap nn_trace nn_tracing file \
+    nn_host nn_constant ac ac_int ac_fixed ac_trn ac_rnd ac_sat ac_wrap ac_max ac_min ac_abs ac_assert \
+    component ihc sycl intel hls_register ccs_block ccs_main ccs_return slong ulong";
 
 /// Words that DSLX keeps for itself, and functions that it has.
 const DSLX: &str = "\
@@ -129,6 +131,11 @@ pub(super) fn tcl(text: &str) -> String {
     quoted
 }
 
+/// A text as a word that means itself to a shell, to make and to CMake.
+pub(super) fn word(text: &str) -> String {
+    text.chars().filter(|it| it.is_ascii_alphanumeric() || "._-".contains(*it)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,5 +157,6 @@ mod tests {
     fn text_cannot_leave_its_place() {
         assert_eq!(comment("a\nb\\"), "a b ");
         assert_eq!(tcl("x[exit]\"$y"), "x\\[exit\\]\\\"\\$y");
+        assert_eq!(word("10AX-1.5$(rm)\n;x"), "10AX-1.5rmx");
     }
 }

@@ -1,22 +1,27 @@
 //! Formats and mantissas as C++ text.
 
+use super::Library;
 use crate::fixed::{Format, Overflow, Rounding};
 
 /// Columns of a generated line.
 const COLUMNS: usize = 96;
 
-/// `ap_fixed<16, 6, AP_RND, AP_SAT>`.
-pub(super) fn type_text(format: Format) -> String {
-    let prefix = if format.signed { "" } else { "u" };
-    let (width, int_bits) = (format.width, format.int_bits);
-    match (format.rounding, format.overflow) {
-        (Rounding::Trn, Overflow::Wrap) => format!("ap_{prefix}fixed<{width}, {int_bits}>"),
-        (rounding, overflow) => format!(
-            "ap_{prefix}fixed<{width}, {int_bits}, AP_{}, AP_{}>",
-            rounding.name(),
-            overflow.name()
-        ),
-    }
+/// `ap_fixed<16, 6, AP_RND, AP_SAT>`, `ac_fixed<16, 6, true, AC_RND, AC_SAT>`.
+pub(super) fn type_text(library: Library, format: Format) -> String {
+    let Format { signed, width, int_bits, rounding, overflow } = format;
+    let [name, prefix, sign] = match (library, signed) {
+        (Library::Ap, true) => ["ap_fixed", "AP", ""],
+        (Library::Ap, false) => ["ap_ufixed", "AP", ""],
+        (Library::Ac, true) => ["ac_fixed", "AC", ", true"],
+        (Library::Ac, false) => ["ac_fixed", "AC", ", false"],
+    };
+    let modes = match (rounding, overflow) {
+        (Rounding::Trn, Overflow::Wrap) => String::new(),
+        (rounding, overflow) => {
+            format!(", {prefix}_{}, {prefix}_{}", rounding.name(), overflow.name())
+        }
+    };
+    format!("{name}<{width}, {int_bits}{sign}{modes}>")
 }
 
 /// The mantissa's value in decimal, if a double holds it exactly.
@@ -80,8 +85,11 @@ mod tests {
     #[test]
     fn types_read_as_the_vendor_spells_them() {
         let format = Format::signed(16, 6);
-        assert_eq!(type_text(format), "ap_fixed<16, 6>");
-        assert_eq!(type_text(format.rounded()), "ap_fixed<16, 6, AP_RND, AP_SAT>");
-        assert_eq!(type_text(Format::unsigned(3, -2)), "ap_ufixed<3, -2>");
+        let texts = |format| [Library::Ap, Library::Ac].map(|it| type_text(it, format));
+        assert_eq!(texts(format), ["ap_fixed<16, 6>", "ac_fixed<16, 6, true>"]);
+        let rounded = ["ap_fixed<16, 6, AP_RND, AP_SAT>", "ac_fixed<16, 6, true, AC_RND, AC_SAT>"];
+        assert_eq!(texts(format.rounded()), rounded);
+        let unsigned = ["ap_ufixed<3, -2>", "ac_fixed<3, -2, false>"];
+        assert_eq!(texts(Format::unsigned(3, -2)), unsigned);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::reuse::{nearest, nearest_divisor};
+use crate::device;
 
 /// The HLS compiler the project is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,8 +16,33 @@ pub enum Tool {
     Vitis,
     /// Vivado HLS, its predecessor.
     Vivado,
+    /// Siemens Catapult.
+    Catapult,
+    /// The Intel HLS compiler, which came with Quartus.
+    Quartus,
+    /// The FPGA compiler of Intel oneAPI.
+    Oneapi,
     /// Google XLS.
     Xls,
+}
+
+/// A library of fixed-point types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// AMD's `ap_fixed`.
+    Ap,
+    /// Algorithmic C, `ac_fixed`.
+    Ac,
+}
+
+impl Library {
+    /// The folder of its header in `hls-templates`.
+    pub(super) fn folder(self) -> &'static str {
+        match self {
+            Library::Ap => "ap",
+            Library::Ac => "ac",
+        }
+    }
 }
 
 impl Tool {
@@ -25,8 +51,50 @@ impl Tool {
         match self {
             Tool::Vitis => "vitis",
             Tool::Vivado => "vivado",
+            Tool::Catapult => "catapult",
+            Tool::Quartus => "quartus",
+            Tool::Oneapi => "oneapi",
             Tool::Xls => "xls",
         }
+    }
+
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Tool::Vitis => "Vitis HLS",
+            Tool::Vivado => "Vivado HLS",
+            Tool::Catapult => "Catapult",
+            Tool::Quartus => "the Intel HLS compiler",
+            Tool::Oneapi => "oneAPI",
+            Tool::Xls => "XLS",
+        }
+    }
+
+    /// The tool behind it, which must know the device.
+    pub fn backend(self) -> Option<device::Tool> {
+        match self {
+            Tool::Vitis | Tool::Vivado | Tool::Catapult => Some(device::Tool::Vivado),
+            Tool::Quartus | Tool::Oneapi => Some(device::Tool::Quartus),
+            Tool::Xls => None,
+        }
+    }
+
+    /// The types of its C++.
+    pub fn library(self) -> Library {
+        match self {
+            Tool::Vitis | Tool::Vivado | Tool::Xls => Library::Ap,
+            Tool::Catapult | Tool::Quartus | Tool::Oneapi => Library::Ac,
+        }
+    }
+
+    /// Whether its scripts are Tcl.
+    pub(super) fn is_tcl(self) -> bool {
+        matches!(self, Tool::Vitis | Tool::Vivado | Tool::Catapult)
+    }
+
+    /// Whether it makes tasks of the calls in a function, with buffers for their arrays.
+    pub(super) fn has_tasks(self) -> bool {
+        matches!(self, Tool::Vitis | Tool::Vivado)
     }
 
     /// hls4ml's default for [`HlsOptions::clock_uncertainty`].
@@ -34,7 +102,7 @@ impl Tool {
         match self {
             Tool::Vitis => 27.0,
             Tool::Vivado => 12.5,
-            Tool::Xls => 0.0,
+            Tool::Catapult | Tool::Quartus | Tool::Oneapi | Tool::Xls => 0.0,
         }
     }
 }

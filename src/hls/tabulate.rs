@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tera::{Context, Tera};
 
+use super::Library;
 use super::calls::function_text;
 use super::host::FLAGS;
 use super::numbers::type_text;
@@ -15,7 +16,7 @@ use crate::units::Kernel;
 
 /// The program that asks.
 const PROGRAM: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/hls-templates/vitis/tabulate.cpp.tera"));
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/hls-templates/project/tabulate.cpp.tera"));
 
 /// Why there is no table of a function.
 #[derive(Debug, thiserror::Error)]
@@ -99,8 +100,8 @@ fn program(kernel: &Kernel) -> String {
     let mut context = Context::new();
     context.insert("header", &kernel.cpp.name);
     context.insert("call", &function_text(kernel));
-    context.insert("operand", &type_text(kernel.operand));
-    context.insert("result", &type_text(kernel.result));
+    context.insert("operand", &type_text(Library::Ap, kernel.operand));
+    context.insert("result", &type_text(Library::Ap, kernel.result));
     context.insert("codes", &(1u32 << kernel.operand.width));
     context.insert("operand_msb", &(kernel.operand.width - 1));
     context.insert("result_msb", &(kernel.result.width - 1));

@@ -6,15 +6,15 @@ use serde::Serialize;
 
 use super::fold::{AddersView, LossyAccumulator};
 use super::loops::LoopView;
-use super::names::{Names, comment, tcl};
+use super::names::{Names, comment, tcl, word};
 use super::numbers::type_text;
 use super::stream::{StreamView, TokenView};
-use super::{HlsOptions, NoCommonType, Strategy};
+use super::{HlsOptions, Library, NoCommonType, Strategy, Tool};
 use crate::error::{Problem, Problems, Result};
 use crate::fixed::{Format, Graph, MAX_WIDTH, Type};
 use crate::graph::NodeId;
 use crate::units::Unit;
-use crate::units::hls::{HlsUnit, Ports, exact};
+use crate::units::hls::{Hls, HlsUnit, Ports, exact};
 
 /// A project, ready to print.
 #[derive(Debug, Serialize)]
@@ -24,13 +24,21 @@ pub(super) struct View {
     /// What the model is.
     pub(super) description: String,
     pub(super) tool: &'static str,
+    /// What says that a constant of the library's types is one.
+    pub(super) keyword: &'static str,
+    /// The function that hardware is made of, where it is not the top function itself.
+    pub(super) wrapper: String,
     pub(super) part: String,
     pub(super) clock_ns: String,
+    /// The whole megahertz that the clock has at least.
+    pub(super) clock_mhz: u64,
     pub(super) clock_uncertainty: String,
     /// Cycles between samples.
     pub(super) interval: u64,
     /// Layers run as tasks of their own, instead of as one pipeline.
     pub(super) dataflow: bool,
+    /// There are loops that stay loops, so the function is no pipeline.
+    pub(super) rolled: bool,
     /// Kernel headers used, sorted.
     pub(super) headers: BTreeSet<&'static str>,
     /// Headers of the user's, by name, and what is in them.
@@ -165,6 +173,8 @@ pub(super) struct Builder<'a> {
     pub(super) names: Names,
     pub(super) view: View,
     pub(super) warnings: Vec<Problem>,
+    /// What cannot be written.
+    pub(super) problems: Problems,
     pub(super) values: BTreeMap<NodeId, Value>,
     /// The array that an operand is read from, where it is not the value's own.
     pub(super) sources: BTreeMap<(NodeId, usize), String>,
@@ -178,12 +188,13 @@ impl View {
         let order = graph.topo();
         check(graph, options, &order)?;
         let mut builder = Builder::new(graph, options);
-        builder.view.dataflow = has_resource(graph, options);
-        builder.rolled = builder.view.dataflow;
+        builder.rolled = has_resource(graph, options);
+        builder.view.dataflow = builder.rolled && options.tool.has_tasks();
+        builder.view.rolled = builder.rolled;
         builder.values(&order, &BTreeMap::new());
         builder.ports();
         order.iter().for_each(|id| builder.step(*id));
-        Ok((builder.view, builder.warnings))
+        builder.problems.into_result((builder.view, builder.warnings))
     }
 }
 
@@ -191,15 +202,24 @@ impl<'a> Builder<'a> {
     /// A project without a line.
     pub(super) fn new(graph: &'a Graph, options: &'a HlsOptions) -> Builder<'a> {
         let mut names = Names::new();
-        let view = View {
-            top: names.claim(&options.name),
+        let top = names.claim(&options.name);
+        let (keyword, wrapper) = match options.tool {
+            Tool::Oneapi => ("NN_CONSTANT", "kernel"),
+            _ => ("const", "component"),
+        };
+        let mut view = View {
+            keyword,
+            wrapper: names.part(&top, wrapper),
+            top,
             description: description(options),
             tool: options.tool.name(),
-            part: tcl(&options.part),
+            part: if options.tool.is_tcl() { tcl(&options.part) } else { word(&options.part) },
             clock_ns: format!("{:?}", options.clock_ns),
-            clock_uncertainty: format!("{:?}%", options.clock_uncertainty),
+            clock_mhz: (1000.0 / options.clock_ns).ceil() as u64,
+            clock_uncertainty: format!("{:?}", options.clock_uncertainty),
             interval: 1,
             dataflow: false,
+            rolled: false,
             headers: BTreeSet::from(["nn_types.h", "nn_trace.h", "nn_reorder.h"]),
             own: BTreeMap::new(),
             inputs: Vec::new(),
@@ -211,8 +231,21 @@ impl<'a> Builder<'a> {
             steps: Vec::new(),
             stream: None,
         };
-        let (values, sources, warnings) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Builder { graph, options, names, view, warnings, values, sources, rolled: false }
+        if options.tool == Tool::Oneapi {
+            // What goes through a pipe.
+            view.headers.insert("nn_array.h");
+        }
+        Builder {
+            graph,
+            options,
+            names,
+            view,
+            warnings: Vec::new(),
+            problems: Problems::default(),
+            values: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            rolled: false,
+        }
     }
 }
 
@@ -299,10 +332,17 @@ impl Builder<'_> {
         }
     }
 
+    /// The types of the C++.
+    pub(super) fn library(&self) -> Library {
+        self.options.tool.library()
+    }
+
     /// A `typedef` for a format.
     pub(super) fn define(&mut self, of: &str, part: &str, format: Format) -> String {
         let name = self.names.part(of, part);
-        self.view.types.push(TypeView { name: name.clone(), text: type_text(format) });
+        self.view
+            .types
+            .push(TypeView { name: name.clone(), text: type_text(self.library(), format) });
         name
     }
 
@@ -343,7 +383,12 @@ impl Builder<'_> {
         let node = graph.node(id);
         let operands = graph.operands(id);
         let types: Vec<&Type> = operands.iter().map(|it| &graph.node(*it).ty).collect();
-        let unit = node.op.hls(&Ports { inputs: &types, output: &node.ty });
+        let ports = Ports { inputs: &types, output: &node.ty };
+        let unit = match (&node.op, self.library()) {
+            // The user's C++ knows `ap_fixed` only; its table means the same.
+            (Unit::External(it), Library::Ac) => it.tabulated().hls(&ports),
+            (op, _) => op.hls(&ports),
+        };
         let note = format!("{} ({}) {}", node.name, node.op.spec().name(), node.ty.shape);
         let note = comment(&note);
         let (mut name, ty) = (self.values[&id].name.clone(), self.values[&id].ty.clone());

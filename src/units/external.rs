@@ -9,7 +9,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::hls::{Hls, HlsCall, HlsUnit, Ports};
-use super::{Cut, Datapathed, Emulate, Estimated, Run, Token, Tokenized, Unit, UnitSpec};
+use super::{
+    Cut, Datapathed, Emulate, Estimated, Index, Lut, Run, Token, Tokenized, Unit, UnitSpec,
+};
 use crate::error::Origin;
 use crate::estimate::hls::HlsKernel;
 use crate::fixed::{Format, Graph, Mantissas, Type, Word};
@@ -92,6 +94,14 @@ pub fn kernels(graph: &Graph) -> Vec<(Origin, Arc<Kernel>)> {
         }
     }
     found
+}
+
+impl External {
+    /// The function as a table.
+    pub fn tabulated(&self) -> Lut {
+        let format = self.kernel.result;
+        Lut { index: Index::Raw, table: self.table.clone(), entry: format, result: format }
+    }
 }
 
 impl UnitSpec for External {

@@ -7,6 +7,8 @@ mod alone;
 mod board;
 mod browser;
 mod cli;
+#[cfg(unix)]
+mod compilers;
 mod conformance;
 mod cosim;
 mod engines;

@@ -69,12 +69,12 @@ fn build(options: &[&str]) -> Project {
 
 /// A folder with an executable that stands for a tool. It must be called with these arguments in a
 /// folder that has the script (their last), and leaves files in folders below; or it fails as tools do.
-struct StandIn {
+pub(crate) struct StandIn {
     folder: tempfile::TempDir,
 }
 
 impl StandIn {
-    fn new(name: &str, arguments: &str, leaves: &[(&str, &str)]) -> StandIn {
+    pub(crate) fn new(name: &str, arguments: &str, leaves: &[(&str, &str)]) -> StandIn {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().join("leaves");
         for (path, content) in leaves {
@@ -96,8 +96,14 @@ impl StandIn {
         StandIn { folder }
     }
 
+    /// Another executable beside it, which nobody calls.
+    pub(crate) fn beside(self, name: &str) -> StandIn {
+        std::fs::write(self.folder.path().join(name), "").unwrap();
+        self
+    }
+
     /// `synth DIR --tool TOOL`, with the stand-in first on `PATH`.
-    fn synth(&self, code: i32, project: &Project, tool: &str) -> Output {
+    pub(crate) fn synth(&self, code: i32, project: &Project, tool: &str) -> Output {
         let path = format!("{}:/usr/bin:/bin", self.folder.path().display());
         synth(code, project, &["--tool", tool], &path)
     }

@@ -40,7 +40,8 @@ impl<'a> Writer<'a> {
         let given = graph.inputs.iter().copied().zip(types).collect();
         let dataflow = has_resource(graph, self.builder.options);
         self.builder.rolled = dataflow;
-        let body = self.builder.body(graph, &given, dataflow);
+        let tasks = dataflow && self.builder.options.tool.has_tasks();
+        let body = self.builder.body(graph, &given, tasks);
         let mut args: Vec<String> = (0..process.inputs.len()).map(|it| self.end(id, it)).collect();
         for (array, stream) in body.outputs.iter().zip(&process.outputs) {
             args.push(self.offer(*stream, &array.ty));

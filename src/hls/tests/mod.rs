@@ -6,25 +6,36 @@ mod projects;
 mod random;
 mod stalls;
 mod streams;
+mod vendors;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::host::{Compiler, Csim, Mantissas};
-use super::{HlsOptions, Tool, project};
+use super::{HlsOptions, Library, Tool, project};
 use crate::error::Origin;
 use crate::fixed::{Builder, Graph, Type};
 use crate::graph::NodeId;
 use crate::units::{Run, Unit};
 
-/// The compiler, or a loud skip where the set-up script has not fetched the vendor's open headers.
-#[allow(clippy::print_stderr, reason = "a skipped test must say so")]
+/// The compiler for `ap_fixed`, or a loud skip where the set-up script has not fetched the vendors' open
+/// headers.
 pub(crate) fn compiler(test: &str) -> Option<Compiler> {
-    let ap_types = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/include/ap_types");
-    if ap_types.join("ap_fixed.h").exists() {
-        return Some(Compiler::gcc(ap_types));
+    compiler_for(Tool::Vitis, test)
+}
+
+/// The compiler for the types of a tool.
+#[allow(clippy::print_stderr, reason = "a skipped test must say so")]
+fn compiler_for(tool: Tool, test: &str) -> Option<Compiler> {
+    let (folder, header) = match tool.library() {
+        Library::Ap => ("ap_types", "ap_fixed.h"),
+        Library::Ac => ("ac_types", "ac_fixed.h"),
+    };
+    let headers = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/include").join(folder);
+    if headers.join(header).exists() {
+        return Some(Compiler::gcc(headers));
     }
-    eprintln!("SKIPPED {test}: no ap_fixed.h in .tools/include/ap_types; run scripts/setup.sh");
+    eprintln!("SKIPPED {test}: no {header} in .tools/include/{folder}; run scripts/setup.sh");
     None
 }
 

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use super::super::{Folding, HlsOptions, HlsProject, Strategy, Tool, project, test_data};
-use super::{Random, agree, build, builder, compiler, emulate, input, stimuli, vitis};
+use super::{
+    Compiler, Random, agree, build, builder, compiler, compiler_for, emulate, input, stimuli, vitis,
+};
 use crate::error::Origin;
 use crate::fixed::{Builder, Format, Graph, Mantissas, Overflow, Rounding, Type};
 use crate::graph::NodeId;
@@ -76,7 +78,7 @@ fn softmax(builder: &mut Builder, name: &str, x: NodeId) -> NodeId {
 }
 
 /// Two dense layers and a softmax.
-fn mlp(sizes: [usize; 3]) -> Graph {
+pub(super) fn mlp(sizes: [usize; 3]) -> Graph {
     let (mut builder, mut random) = (builder(), Random(7));
     let ty = Type::uniform(Shape(vec![sizes[0]]), Format::signed(10, 3).rounded());
     let x = input(&mut builder, "x", ty);
@@ -103,14 +105,23 @@ fn a_network_runs_the_same_however_it_is_folded() {
     }
 }
 
-/// Six rows, each folding a layer of its own; accumulators saturate where they may.
 #[test]
 fn a_matrix_means_the_same_however_it_is_folded() {
-    let Some(compiler) = compiler("a_matrix_means_the_same_however_it_is_folded") else { return };
+    foldings("a_matrix_means_the_same_however_it_is_folded", Tool::Vitis);
+}
+
+#[test]
+fn a_matrix_means_the_same_in_ac_types() {
+    foldings("a_matrix_means_the_same_in_ac_types", Tool::Catapult);
+}
+
+/// Six rows, each folding a layer of its own; accumulators saturate where they may.
+fn foldings(test: &str, tool: Tool) {
+    let Some(compiler) = compiler_for(tool, test) else { return };
     let (mut builder, mut random) = (builder(), Random(11));
     let ty = Type::uniform(Shape(vec![6, 8]), Format::signed(10, 3));
     let x = input(&mut builder, "x", ty);
-    let mut options = vitis("rows");
+    let mut options = HlsOptions::new(tool, "rows");
     let mut layer = |strategy, reuse, parallel| {
         let name = format!("fc{}", builder.graph.outputs.len());
         builder.enter(Origin::new("net.keras", &name));
@@ -301,7 +312,7 @@ pub(super) fn write(project: &HlsProject, dir: &Path) {
     }
 }
 
-fn text(output: &Output) -> String {
+pub(super) fn text(output: &Output) -> String {
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     String::from_utf8_lossy(&text).chars().take(3000).collect()
 }
@@ -312,23 +323,36 @@ fn headers_compile_alone_without_a_warning() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("hls-templates/common");
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("alone.cpp");
-    let check = |text_of_source: &str, standard: &str| {
+    let check = |compiler: &Compiler, types: &str, text_of_source: &str, standard: &str| {
         std::fs::write(&source, text_of_source).unwrap();
         let mut command = Command::new(&compiler.path);
         command.args(&compiler.flags).args([standard, "-Wshadow", "-Werror", "-fsyntax-only"]);
-        let output = command.arg("-isystem").arg(&compiler.ap_types).arg(&source).output().unwrap();
+        command.arg("-I").arg(folder.with_file_name(types));
+        let output = command.arg("-isystem").arg(&compiler.headers).arg(&source).output().unwrap();
         assert!(output.status.success(), "{text_of_source}: {}", text(&output));
     };
     let (mut headers, mut all) = (0, String::new());
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(&folder).unwrap() {
         let include = format!("#include \"{}\"\n", entry.unwrap().path().display());
-        check(&include, "-std=c++14");
+        check(&compiler, "ap", &include, "-std=c++14");
         all.push_str(&include);
         headers += 1;
     }
     // Vivado HLS knows C++11 only.
-    check(&all, "-std=c++11");
+    check(&compiler, "ap", &all, "-std=c++11");
+    let Some(compiler) = compiler_for(Tool::Catapult, "headers_compile_alone") else { return };
+    check(&compiler, "ac", &all, "-std=c++14");
     assert_eq!(headers, 21);
+}
+
+/// Samples for [`mlp`] of 8 inputs and 5 outputs, and what becomes of them.
+pub(super) fn samples(graph: &Graph) -> [Vec<Vec<f64>>; 2] {
+    let inputs = stimuli(&mut Random(5), &graph.node(graph.inputs[0]).ty, 20);
+    let outputs = &emulate(graph, std::slice::from_ref(&inputs), 20)[&graph.outputs[0]];
+    let rows = |values: &[i128], format: Format, n: usize| -> Vec<Vec<f64>> {
+        values.chunks(n).map(|row| row.iter().map(|it| format.value(*it)).collect()).collect()
+    };
+    [rows(&inputs, Format::signed(10, 3), 8), rows(outputs, Format::unsigned(16, 0), 5)]
 }
 
 #[test]
@@ -338,16 +362,10 @@ fn the_test_bench_compares_with_predictions() {
     let project = project(&graph, &folded(Strategy::Resource, 4)).unwrap();
     let dir = tempfile::tempdir().unwrap();
     write(&project, dir.path());
-    let inputs = stimuli(&mut Random(5), &graph.node(graph.inputs[0]).ty, 20);
-    let outputs = &emulate(&graph, std::slice::from_ref(&inputs), 20)[&graph.outputs[0]];
-    let rows = |values: &[i128], format: Format, n: usize| -> Vec<Vec<f64>> {
-        values.chunks(n).map(|row| row.iter().map(|it| format.value(*it)).collect()).collect()
-    };
-    let inputs = rows(&inputs, Format::signed(10, 3), 8);
-    let mut outputs = rows(outputs, Format::unsigned(16, 0), 5);
+    let [inputs, mut outputs] = samples(&graph);
     let bench = dir.path().join("bench");
     let mut command = Command::new(&compiler.path);
-    command.args(&compiler.flags).arg("-isystem").arg(&compiler.ap_types).current_dir(&dir);
+    command.args(&compiler.flags).arg("-isystem").arg(&compiler.headers).current_dir(&dir);
     let sources = ["mlp_test.cpp", "firmware/mlp.cpp", "-o", "bench"];
     let output = command.args(sources).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output));

@@ -1,7 +1,7 @@
 //! Every kind of unit with random settings, many to a compile, equal to its meaning.
 
-use super::super::{Folding, HlsOptions, Strategy};
-use super::{Random, agree, builder, compiler, input, vitis};
+use super::super::{Folding, HlsOptions, Strategy, Tool};
+use super::{Random, agree, builder, compiler_for, input};
 use crate::fixed::{Builder, ElementFormats, Format, Mantissas, Overflow, Rounding, Type};
 use crate::graph::NodeId;
 use crate::nn::Shape;
@@ -320,7 +320,16 @@ pub(super) const KINDS: usize = 14;
 
 #[test]
 fn every_unit_means_in_cpp_what_it_means() {
-    let Some(compiler) = compiler("every_unit_means_in_cpp_what_it_means") else { return };
+    units("every_unit_means_in_cpp_what_it_means", Tool::Vitis);
+}
+
+#[test]
+fn every_unit_means_the_same_in_ac_types() {
+    units("every_unit_means_the_same_in_ac_types", Tool::Catapult);
+}
+
+fn units(test: &str, tool: Tool) {
+    let Some(compiler) = compiler_for(tool, test) else { return };
     for seed in seeds() {
         let (mut builder, mut random) = (builder(), Random(seed));
         let pool = Pool::new(&mut random);
@@ -330,7 +339,7 @@ fn every_unit_means_in_cpp_what_it_means() {
         let strategy =
             [Strategy::Latency, Strategy::Resource, Strategy::Unrolled][seed as usize % 3];
         let folding = Folding { strategy, reuse: 1 + seed, parallel: (seed > 1).then_some(seed) };
-        let options = HlsOptions { folding, ..vitis("units") };
+        let options = HlsOptions { folding, ..HlsOptions::new(tool, "units") };
         agree(&compiler, &builder.graph, &options, seed);
     }
 }
@@ -341,4 +350,42 @@ fn seeds() -> std::ops::Range<u64> {
     let range = asked.as_deref().and_then(|it| it.split_once(".."));
     let parsed = range.and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
     parsed.unwrap_or(0..3)
+}
+
+/// Every rounding with every overflow, over all values of small formats: to fewer bits at both ends, to bits
+/// all above the operand's, and to the same format.
+#[test]
+fn every_pair_of_modes_casts_as_it_should() {
+    for tool in [Tool::Vitis, Tool::Catapult] {
+        let test = "every_pair_of_modes_casts_as_it_should";
+        let Some(compiler) = compiler_for(tool, test) else { return };
+        let mut builder = builder();
+        let sources = [Format::signed(7, 3), Format::unsigned(6, 2)];
+        let mut inputs = Vec::new();
+        for (at, format) in sources.into_iter().enumerate() {
+            let ty = Type::uniform(Shape(vec![1 << format.width]), format);
+            inputs.push((format.min()..=format.max()).collect::<Vec<i128>>());
+            let x = input(&mut builder, &format!("x{at}"), ty);
+            for (rounding, overflow) in pairs() {
+                let targets = [Format::signed(4, 2), Format::unsigned(3, 5), format];
+                for (to, target) in targets.into_iter().enumerate() {
+                    let name = format!("cast{at}_{to}_{}_{}", rounding.name(), overflow.name());
+                    let to = ElementFormats::Uniform(target.with(rounding, overflow));
+                    add(&mut builder, &name, Requantize { to }, &[x]);
+                }
+            }
+        }
+        let graph = &builder.graph;
+        let dir = tempfile::tempdir().unwrap();
+        let csim = super::build(&compiler, graph, &HlsOptions::new(tool, "casts"), dir.path());
+        let found = csim.run(&inputs, 1, false, dir.path()).unwrap_or_else(|it| panic!("{it}"));
+        let expected = super::emulate(graph, &inputs, 1);
+        for (output, id) in found.outputs.iter().zip(&graph.outputs) {
+            assert_eq!(*output, expected[id], "{tool:?}: {}", graph.node(*id).name);
+        }
+    }
+}
+
+fn pairs() -> impl Iterator<Item = (Rounding, Overflow)> {
+    Rounding::ALL.into_iter().flat_map(|it| Overflow::ALL.map(|overflow| (it, overflow)))
 }

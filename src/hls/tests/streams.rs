@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::super::host::Csim;
-use super::super::{Folding, HlsOptions, HlsProject, Schedule, Strategy, schedule, streamed};
-use super::{Random, builder, compiler, input, same, silent, vitis};
+use super::super::{Folding, HlsOptions, HlsProject, Schedule, Strategy, Tool, schedule, streamed};
+use super::{Random, builder, compiler, compiler_for, input, same, silent, vitis};
 use crate::error::Origin;
 use crate::fixed::{Builder, Format, Graph, Mantissas, Type};
 use crate::graph::NodeId;
@@ -119,8 +119,8 @@ fn file<'p>(project: &'p HlsProject, name: &str) -> &'p str {
     text
 }
 
-fn folded() -> HlsOptions {
-    let mut options = vitis("net");
+fn folded(tool: Tool) -> HlsOptions {
+    let mut options = HlsOptions::new(tool, "net");
     for (layer, strategy, reuse) in [
         ("conv", Strategy::Resource, 6),
         ("wide", Strategy::Unrolled, 5),
@@ -138,7 +138,7 @@ fn folded() -> HlsOptions {
 fn every_process_computes_what_units_mean() {
     let Some(compiler) = compiler("every_process_computes_what_units_mean") else { return };
     let graph = everything();
-    let (flow, _, project) = project(&graph, &folded());
+    let (flow, _, project) = project(&graph, &folded(Tool::Vitis));
     let source = file(&project, "firmware/net.cpp");
     let moves = ["clone", "discard", "collect", "spread", "repeat", "window", "permute"];
     for function in moves.into_iter().chain(["select_tokens", "mac_resource"]) {
@@ -155,11 +155,42 @@ fn every_process_computes_what_units_mean() {
     assert_eq!(found.trace.len(), graph.topo().len(), "every node has a trace");
 }
 
+/// The same through channels, where every process is a block of its own.
+#[test]
+fn channels_carry_what_streams_do() {
+    let Some(compiler) = compiler_for(Tool::Catapult, "channels_carry_what_streams_do") else {
+        return;
+    };
+    let graph = everything();
+    let (flow, schedule, project) = project(&graph, &folded(Tool::Catapult));
+    let source = file(&project, "firmware/net.cpp");
+    let kernels =
+        flow.processes.iter().filter(|it| matches!(it.kind, Kind::Kernel(_) | Kind::Loop(_)));
+    assert_eq!(source.matches("#pragma hls_design block\nstatic void").count(), kernels.count());
+    for header in ["nn_tokens.h", "nn_window.h"] {
+        let text = file(&project, &format!("firmware/nn/{header}"));
+        assert!(text.contains("#pragma hls_design block\ntemplate <"), "{text}");
+    }
+    let script = file(&project, "build_prj.tcl");
+    let depths = schedule.depths.values().filter(|it| **it > 2);
+    for depth in depths {
+        assert!(script.contains(&format!(":cns -FIFO_DEPTH {depth}\n")), "{script}");
+    }
+    let all = project.files.iter().map(|it| it.1.as_str()).chain([project.host.as_str()]);
+    for text in all {
+        assert!(!text.contains("hls::stream") && !text.contains("#pragma HLS"), "{text}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (executable, said) = compiler.program(&project, dir.path()).unwrap();
+    let csim = silent(Csim::streamed(executable, said, &graph, &flow));
+    same(&csim, &graph, 1, dir.path());
+}
+
 /// Readers behind forks wait for the other branches; what is read by one has room for two.
 #[test]
 fn forks_have_room_for_the_other_branch() {
     let graph = everything();
-    let (flow, schedule, project) = project(&graph, &folded());
+    let (flow, schedule, project) = project(&graph, &folded(Tool::Vitis));
     let source = file(&project, "firmware/net.cpp");
     let deep = schedule.depths.values().filter(|it| **it > 2);
     for depth in deep {
@@ -197,7 +228,7 @@ fn the_test_bench_of_streams_runs() {
     super::projects::write(&project, dir.path());
     std::fs::create_dir_all(dir.path().join("tb_data")).unwrap();
     let mut command = Command::new(&compiler.path);
-    command.args(&compiler.flags).arg("-isystem").arg(&compiler.ap_types).current_dir(&dir);
+    command.args(&compiler.flags).arg("-isystem").arg(&compiler.headers).current_dir(&dir);
     let sources = ["-Werror", "net_test.cpp", "firmware/net.cpp", "-o", "bench"];
     let output = command.args(sources).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

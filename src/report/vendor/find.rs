@@ -4,7 +4,7 @@
 //! hls4ml wrote (`DIR/net_prj/solution1/...`), the HLS project itself (`DIR/solution1/...`) or a
 //! component of the unified Vitis (`DIR/hls/...`, `DIR/net/hls/...`). Besides, each tool's own places:
 //! the runs of a Vivado project, `output_files` of Quartus, solutions of Catapult (`DIR/net_prj/net.v1`),
-//! projects of oneAPI (`DIR/build/net.fpga.prj`).
+//! projects of oneAPI (`DIR/build/net.fpga.prj`) and of the Intel HLS compiler before it (`DIR/net.prj`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
