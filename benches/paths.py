@@ -5,7 +5,8 @@
              [--options '--reuse 4 --io stream'] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
 
 Every case is built with `--hls xls`. `cosim` gives the cycles of both paths (and equality with the emulator in every
-bit); `synth --no-dsp` what Yosys makes of them, without DSP blocks, so that lookup tables tell everything;
+bit); `synth --no-dsp` what Yosys makes of them, without DSP blocks, so that lookup tables tell everything (p02 and p05, which are
+folded, have theirs in DSP blocks);
 `synth --tool timing` the longest path of that netlist by the delays of the device (an estimate, the same one for
 both). ns = cycles x that path. XLS is given the clock by its own delays, which are those of an ASIC process: the
 `ClockUncertainty`s asked for make it shorter, and so the pipeline deeper. Cases of `--place` are placed and routed
@@ -28,9 +29,11 @@ EXAMPLE = REPO / 'examples/digits'
 CASES = {
     'p07': [MODELS / 'p07_jsc_hgq2_einsum/model.keras'],
     'digits': [EXAMPLE / 'digits.keras', '-c', EXAMPLE / 'config.yml', '--calibrate', EXAMPLE / 'x_test.npy'],
-    'p02': [MODELS / 'p02_jsc_mlp_keras2/KERAS_check_best_model.h5'],
-    'p05': [MODELS / 'p05_ad03_qkeras_ae/model_ToyCar.h5'],
+    'p02': [MODELS / 'p02_jsc_mlp_keras2/KERAS_check_best_model.h5', '--reuse', '64', '--dsp', '156'],
+    'p05': [MODELS / 'p05_ad03_qkeras_ae/model_ToyCar.h5', '--reuse', '256', '--dsp', '156'],
 }
+# Cases whose products are in DSP blocks, which are as many as an LFE5U-85F has.
+BLOCKS = {'p02', 'p05'}
 
 
 def say(*parts):
@@ -62,7 +65,7 @@ def measured(args, case, uncertainty, ecp5):
         if path == 'rtl' and uncertainty != args.uncertainty[0]:
             continue  # it does not depend on it
         say(case, target, path, uncertainty)
-        common = ['synth', folder, '--path', path, '--no-dsp']
+        common = ['synth', folder, '--path', path, *(() if case in BLOCKS else ('--no-dsp',))]
         if ecp5:
             found = nn2rtl(args, *common, '--tool', 'nextpnr')['synthesis']
         else:
@@ -71,7 +74,9 @@ def measured(args, case, uncertainty, ecp5):
         cycles, period = told[timing]['alone'], 1000 / found['fmax_mhz']
         total = found['total']
         name = 'direct RTL' if path == 'rtl' else f'XLS, clock - {uncertainty}'
-        rows.append((case, target, name, cycles, f'{period:.2f}', f'{cycles * period:.1f}', total['lut'], total['ff']))
+        interval = told[timing]['interval']['max']
+        rows.append((case, target, name, cycles, interval, f'{period:.2f}', f'{cycles * period:,.1f}',
+                     *(f'{total[it]:,}' for it in ('lut', 'ff', 'dsp'))))
     return rows
 
 
@@ -97,7 +102,8 @@ def main():
     args = ap.parse_args()
     args.uncertainty = args.uncertainty.split(',')
     args.work.mkdir(parents=True, exist_ok=True)
-    lines = ['| model | device | path | cycles | ns a cycle | ns | LUT | FF |', '|---|---|---|---|---|---|---|---|']
+    head = ('model', 'device', 'path', 'cycles', 'II', 'ns a cycle', 'ns', 'LUT', 'FF', 'DSP')
+    lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
     for case in args.cases.split(','):
         for ecp5 in (False, True) if case in args.place.split(',') else (False,):
             for uncertainty in args.uncertainty:
