@@ -12,7 +12,8 @@ both). ns = cycles x that path. XLS is given the clock by its own delays, which 
 `ClockUncertainty`s asked for make it shorter, and so the pipeline deeper. Cases of `--place` are placed and routed
 besides, on an ECP5 (lfe5u-85, built for it at --ecp5-clock), for which ns = cycles x what nextpnr reaches.
 
-XLS is not Vitis: what Vitis makes of our C++ needs its licence. Plain multiplications are what a user of
+XLS is not Vitis: what Vitis makes of our C++ needs its licence; its row is what `build` estimates (src/estimate/hls), at the clock asked
+for. Plain multiplications are what a user of
 HLS writes; sharing between the products of a matrix is what the direct path adds.
 """
 import argparse
@@ -45,6 +46,19 @@ def nn2rtl(args, *command):
     if done.returncode:
         raise RuntimeError(f'{command[:2]}: {done.stdout[-300:]}{done.stderr[-300:]}')
     return json.loads(done.stdout)
+
+
+def vitis(args, case):
+    """What we estimate of Vitis HLS for the C++ of the same model."""
+    folder = args.work / f'{case}-vitis'
+    model, *options = CASES[case]
+    nn2rtl(args, 'build', model, '-o', folder, '--target', args.target, '--clock', args.clock, '--force', *options)
+    figures = json.loads((folder / 'nn2rtl.json').read_text())['comparison']['total']['hls']
+    assert all(it['source'] == 'estimated' for it in figures.values())
+    value = {name: it['value'] for name, it in figures.items()}
+    cycles = value['latency_cycles']
+    return (case, args.target, 'Vitis HLS, estimated', f'{cycles:.0f}', f'{value["ii"]:.0f}', f'{args.clock:.2f}', f'{cycles * args.clock:,.1f}',
+            *(f'{value[it]:,.0f}' for it in ('lut', 'ff', 'dsp')))
 
 
 def measured(args, case, uncertainty, ecp5):
@@ -105,6 +119,7 @@ def main():
     head = ('model', 'device', 'path', 'cycles', 'II', 'ns a cycle', 'ns', 'LUT', 'FF', 'DSP')
     lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
     for case in args.cases.split(','):
+        lines.append('| ' + ' | '.join(vitis(args, case)) + ' |')
         for ecp5 in (False, True) if case in args.place.split(',') else (False,):
             for uncertainty in args.uncertainty:
                 rows = ['| ' + ' | '.join(map(str, row)) + ' |' for row in measured(args, case, uncertainty, ecp5)]

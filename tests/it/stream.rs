@@ -71,6 +71,20 @@ fn loops_and_orders_stream() {
     }
 }
 
+/// Softmaxes over one axis and several, stable and not; layer normalizations, attention and tables of a transformer
+/// block, folded.
+#[test]
+fn normalizations_stream() {
+    let Some(_) = tools() else { return };
+    for (model, precision) in
+        [("hgq2_tables.keras", None), ("layers_block.keras", Some("fixed<5,2>"))]
+    {
+        let precision = precision.map_or(vec![], |it| vec!["--precision", it]);
+        let options = [&["--flow", "rtl", "--reuse", "4"], &precision[..]].concat();
+        check(&build(&own("tests/models").join(model), &options), "8");
+    }
+}
+
 /// Tasks that keep a state: cells of all kinds, both directions, every row and the last one.
 #[test]
 fn recurrent_layers_stream_in_cpp() {
