@@ -103,6 +103,11 @@ fn limits_of_xls_are_told() {
     let lossy = ["--reuse", "4", "--flow", "hls", "--precision", "fixed<8,3>"];
     let said = stderr(&run(0, &[&args[..], &lossy].concat()));
     assert!(said.contains("ReuseFactor 4 has no effect on this layer's DSLX"), "{said}");
+    let [kernels, layers] =
+        ["kernels.keras", "kernels.yml"].map(|it| own("examples/own_layer").join(it));
+    let args = ["build", text(&kernels), "--layers", text(&layers), "-o", &out, "--io", "stream"];
+    let said = stderr(&run(2, &[&args[..], &["--hls", "xls"]].concat()));
+    assert!(said.contains("smooth: XLS takes no C++: own::smooth"), "{said}");
     // C++ is nothing for Yosys.
     let cpp = text(&scratch.path().join("c")).to_owned();
     run(0, &["build", text(&model), "-o", &cpp, "--flow", "hls"]);

@@ -131,3 +131,42 @@ fn about(process: &Process) -> String {
     };
     format!("{}: {what}.", process.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fixed::{Format, Type};
+    use crate::nn::Shape;
+    use crate::stream::{Permutation, Stream, StreamId};
+
+    /// A flow with so many words turned around.
+    fn turned(tokens: usize) -> Dataflow {
+        let order = Permutation { tokens, order: (0..tokens).rev().collect(), capacity: tokens };
+        let stream = |from| Stream {
+            name: "x".to_owned(),
+            tokens,
+            ty: Type::uniform(Shape(vec![4]), Format::signed(16, 6)),
+            from: ProcessId(from),
+        };
+        let process = |kind, inputs: &[usize], outputs: &[usize]| Process {
+            name: "turned".to_owned(),
+            layer: "turned".to_owned(),
+            kind,
+            inputs: inputs.iter().map(|it| StreamId(*it)).collect(),
+            outputs: outputs.iter().map(|it| StreamId(*it)).collect(),
+        };
+        let words: Arc<[i128]> = vec![0; 4].into();
+        let processes =
+            vec![process(Kind::Rom(words), &[], &[0]), process(Kind::Permute(order), &[0], &[1])];
+        Dataflow { processes, streams: vec![stream(0), stream(1)], ..Dataflow::default() }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        assert!(small(&Graph::default(), &turned(100)).is_ok());
+        let told = small(&Graph::default(), &turned(10_000)).unwrap_err().to_string();
+        assert!(told.contains("turned: a proc of XLS would keep 640000 bits"), "{told}");
+    }
+}
