@@ -12,6 +12,9 @@ from xls import c_api as xls
 # Characters of the program from which on every operation is scheduled as soon as it can be: then 24 GB do not do.
 LARGE = 4_000_000
 
+# Characters of a line of SystemVerilog that is broken at its commas.
+LONG = 4_000
+
 FUNCTION = {'flop_inputs': True, 'input_valid_signal': 'in_valid', 'output_valid_signal': 'out_valid'}
 
 # A FIFO stands in front of every channel: its output needs no registers.
@@ -21,6 +24,11 @@ PROC = {
     'streaming_channel_valid_suffix': '_valid',
     'streaming_channel_ready_suffix': '_ready',
 }
+
+
+def wrapped(line: str) -> str:
+    """A line that tools can read: Verilator stops in the middle of those of tables."""
+    return line if len(line) < LONG else line.replace(', ', ',\n    ')
 
 
 def compiled(source: Path, args: argparse.Namespace) -> dict:
@@ -55,7 +63,7 @@ def compiled(source: Path, args: argparse.Namespace) -> dict:
             if not slower or int(slower.group(1)) <= interval:
                 raise SystemExit(f'{source.name}: {error}') from error
             interval = int(slower.group(1))
-    text = made.get_verilog_text()
+    text = ''.join(map(wrapped, made.get_verilog_text().splitlines(keepends=True)))
     (args.out / f'{source.stem}.sv').write_text(text)
     # A function's ranks of registers have such a comment each. Between stages of a proc each has such a bit; one is behind.
     names = r'reg p(\d+)_inputs_valid' if proc else r'// Registers for pipe stage (\d+):'
