@@ -5,10 +5,9 @@
              [--options '--reuse 4 --io stream'] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
 
 Every case is built with `--hls xls`. `cosim` gives the cycles of both paths (and equality with the emulator in every
-bit); `synth --no-dsp` what Yosys makes of them, without DSP blocks, so that lookup tables tell everything (p02 and p05, which are
-folded, have theirs in DSP blocks);
-`synth --tool timing` the longest path of that netlist by the delays of the device (an estimate, the same one for
-both). ns = cycles x that path. XLS is given the clock by its own delays, which are those of an ASIC process: the
+bit); `synth --tool timing --no-dsp` what Yosys makes of them, flat, without DSP blocks, so that lookup tables tell everything (p02
+and p05, which are folded, have theirs in DSP blocks), and the longest path of that netlist by the delays of the device (an
+estimate, the same one for both). ns = cycles x that path. XLS is given the clock by its own delays, which are those of an ASIC process: the
 `ClockUncertainty`s asked for make it shorter, and so the pipeline deeper. Cases of `--place` are placed and routed
 besides, on an ECP5 (lfe5u-85, built for it at --ecp5-clock), for which ns = cycles x what nextpnr reaches.
 
@@ -83,8 +82,7 @@ def measured(args, case, uncertainty, ecp5):
         if ecp5:
             found = nn2rtl(args, *common, '--tool', 'nextpnr')['synthesis']
         else:
-            found = nn2rtl(args, *common)['synthesis']
-            found['fmax_mhz'] = nn2rtl(args, *common, '--tool', 'timing')['synthesis']['fmax_mhz']
+            found = nn2rtl(args, *common, '--tool', 'timing')['synthesis']
         cycles, period = told[timing]['alone'], 1000 / found['fmax_mhz']
         total = found['total']
         name = 'direct RTL' if path == 'rtl' else f'XLS, clock - {uncertainty}'
