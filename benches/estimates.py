@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How good are the estimates? Lookup tables against Yosys, clocks against nextpnr, over layers and networks.
 
-    estimates.py [--only PART] [--device lfe5u-85] [--seed 1] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
+    estimates.py [--only PART] [--kept] [--device lfe5u-85] [--seed 1] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
 
 Every design is built by `nn2rtl build --flow rtl` at a clock for ECP5, where open tools place and route, and goes through
 `synth --tool nextpnr` (Yosys `synth_ecp5 -abc9`, flat, then nextpnr out of context). Beside each other:
@@ -38,14 +38,14 @@ def designs():
     for name in ('graph.onnx', 'hgq2_mlp.keras', 'hgq2_rest.keras', 'hls4ml_dot.keras', 'hls4ml_embedding.keras', 'hls4ml_pool.keras',
                  'k2_aliases.h5',
                  'k2_shapes.h5', 'onnx_later.onnx', 'onnx_qdq.onnx', 'onnx_sums.onnx', 'ranks.onnx', 't_cells.pt2', 't_more.pt2',
-                 't_ranks.pt2', 't_rest.pt2', 't_strides.pt2'):
+                 't_ranks.pt2', 't_strides.pt2', 'hls4ml_einsum_dense.keras', 'k3_ops.keras', 'onnx_trunc.onnx', 'qk2_pools.h5'):
         yield f'{name} 4 bits', OWN / name, ['--precision', 'fixed<4,2>']
     for name in ('graph.onnx', 'hls4ml_einsum_dense.keras', 'k2_binary.h5', 'k2_aliases.h5', 'ranks.onnx', 't_strides.pt2'):
         yield f'{name} 6 bits', OWN / name, ['--precision', 'fixed<6,3>']
     for clock in (7, 14, 25):
         yield f'hgq2_jets at {clock} ns', OWN / 'hgq2_jets.keras', ['--clock', clock]
-    for name in ('hls4ml_conv.keras', 'hls4ml_merge.keras', 'hls4ml_wires.keras', 'k2_shapes.h5', 'qk2_cnn.h5', 'onnx_qdq.onnx',
-                 't_strides.pt2', 'k2_binary.h5'):
+    for name in ('hls4ml_einsum_dense.keras', 'k2_aliases.h5', 'k2_binary.h5', 'onnx_channels_last.onnx', 'onnx_qdq.onnx',
+                 't_cells.pt2'):
         yield f'{name} stream, reuse 4', OWN / name, ['--precision', 'fixed<4,2>', '--io', 'stream', '--reuse', 4]
     yield 'p07', SHARED / 'models/p07_jsc_hgq2_einsum/model.keras', []
 
@@ -64,6 +64,8 @@ def measure(args, name, model, options):
     key.update(json.dumps([args.device, args.seed]).encode())
     kept = args.work / f'{key.hexdigest()[:20]}.json'
     if not kept.exists():
+        if args.kept:
+            raise RuntimeError('no tool has run')
         layers = nn2rtl(args, 'synth', folder, '--no-dsp')['synthesis']['layers']
         found = nn2rtl(args, 'synth', folder, '--tool', 'nextpnr', '--no-dsp', '--seed', args.seed)['synthesis']
         tools = {'yosys': sum(it[1]['lut'] for it in layers), 'placed': 1000 / found['fmax_mhz'],
@@ -80,6 +82,7 @@ def measure(args, name, model, options):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--only', default='')
+    ap.add_argument('--kept', action='store_true', help='no tools: estimates anew beside what they found before')
     ap.add_argument('--device', default='lfe5u-85')
     ap.add_argument('--most', type=float, default=12000, help='skip designs estimated larger')
     ap.add_argument('--seed', type=int, default=1)

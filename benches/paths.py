@@ -51,7 +51,8 @@ def vitis(args, case):
     """What we estimate of Vitis HLS for the C++ of the same model."""
     folder = args.work / f'{case}-vitis'
     model, *options = CASES[case]
-    nn2rtl(args, 'build', model, '-o', folder, '--target', args.target, '--clock', args.clock, '--force', *options)
+    nn2rtl(args, 'build', model, '-o', folder, '--target', args.target, '--clock', args.clock, '--force', *options,
+           *shlex.split(args.options))
     figures = json.loads((folder / 'nn2rtl.json').read_text())['comparison']['total']['hls']
     assert all(it['source'] == 'estimated' for it in figures.values())
     value = {name: it['value'] for name, it in figures.items()}
