@@ -93,3 +93,19 @@ fn strategies_without_effect_on_the_rtl_are_told() {
     let (folded, told) = warnings("resource", "4");
     assert!(folded && told.is_empty(), "{told:?}");
 }
+
+/// A product of two tensors alone shares its multipliers too, or it is told why not.
+#[test]
+fn products_of_two_tensors_alone_are_folded() {
+    let Some(_) = tools() else { return };
+    let model = own("tests/models/hls4ml_dot.keras");
+    let options = ["--flow", "rtl", "--reuse", "3"];
+    let project = Project::build(&model, &options);
+    assert!(project.json("nn2rtl.json")["rtl"]["interval"].as_u64().unwrap() > 1);
+    project.cosim(&["--samples", "10", "--engines", "rtl", "--stall", "0.3"]);
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("project");
+    let lossy = ["build", text(&model), "-o", text(&dir), "--precision", "fixed<8,4>"];
+    let told = support::json(0, &[&lossy[..], &options].concat())["warnings"].to_string();
+    assert!(told.contains("dot: ReuseFactor has no effect on this layer's RTL"), "{told}");
+}
