@@ -68,6 +68,15 @@ pub(super) fn asks(design: &Design, graph: &Graph) -> bool {
     })
 }
 
+/// Reuse factors that distributed arithmetic leaves without effect, by layer.
+pub(super) fn unshared(design: &Design) -> Vec<(Origin, u32)> {
+    let reuse = |it: (Origin, Ineffective)| match it.1 {
+        Ineffective::Reuse { reuse } => Some((it.0, reuse)),
+        _ => None,
+    };
+    ineffective(design, true).into_iter().filter_map(reuse).collect()
+}
+
 /// What is not done of what was asked for, by layer; reuse factors that nobody gave may have been `chosen`.
 pub fn ineffective(design: &Design, chosen: bool) -> Vec<(Origin, Ineffective)> {
     let mut all = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tera::{Context, Tera};
 
-use super::strategy::given;
+use super::strategy::{given, unshared};
 use super::{Hls, hls_options, stream};
 use crate::config::Io;
 use crate::design::Design;
@@ -45,7 +45,14 @@ pub(super) fn hls(design: &Design) -> Result<Hls> {
     let mut project = xls::project(&design.graph, &options, &ports)?;
     let unfolded = stream::unfoldable(design).unwrap_or_default();
     project.warnings.extend(unfolded.iter().map(|at| unfolded_layer(design, at)));
+    project.warnings.extend(unshared_layers(design));
     Ok(Hls { project, stream: None })
+}
+
+/// Reuse factors without effect because nothing shall be shared.
+fn unshared_layers(design: &Design) -> impl Iterator<Item = Problem> {
+    let problem = |(at, reuse): (Origin, u32)| Problem::at(&at, xls::Unshared { reuse });
+    unshared(design).into_iter().map(problem)
 }
 
 fn unfolded_layer(design: &Design, at: &Origin) -> Problem {
@@ -65,7 +72,7 @@ pub fn procs(design: &Design) -> Result<Option<Procs>> {
     let options = hls_options(design, Tool::Xls);
     let mut network = xls::streamed(&design.graph, &flow, &options)?;
     let warnings = unfolded.iter().map(|at| unfolded_layer(design, at));
-    network.project.warnings.extend(warnings);
+    network.project.warnings.extend(warnings.chain(unshared_layers(design)));
     Ok(Some(Procs { flow, network }))
 }
 

@@ -103,6 +103,9 @@ fn limits_of_xls_are_told() {
     let lossy = ["--reuse", "4", "--flow", "hls", "--precision", "fixed<8,3>"];
     let said = stderr(&run(0, &[&args[..], &lossy].concat()));
     assert!(said.contains("ReuseFactor 4 has no effect on this layer's DSLX"), "{said}");
+    let adds = ["--reuse", "4", "--flow", "hls", "--strategy", "da", "--force"];
+    let said = stderr(&run(0, &[&args[..], &adds].concat()));
+    assert_eq!(said.matches("distributed_arithmetic shares nothing").count(), 3, "{said}");
     let [kernels, layers] =
         ["kernels.keras", "kernels.yml"].map(|it| own("examples/own_layer").join(it));
     let args = ["build", text(&kernels), "--layers", text(&layers), "-o", &out, "--io", "stream"];

@@ -390,24 +390,37 @@ const STUBS: &str = "foreach it {open_project set_top add_files open_solution co
     cosim_design export_design} { proc $it args \"puts \\\"$it \\$args\\\"\" }\n\
     set argv [list [lindex $argv 0]]\nsource build_prj.tcl\n";
 
-#[test]
+/// Whether there is a shell for scripts, or a loud skip.
 #[allow(clippy::print_stderr, reason = "a skipped test must say so")]
+pub(super) fn tclsh(test: &str) -> bool {
+    let found = Command::new("tclsh").arg("/dev/null").output().is_ok();
+    if !found {
+        eprintln!("SKIPPED {test}: no tclsh");
+    }
+    found
+}
+
+/// Writes a small project, and runs its script with stubs for the vendor's commands: what a line of switches gives.
+pub(super) fn scripted(options: &HlsOptions, stubs: &str) -> impl Fn(&str) -> Output {
+    let project = project(&mlp([2, 2, 2]), options).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    write(&project, dir.path());
+    std::fs::write(dir.path().join("stubs.tcl"), stubs).unwrap();
+    move |switches| {
+        let mut command = Command::new("tclsh");
+        command.args(["stubs.tcl", switches]).current_dir(&dir).output().unwrap()
+    }
+}
+
+#[test]
 fn scripts_run_the_steps_that_are_switched_on() {
-    if Command::new("tclsh").arg("/dev/null").output().is_err() {
-        eprintln!("SKIPPED scripts_run_the_steps_that_are_switched_on: no tclsh");
+    if !tclsh("scripts_run_the_steps_that_are_switched_on") {
         return;
     }
     for tool in [Tool::Vitis, Tool::Vivado] {
         let options =
             HlsOptions { part: "xcu[exit 3]$x".to_owned(), ..HlsOptions::new(tool, "net") };
-        let project = project(&mlp([2, 2, 2]), &options).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        write(&project, dir.path());
-        std::fs::write(dir.path().join("stubs.tcl"), STUBS).unwrap();
-        let run = |switches: &str| {
-            let mut command = Command::new("tclsh");
-            command.args(["stubs.tcl", switches]).current_dir(&dir).output().unwrap()
-        };
+        let run = scripted(&options, STUBS);
         let output = run("csim=0 export=1 reset=1");
         let said = text(&output);
         assert!(output.status.success(), "{said}");

@@ -8,7 +8,7 @@ use std::process::Command;
 use super::super::{
     Folding, HlsOptions, HlsProject, Strategy, Tool, WideConstant, project, test_data,
 };
-use super::projects::{mlp, samples, text, write};
+use super::projects::{mlp, samples, scripted, tclsh, text, write};
 use super::{agree, builder, compiler_for, input};
 use crate::fixed::{Format, Type};
 use crate::nn::Shape;
@@ -176,22 +176,13 @@ const STUBS: &str = "foreach it {project go options flow directive} { proc $it a
     set argv [list [lindex $argv 0]]\nsource build_prj.tcl\n";
 
 #[test]
-#[allow(clippy::print_stderr, reason = "a skipped test must say so")]
 fn the_script_for_catapult_runs_the_steps_that_are_switched_on() {
-    if Command::new("tclsh").arg("/dev/null").output().is_err() {
-        eprintln!("SKIPPED the_script_for_catapult: no tclsh");
+    if !tclsh("the_script_for_catapult_runs_the_steps_that_are_switched_on") {
         return;
     }
     let options =
         HlsOptions { part: "the-part".to_owned(), ..HlsOptions::new(Tool::Catapult, "net") };
-    let project = project(&mlp([2, 2, 2]), &options).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    write(&project, dir.path());
-    std::fs::write(dir.path().join("stubs.tcl"), STUBS).unwrap();
-    let run = |switches: &str| {
-        let mut command = Command::new("tclsh");
-        command.args(["stubs.tcl", switches]).current_dir(&dir).output().unwrap()
-    };
+    let run = scripted(&options, STUBS);
     let output = run("csim=0 cosim=1");
     let said = text(&output);
     assert!(output.status.success(), "{said}");

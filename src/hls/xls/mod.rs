@@ -55,6 +55,16 @@ pub struct NoReuse {
     pub reuse: u64,
 }
 
+/// A layer that is to share multipliers, by a strategy that shares none.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "ReuseFactor {reuse} has no effect on this layer's DSLX: distributed_arithmetic shares nothing, and XLS unrolls it"
+)]
+pub struct Unshared {
+    /// The factor asked for.
+    pub reuse: u32,
+}
+
 /// Writes a graph as DSLX; `ports` are the names of its inputs. It must have passed [`crate::fixed::verify`].
 ///
 /// # Errors
