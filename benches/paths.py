@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """HLS beside direct RTL, both measured: Google XLS and our SystemVerilog from the same model, by the same tools.
 
-    paths.py [--cases p07,digits,p02,p05] [--clock 5] [--target xcvu9p] [--place p07] [--uncertainty 0%,30%]
-             [--options '--reuse 4 --io stream'] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
+    paths.py [--cases p07,digits,p02,p05,digits4] [--clock 5] [--target xcvu9p] [--place p07,digits,p02,p05]
+             [--ecp5-clock 10] [--uncertainty 0%,30%] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
 
 Every case is built with `--hls xls`. `cosim` gives the cycles of both paths (and equality with the emulator in every
-bit); `synth --tool timing --no-dsp` what Yosys makes of them, flat, without DSP blocks, so that lookup tables tell everything (p02
-and p05, which are folded, have theirs in DSP blocks), and the longest path of that netlist by the delays of the device (an
-estimate, the same one for both). ns = cycles x that path. XLS is given the clock by its own delays, which are those of an ASIC process: the
-`ClockUncertainty`s asked for make it shorter, and so the pipeline deeper. Cases of `--place` are placed and routed
-besides, on an ECP5 (lfe5u-85, built for it at --ecp5-clock), for which ns = cycles x what nextpnr reaches.
+bit); `synth --tool timing` what Yosys makes of them, flat, and the longest path of that netlist by the delays of the device (an
+estimate, the same one for both). ns = cycles x that path. p07, which is parallel, has no DSP blocks, so that lookup tables tell
+everything; the others, which are folded, have their products in them. XLS is given the clock by its own delays, which are those of an
+ASIC process: the `ClockUncertainty`s asked for make it shorter, and so the pipeline deeper (parallel cases only: of folded
+ones the first is taken). Cases of `--place` are placed and routed
+besides, on an ECP5 (lfe5u-85, built for it at --ecp5-clock), for which ns = cycles x what nextpnr reaches. The table is
+written after every row.
 
 XLS is not Vitis: what Vitis makes of our C++ needs its licence; its row is what `build` estimates (src/estimate/hls), at the clock asked
 for. Plain multiplications are what a user of
@@ -18,7 +20,6 @@ HLS writes; sharing between the products of a matrix is what the direct path add
 import argparse
 import json
 import pathlib
-import shlex
 import subprocess
 import sys
 import time
@@ -26,14 +27,16 @@ import time
 REPO = pathlib.Path(__file__).resolve().parent.parent
 MODELS = REPO / '../shared/models'
 EXAMPLE = REPO / 'examples/digits'
+DIGITS = [EXAMPLE / 'digits.keras', '-c', EXAMPLE / 'config.yml', '--calibrate', EXAMPLE / 'x_test.npy']
 CASES = {
     'p07': [MODELS / 'p07_jsc_hgq2_einsum/model.keras'],
-    'digits': [EXAMPLE / 'digits.keras', '-c', EXAMPLE / 'config.yml', '--calibrate', EXAMPLE / 'x_test.npy'],
+    'digits': [*DIGITS, '--reuse', '64', '--dsp', '156'],
     'p02': [MODELS / 'p02_jsc_mlp_keras2/KERAS_check_best_model.h5', '--reuse', '64', '--dsp', '156'],
     'p05': [MODELS / 'p05_ad03_qkeras_ae/model_ToyCar.h5', '--reuse', '256', '--dsp', '156'],
+    'digits4': [*DIGITS, '--io', 'stream', '--reuse', '4'],
 }
-# Cases whose products are in DSP blocks, which are as many as an LFE5U-85F has.
-BLOCKS = {'p02', 'p05'}
+# Folded cases: their products are in DSP blocks, where a number is given as many as an LFE5U-85F has.
+FOLDED = set(CASES) - {'p07'}
 
 
 def say(*parts):
@@ -51,8 +54,7 @@ def vitis(args, case):
     """What we estimate of Vitis HLS for the C++ of the same model."""
     folder = args.work / f'{case}-vitis'
     model, *options = CASES[case]
-    nn2rtl(args, 'build', model, '-o', folder, '--target', args.target, '--clock', args.clock, '--force', *options,
-           *shlex.split(args.options))
+    nn2rtl(args, 'build', model, '-o', folder, '--target', args.target, '--clock', args.clock, '--force', *options)
     figures = json.loads((folder / 'nn2rtl.json').read_text())['comparison']['total']['hls']
     assert all(it['source'] == 'estimated' for it in figures.values())
     value = {name: it['value'] for name, it in figures.items()}
@@ -71,7 +73,7 @@ def measured(args, case, uncertainty, ecp5):
     config.write_text(json.dumps({**own, 'ClockUncertainty': uncertainty}))
     options = [it for at, it in enumerate(options) if it != '-c' and (at == 0 or options[at - 1] != '-c')]
     nn2rtl(args, 'build', model, '-o', folder, '--hls', 'xls', '--target', target, '--clock', clock,
-           '-c', config, '--force', *options, *shlex.split(args.options))
+           '-c', config, '--force', *options)
     told = nn2rtl(args, 'cosim', folder, '--samples', 40)
     assert told['cosim']['mismatches'] == 0
     rows = []
@@ -79,15 +81,16 @@ def measured(args, case, uncertainty, ecp5):
         if path == 'rtl' and uncertainty != args.uncertainty[0]:
             continue  # it does not depend on it
         say(case, target, path, uncertainty)
-        common = ['synth', folder, '--path', path, *(() if case in BLOCKS else ('--no-dsp',))]
-        if ecp5:
-            found = nn2rtl(args, *common, '--tool', 'nextpnr')['synthesis']
-        else:
-            found = nn2rtl(args, *common, '--tool', 'timing')['synthesis']
-        cycles, period = told[timing]['alone'], 1000 / found['fmax_mhz']
-        total = found['total']
+        common = ['synth', folder, '--path', path, *(() if case in FOLDED else ('--no-dsp',))]
         name = 'direct RTL' if path == 'rtl' else f'XLS, clock - {uncertainty}'
-        interval = told[timing]['interval']['max']
+        cycles, interval = told[timing]['alone'], told[timing]['interval']['max']
+        try:
+            found = nn2rtl(args, *common, '--tool', 'nextpnr' if ecp5 else 'timing')['synthesis']
+        except RuntimeError as failed:
+            say(failed)
+            rows.append((case, target, name, cycles, interval, *5 * ['failed']))
+            continue
+        period, total = 1000 / found['fmax_mhz'], found['total']
         rows.append((case, target, name, cycles, interval, f'{period:.2f}', f'{cycles * period:,.1f}',
                      *(f'{total[it]:,}' for it in ('lut', 'ff', 'dsp'))))
     return rows
@@ -102,13 +105,12 @@ def config_text(options):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('--cases', default='p07,digits,p02,p05')
-    ap.add_argument('--place', default='p07')
+    ap.add_argument('--cases', default=','.join(CASES))
+    ap.add_argument('--place', default='p07,digits,p02,p05')
     ap.add_argument('--clock', type=float, default=5)
     ap.add_argument('--ecp5-clock', type=float, default=10)
     ap.add_argument('--target', default='xcvu9p')
     ap.add_argument('--uncertainty', default='0%,30%')
-    ap.add_argument('--options', default='', help='further options of build')
     ap.add_argument('--nn2rtl', default=str(REPO / 'target/release/nn2rtl'))
     ap.add_argument('--work', type=pathlib.Path, default=REPO / 'out/bench/paths')
     ap.add_argument('--out', type=pathlib.Path)
@@ -117,15 +119,20 @@ def main():
     args.work.mkdir(parents=True, exist_ok=True)
     head = ('model', 'device', 'path', 'cycles', 'II', 'ns a cycle', 'ns', 'LUT', 'FF', 'DSP')
     lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
+
+    def add(*rows):
+        lines.extend('| ' + ' | '.join(map(str, row)) + ' |' for row in rows)
+        print(*lines[-len(rows):], sep='\n', file=sys.stderr, flush=True)
+        if args.out is not None:
+            args.out.write_text('\n'.join(lines) + '\n')
+
     for case in args.cases.split(','):
-        lines.append('| ' + ' | '.join(vitis(args, case)) + ' |')
+        add(vitis(args, case))
         for ecp5 in (False, True) if case in args.place.split(',') else (False,):
-            for uncertainty in args.uncertainty:
-                rows = ['| ' + ' | '.join(map(str, row)) + ' |' for row in measured(args, case, uncertainty, ecp5)]
-                print(*rows, sep='\n', file=sys.stderr, flush=True)
-                lines += rows
-    table = '\n'.join(lines) + '\n'
-    print(table) if args.out is None else args.out.write_text(table)
+            for uncertainty in args.uncertainty[:1] if case in FOLDED else args.uncertainty:
+                add(*measured(args, case, uncertainty, ecp5))
+    if args.out is None:
+        print('\n'.join(lines))
 
 
 if __name__ == '__main__':

@@ -27,7 +27,7 @@ use crate::rtl::cost;
 use crate::rtl::datapath::{self, Datapath};
 use crate::rtl::dsp::{self, Blocks, Fullness, Moved, Offload};
 use crate::rtl::emit::{self, Family, RtlOptions, RtlProject};
-use crate::rtl::passes::{self, TableForms};
+use crate::rtl::passes::{self, TableForms, Tables};
 use crate::rtl::pipeline::{self, Schedule, ScheduleError};
 use crate::stream::plan::Plan;
 use crate::stream::{Dataflow, ProcessId};
@@ -158,10 +158,12 @@ fn attempts(
     device: &Device,
     budget: Budget,
     tables: &TableForms,
+    rom: Tables,
 ) -> Vec<Attempted> {
     let datapath = passes::optimize(&datapath::lower(&design.graph, budget).datapath);
     let programs = passes::for_device(datapath, device.delay(), clock(design), tables);
-    programs.into_par_iter().map(|it| attempt(design, device, it)).collect()
+    let stored = |it: Datapath| passes::in_blocks(&it, device, rom).unwrap_or(it);
+    programs.into_par_iter().map(|it| attempt(design, device, stored(it))).collect()
 }
 
 /// The clock that a pipeline must keep, if it is not free.
@@ -222,18 +224,18 @@ pub fn rtl(design: &Design, device: &Device) -> Result<Rtl> {
 
 /// A design as one pipeline.
 fn unrolled(design: &Design, device: &Device) -> Result<Rtl> {
-    let pipeline = pipeline(design, device)?;
+    let pipeline = pipeline(design, device, Tables::Logic)?;
     let options = options(design, device, std::slice::from_ref(&pipeline));
     let project = emit::project(&pipeline.datapath, &pipeline.schedule, &options);
     Ok(Rtl { pipelines: vec![pipeline], stream: None, unfolded: BTreeSet::new(), project })
 }
 
 /// Unrolls and pipelines a design.
-fn pipeline(design: &Design, device: &Device) -> Result<Pipeline> {
+fn pipeline(design: &Design, device: &Device, rom: Tables) -> Result<Pipeline> {
     datapath::check(&design.graph)?;
     let plan = &design.plan;
     let tables = TableForms::new(device.lut_inputs());
-    let attempts = |budget: &Budget| attempts(design, device, *budget, &tables);
+    let attempts = |budget: &Budget| attempts(design, device, *budget, &tables, rom);
     let budgets = Budget::choices(plan.effort, device.lut_inputs());
     let attempts = budgets.par_iter().flat_map_iter(attempts).collect();
     let Attempt { datapath, schedule, moved, luts_before, .. } = best(attempts)?;
@@ -338,12 +340,17 @@ pub fn hls_clock(design: &Design) -> HlsClock {
     HlsClock { period_ns, uncertainty }
 }
 
-/// Lookup tables and DSP blocks that the direct path is estimated to take, layer by layer of the
+/// Lookup tables, DSP blocks and block RAM that the direct path is estimated to take, layer by layer of the
 /// scalar program.
 pub fn resources(pipeline: &Pipeline, device: &Device) -> Vec<Resources> {
     let luts = cost::luts_by_scope(&pipeline.datapath, device.delay());
     let blocks = dsp::blocks_by_scope(&pipeline.datapath, device);
-    luts.into_iter().zip(blocks).map(|(it, dsp)| Resources { dsp, ..it }).collect()
+    let made = luts.into_iter().zip(blocks).map(|(it, dsp)| Resources { dsp, ..it });
+    let mut made: Vec<Resources> = made.collect();
+    for (scope, taken) in passes::blocks_taken(&pipeline.datapath, device) {
+        made[scope] += taken;
+    }
+    made
 }
 
 /// The kernels of the HLS path by layer, for its estimate; `graph` is the design's or a part of it.

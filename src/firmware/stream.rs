@@ -19,6 +19,7 @@ use crate::hls::{self, HlsOptions};
 use crate::precision::Role;
 use crate::project;
 use crate::rtl::dsp::{self, Blocks, DspPlan};
+use crate::rtl::passes::Tables;
 use crate::rtl::stream::{self as emit, Built, Hard};
 use crate::stream::loaded::{self, WORD};
 use crate::stream::plan::Timing;
@@ -89,22 +90,53 @@ pub(super) fn unfoldable(design: &Design) -> Option<BTreeSet<Origin>> {
     (!folds).then_some(unfolded)
 }
 
-/// Kernels that were pipelined before, by graph and the DSP blocks that they could have: the steps of an unrolled
+/// Kernels that were pipelined before, by graph and the blocks that they could have: the steps of an unrolled
 /// loop are alike.
 #[derive(Debug, Default)]
-pub(super) struct Known(BTreeMap<(String, Blocks), Pipeline>);
+pub(super) struct Known(BTreeMap<(String, Blocks, Tables), Pipeline>);
 
 impl Known {
-    fn pipeline(&mut self, kernel: &Design, device: &Device) -> Result<Pipeline> {
+    fn pipeline(&mut self, kernel: &Design, device: &Device, rom: Tables) -> Result<Pipeline> {
         let graph = serde_json::to_string(&kernel.graph).anywhere()?;
         let blocks = kernel.plan.dsp.blocks;
-        let key = (project::sha256(graph.as_bytes()), blocks);
+        let key = (project::sha256(graph.as_bytes()), blocks, rom);
         if let Some(known) = self.0.get(&key) {
             return Ok(known.clone());
         }
-        let made = super::pipeline(kernel, device)?;
+        let made = super::pipeline(kernel, device, rom)?;
         self.0.insert(key, made.clone());
         Ok(made)
+    }
+}
+
+/// The block RAM that tables of kernels may have.
+struct Rom {
+    /// 18 kbit each.
+    left: u64,
+    /// Lookup tables that a block must save.
+    worth: u64,
+}
+
+/// Of the device's block RAM the part that tables may take: weights, lines and FIFOs need some.
+const TABLE_SHARE: u64 = 4;
+
+/// The shortest clock, ns, that block RAM keeps everywhere.
+const BLOCK_NS: f64 = 2.5;
+
+impl Rom {
+    fn new(design: &Design, device: &Device) -> Rom {
+        let keeps = design.plan.clock_ns >= BLOCK_NS;
+        let left = if keeps { device.total.bram_kbit / 18 / TABLE_SHARE } else { 0 };
+        Rom { left, worth: device.luts_of_block() }
+    }
+
+    fn tables(&self) -> Tables {
+        if self.left > 0 { Tables::Blocks(self.worth) } else { Tables::Logic }
+    }
+
+    fn take(&mut self, resources: &[Resources]) {
+        let taken: u64 = resources.iter().map(|it| it.bram_kbit.div_ceil(18)).sum();
+        self.left = self.left.saturating_sub(taken);
     }
 }
 
@@ -135,6 +167,8 @@ pub(super) fn divide(
     let hard = Hard::new(&flow, device, &design.plan.dsp, 0, false);
     let mut left = design.plan.dsp.blocks.without(hard.dsps);
     loadable(design, &flow, &mut problems);
+    let looped = stream::looped(&flow);
+    let mut rom = Rom::new(design, device);
     for (at, process) in flow.processes.iter().enumerate() {
         let Kind::Kernel(graph) = &process.kind else { continue };
         if process.inputs.is_empty() {
@@ -142,8 +176,12 @@ pub(super) fn divide(
             continue;
         }
         let kernel = kernel(design, graph, &process.name, left);
-        if let Some(pipeline) = problems.note(known.pipeline(&kernel, device)) {
+        // A step of a loop waits for the one before.
+        let tables = if looped.contains(&ProcessId(at)) { Tables::Logic } else { rom.tables() };
+        let pipeline = known.pipeline(&kernel, device, tables);
+        if let Some(pipeline) = problems.note(pipeline) {
             let resources = super::resources(&pipeline, device);
+            rom.take(&resources);
             left = left.without(resources.iter().map(|it| it.dsp).sum());
             processes.push(ProcessId(at));
             pipelines.push(pipeline);

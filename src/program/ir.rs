@@ -176,7 +176,7 @@ impl Ir {
     /// of its own.
     fn place(&mut self, datapath: &Datapath, id: ValueId, same: &[u32]) -> Option<u32> {
         let Op::External(external, x) = datapath.op(id) else { return None };
-        let width = datapath.externals[external.index()].kernel.operand.width;
+        let width = datapath.externals[external.index()].operand_bits();
         let value = same[x.index()];
         self.nodes.push(Node::Slice { value, low: 0, width, signed: false });
         self.intervals.push(Interval::new(0, (1 << width) - 1));

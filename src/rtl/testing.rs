@@ -349,10 +349,15 @@ pub(crate) fn kernel(format: Format, latency: u32) -> Kernel {
     }
 }
 
-/// An instance of a module with up to three ranks of registers, of a few bits of a value.
+/// An instance of a module with up to three ranks of registers, or a table in block RAM, of a few bits of a value.
 pub(crate) fn module_of(random: &mut Random, datapath: &mut Datapath, of: ValueId) -> ValueId {
     let x = datapath.slice(of, 0, datapath.width(of).min(5), true);
     let format = Format::signed(5, 5);
+    if random.below(4) == 0 {
+        let index = datapath.slice(x, 0, datapath.width(x), false);
+        let contents: Vec<i128> = (0..32).map(|it| it * 11 % 23 - 7).collect();
+        return datapath.block(&contents, index);
+    }
     let kernel = kernel(format, 1 + random.below(3) as u32);
     let factor = 1 + 2 * i128::from(kernel.latency);
     let result = |code| fixed::Word::wrap(code * factor + 3, 5, true);

@@ -12,6 +12,7 @@
 //! - a **permutation** keeps what it needs of a tensor and gives its tokens in another order;
 //! - a **repack** makes longer tokens of several, or several of one; a **repeat** gives one many times;
 //! - a **ROM** gives the parts of a constant in turn, to a kernel that takes its tokens in parts;
+//! - a **reduction** makes one of many tokens: their sum, or the largest or smallest, element by element;
 //! - a **state** gives what a loop begins with, then what each of its steps leaves for the next one; of
 //!   the steps' results the **last** may be kept alone. Where streams cannot go around, a **loop** is one
 //!   process that keeps its state inside.
@@ -40,6 +41,7 @@ mod ports;
 mod product;
 mod recut;
 mod reduce;
+mod reducer;
 mod reorder;
 mod run;
 #[cfg(test)]
@@ -52,9 +54,11 @@ pub use array::Array;
 pub use cut::{Loops, cut};
 pub use fold::Reuse;
 pub use loops::Loop;
+pub use narrow::looped;
 pub use permute::Permutation;
 pub use ports::{Ports, Tensor, Tensors, ordered, pixels};
 pub use product::Product;
+pub use reducer::Reducer;
 pub use run::run;
 pub use unroll::unrolled;
 pub use window::{Span, Tap, Window};
@@ -128,6 +132,8 @@ pub enum Kind {
     /// The state of a loop. The last input is what a step has left, and comes from behind; the one in
     /// front of it, if there is one, is the first value.
     State(State),
+    /// Many tokens become one.
+    Reduce(Reducer),
     /// Of every so many tokens the last ones.
     Last {
         /// So many.

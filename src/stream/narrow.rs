@@ -2,7 +2,7 @@
 //!
 //! A dataflow is no faster than its slowest array. A kernel that treats all elements of its tokens alike,
 //! as activations do, may take them some at a time then: the same kernel, on shorter tokens. So may a loop of
-//! one such kernel, whose parts go around one behind the other. A kernel whose elements differ, or that is
+//! one such kernel, whose parts go around one behind the other, and a reduction. A kernel whose elements differ, or that is
 //! part of a larger loop, stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,7 @@ pub(super) const SHARE: usize = 8;
 pub(super) fn narrow(flow: &mut Dataflow, interval: usize) {
     let looped = looped(flow);
     for at in (0..flow.processes.len()).map(ProcessId) {
+        reduced(flow, at, interval);
         let Some((graph, nodes, ratio)) = narrowed(flow, at, interval) else { continue };
         let around = if looped.contains(&at) {
             let Some(around) = around(flow, at) else { continue };
@@ -52,6 +53,20 @@ pub(super) fn interval(flow: &Dataflow) -> usize {
     };
     let products = flow.products.iter().map(|it| it.rows * it.cycles());
     flow.processes.iter().map(cycles).chain(products).max().unwrap_or(0)
+}
+
+/// Has a reduction take its tokens in parts.
+fn reduced(flow: &mut Dataflow, at: ProcessId, interval: usize) {
+    let Kind::Reduce(reducer) = &flow.processes[at.0].kind else { return };
+    let mut reducer = reducer.clone();
+    let input = flow.processes[at.0].inputs[0];
+    let (tokens, elements) = (flow.stream(input).tokens, flow.stream(input).ty.elements());
+    let most = (interval / tokens / SHARE).min(elements);
+    let Some(ratio) = (2..=most).rev().find(|it| elements.is_multiple_of(*it)) else { return };
+    reducer.packs *= ratio;
+    flow.processes[at.0].kind = Kind::Reduce(reducer);
+    flow.processes[at.0].inputs = vec![packs::repack(flow, at, input, ratio)];
+    packs::collect(flow, at, ratio, |_| false);
 }
 
 /// What goes around a kernel alone: a state of equal elements that it reads and leaves itself.
@@ -178,7 +193,7 @@ fn constant(graph: &mut Graph, node: &Node<Unit, Type>, parts: usize) -> Option<
 }
 
 /// The processes through which the states of loops go around.
-pub(super) fn looped(flow: &Dataflow) -> BTreeSet<ProcessId> {
+pub fn looped(flow: &Dataflow) -> BTreeSet<ProcessId> {
     let mut all = BTreeSet::new();
     for (at, process) in flow.processes.iter().enumerate() {
         let (Kind::State(_), Some(left)) = (&process.kind, process.inputs.last()) else { continue };

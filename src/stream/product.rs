@@ -4,15 +4,12 @@
 //! the columns are kept and given anew for every row. So a kernel of one row and a few columns does all of it.
 //! Where there is more time than columns, and one cast at the end is enough, sums are made of parts as well.
 
-use std::sync::Arc;
-
+use super::StreamId;
 use super::cut::{At, Cutter, Loops, Place};
 use super::permute::Permutation;
-use super::reduce::step;
-use super::{Loop, StreamId};
 use crate::graph::NodeId;
 use crate::nn::Shape;
-use crate::units::{Matmul, Reduce, Reduction, Requantize};
+use crate::units::{Matmul, Reduce, Reduction};
 
 /// Rows that meet columns on few multipliers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,32 +123,9 @@ impl Cutter<'_> {
             return Some(place);
         }
         let partial = self.stream(id, &place);
-        self.summed(id, matmul, partial, parts)
-    }
-
-    /// The sums of so many parts that follow each other.
-    fn summed(
-        &mut self,
-        id: NodeId,
-        matmul: &Matmul,
-        partial: StreamId,
-        steps: usize,
-    ) -> Option<Place> {
-        let node = self.node(id);
         let (accum, result) = (matmul.accum, matmul.result);
-        let reduction = Reduction::SumInOrder;
-        let reduce = Reduce { reduction, group: steps, accum, result };
-        let from = self.flow.stream(partial).clone();
-        let (body, first) = step(&reduce, &from.ty, &node.origin)?;
-        let count = from.tokens / steps;
-        let (body, firsts) = (Arc::new(body), vec![Some(first)]);
-        let own = Loop { body, count, steps, every: false, firsts };
-        let sums = self.looped(node, own, &[partial]).stream;
-        let kernel = self.new_kernel(node, count);
-        let read = self.read(kernel, node, sums);
-        let cast = Requantize::uniform(result).into();
-        let cast = self.kernels[kernel.0].add(node, node.name.clone(), cast, &[read]);
-        Some(Place { tokens: count, at: At::Kernel(kernel, cast) })
+        let sum = Reduce { reduction: Reduction::SumInOrder, group: parts, accum, result };
+        self.combined(id, &sum, partial)
     }
 
     /// An operand's tokens in an order that gives some of them several times.

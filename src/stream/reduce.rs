@@ -1,10 +1,11 @@
-//! Reductions over tokens: loops whose state is what has been reduced so far.
+//! Reductions over tokens: a process of its own, where the order of what is reduced does not matter and nothing is
+//! rounded; else, and where streams cannot go around, a loop whose state is what has been reduced so far.
 
 use std::sync::Arc;
 
-use super::Loop;
-use super::cut::{At, Cutter, Place, alike};
+use super::cut::{At, Cutter, Loops, Place, alike};
 use super::permute::Permutation;
+use super::{Kind, Loop, Reducer, StreamId};
 use crate::error::Origin;
 use crate::fixed::{Graph, Type};
 use crate::graph::{Node, NodeId};
@@ -15,12 +16,8 @@ use crate::units::{Binary, Eltwise, Input, Read, Reduce, Reduction, Reorder, Req
 struct Steps {
     /// The tokens, loop after loop.
     order: Vec<usize>,
-    /// Loops of a sample.
-    count: usize,
-    /// A step.
-    body: Graph,
-    /// What it begins with.
-    first: Arc<[i128]>,
+    /// A token.
+    token: Type,
 }
 
 impl Cutter<'_> {
@@ -33,21 +30,68 @@ impl Cutter<'_> {
             _ => (operand, None),
         };
         let steps = self.steps(id, reduce, source, map.as_deref())?;
-        let Steps { order, count, body, first } = steps;
+        let Steps { order, token } = steps;
         let place = self.at(source).clone();
-        let mut stream = self.stream(source, &place);
+        let mut stream = match self.reducer(reduce, &token) {
+            Some(_) => self.even(source),
+            None => self.stream(source, &place),
+        };
         if !order.iter().copied().eq(0..place.tokens) {
             let order = Permutation::new(place.tokens, order);
             stream = self.ordered(&node.origin.node, stream, order);
         }
-        let (body, firsts) = (Arc::new(body), vec![Some(first)]);
-        let own = Loop { body, count, steps: reduce.group, every: false, firsts };
-        let made = self.looped(node, own, &[stream]).stream;
+        self.combined(id, reduce, stream)
+    }
+
+    /// What every so many tokens of a stream, as a reduction has elements, are reduced to.
+    pub(super) fn combined(
+        &mut self,
+        id: NodeId,
+        reduce: &Reduce,
+        stream: StreamId,
+    ) -> Option<Place> {
+        let node = self.node(id);
+        let from = self.flow.stream(stream).clone();
+        let count = from.tokens / reduce.group;
+        let made = match self.reducer(reduce, &from.ty) {
+            Some(reducer) => {
+                let ty = Type::uniform(Shape(vec![from.ty.elements()]), reducer.to);
+                let name = self.unique(&format!("{}_reduce", node.origin.node));
+                let kind = Kind::Reduce(reducer);
+                let process = self.flow.add(&name, &node.origin.node, kind, vec![stream]);
+                self.flow.output(process, &node.name, count, ty)
+            }
+            None => {
+                let (body, first) = step(reduce, &from.ty, &node.origin)?;
+                let (body, firsts) = (Arc::new(body), vec![Some(first)]);
+                let own = Loop { body, count, steps: reduce.group, every: false, firsts };
+                self.looped(node, own, &[stream]).stream
+            }
+        };
+        if self.flow.stream(made).ty.common() == Some(reduce.result) {
+            return Some(Place { tokens: count, at: At::Stream(made) });
+        }
         let kernel = self.new_kernel(node, count);
         let read = self.read(kernel, node, made);
         let cast = Requantize::uniform(reduce.result).into();
         let cast = self.kernels[kernel.0].add(node, node.name.clone(), cast, &[read]);
         Some(Place { tokens: count, at: At::Kernel(kernel, cast) })
+    }
+
+    /// The process of a reduction of tokens, if it can be one.
+    fn reducer(&self, reduce: &Reduce, token: &Type) -> Option<Reducer> {
+        if self.loops == Loops::Inside {
+            return None;
+        }
+        let from = token.union();
+        let (op, to) = match reduce.reduction {
+            Reduction::Max => (Binary::Max, from),
+            Reduction::Min => (Binary::Min, from),
+            Reduction::SumInOrder | Reduction::SumTree => {
+                (Binary::Add, Some(reduce.accum).filter(|_| reduce.commutes(token))?)
+            }
+        };
+        Some(Reducer { op, steps: reduce.group, packs: 1, from, to })
     }
 
     /// A wiring of one place of which only reductions over tokens read: they take it as it comes.
@@ -69,7 +113,7 @@ impl Cutter<'_> {
                     Unit::Reorder(it) if self.keeps(it, &[node]) => nodes.push(reader),
                     Unit::Reduce(it) => {
                         let steps = self.steps(reader, it, source, Some(&map))?;
-                        if steps.count > 1 {
+                        if steps.order.len() > it.group {
                             return None;
                         }
                     }
@@ -121,13 +165,13 @@ impl Cutter<'_> {
         if largest || reduce.commutes(&token) {
             order.chunks_mut(steps.max(1)).for_each(<[usize]>::sort_unstable);
         }
-        let (body, first) = step(reduce, &token, &node.origin)?;
-        Some(Steps { order, count, body, first })
+        step(reduce, &token, &node.origin)?;
+        Some(Steps { order, token })
     }
 }
 
 /// A step of a reduction on a token, and what it begins with; `None` if the order of the sum matters.
-pub(super) fn step(reduce: &Reduce, token: &Type, origin: &Origin) -> Option<(Graph, Arc<[i128]>)> {
+fn step(reduce: &Reduce, token: &Type, origin: &Origin) -> Option<(Graph, Arc<[i128]>)> {
     let union = token.union();
     let (op, state, first) = match reduce.reduction {
         Reduction::Max => (Binary::Max, union, union.min()),

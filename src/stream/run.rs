@@ -129,6 +129,10 @@ impl<'f> Actor<'f> {
             Kind::Repack => vec![(output, self.repack())],
             Kind::Loop(it) => vec![(output, self.steps(it))],
             Kind::State(state) => vec![(output, self.state(state))],
+            Kind::Reduce(it) => {
+                let samples = self.samples(it.steps * it.packs);
+                vec![(output, samples.iter().flat_map(|words| it.run(words)).collect())]
+            }
             Kind::Last { of, keep } => {
                 let samples = self.samples(*of);
                 vec![(

@@ -69,7 +69,7 @@ fn turns(flow: &Dataflow) -> bool {
 fn dataflows_compute_what_graphs_do() {
     let files = models();
     let (mut compared, mut windows, mut arrays) = (0, 0, 0);
-    let (mut states, mut orders, mut inside, mut turned) = (0, 0, 0, 0);
+    let (mut reductions, mut states, mut orders, mut inside, mut turned) = (0, 0, 0, 0, 0);
     let (mut parts, mut groups, mut rings) = (0, 0, 0);
     let (mut roms, mut products, mut sums) = (0, 0, 0);
     for file in &files {
@@ -84,6 +84,7 @@ fn dataflows_compute_what_graphs_do() {
                 want,
                 "{file}, {loops:?}, reuse {reuse}"
             );
+            reductions += count(&flow, |it| matches!(it, Kind::Reduce(_)));
             states += count(&flow, |it| matches!(it, Kind::State(_)));
             inside += count(&flow, |it| matches!(it, Kind::Loop(_)));
             orders += count(&flow, |it| matches!(it, Kind::Permute(_)));
@@ -94,7 +95,7 @@ fn dataflows_compute_what_graphs_do() {
             sums += flow.products.iter().filter(|it| it.parts() > 1).count();
             parts += count(&flow, |it| matches!(it, Kind::Array(it) if it.parts() > 1));
             groups += count(&flow, |it| matches!(it, Kind::Array(it) if it.turns() > 1));
-            rings += count(&flow, |it| matches!(it, Kind::State(it) if it.packs > 1));
+            rings += count(&flow, |it| matches!(it, Kind::Reduce(it) if it.packs > 1));
         }
         let (whole, _) = cut(&graph, Loops::Around, Ports::Tensors, |_| 3.into());
         assert_eq!(run(&whole, &samples), want, "{file}, whole tensors");
@@ -104,7 +105,10 @@ fn dataflows_compute_what_graphs_do() {
     }
     assert!(compared >= 40 && turned >= 1, "{compared} models were compared, {turned} turned");
     assert!(windows >= 200 && arrays >= 100, "{windows} windows, {arrays} arrays");
-    assert!(states >= 100 && orders >= 30, "{states} states, {orders} orders");
+    assert!(
+        reductions >= 100 && states >= 100 && orders >= 30,
+        "{reductions} reductions, {states} states, {orders} orders"
+    );
     assert!(roms > 0 && products > 0 && sums > 0, "{roms} {products} {sums}");
     assert!(inside >= 30, "{inside} loops");
     // Tokens in packs: of plain matrices, of groups of channels, of loops.

@@ -142,7 +142,7 @@ impl<'a> Writer<'a> {
                 unreachable!("kernels take parts of tokens only where they wait for arrays")
             }
             Kind::Loop(it) => self.recurrence(id, it),
-            Kind::State(_) | Kind::Last { .. } => {
+            Kind::State(_) | Kind::Reduce(_) | Kind::Last { .. } => {
                 unreachable!("loops are inside of tasks: streams cannot go around in a region")
             }
         }

@@ -126,6 +126,7 @@ fn about(process: &Process) -> String {
         Kind::Repeat(times) => format!("every token {times} times"),
         Kind::Rom(_) => "constants in turn".to_owned(),
         Kind::State(it) => format!("what a loop of {} steps keeps", it.steps),
+        Kind::Reduce(it) => format!("{} tokens become one", it.steps),
         Kind::Last { of, keep } => format!("the last {keep} of {of} tokens"),
         _ => "what is computed of a token of each input".to_owned(),
     };

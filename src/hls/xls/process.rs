@@ -13,7 +13,7 @@ use super::array::array;
 use super::view::{Builder, ConstantView, View, tuple};
 use crate::fixed::{Graph, Type};
 use crate::stream::{
-    Dataflow, Kind, Permutation, Process, ProcessId, State, StreamId, Window, index_bits,
+    Dataflow, Kind, Permutation, Process, ProcessId, Reducer, State, StreamId, Window, index_bits,
 };
 
 /// A proc, ready to print.
@@ -100,6 +100,7 @@ pub(super) fn view(flow: &Dataflow, id: ProcessId) -> View {
         }
         Kind::Rom(values) => rom(values, &flow.stream(process.outputs[0]).ty, &mut builder),
         Kind::State(it) => state(flow, process, it, output),
+        Kind::Reduce(it) => reduction(it, input, output),
         Kind::Last { of, keep } => {
             let call = format!("nn_tokens::last<u32:{of}, u32:{keep}>(state, word0)");
             ProcessView::bits(input, input, format!("u{}", index_bits(*of)), call)
@@ -241,6 +242,17 @@ fn repack(from: usize, to: usize, input: u32, output: u32) -> ProcessView {
     let state = format!("(u{}, uN[{input}])", index_bits(ratio));
     let call = format!("nn_tokens::spread<u32:{ratio}, u32:{output}>(state, word0)");
     ProcessView::bits(input, output, state, call).when(begins(ratio))
+}
+
+fn reduction(own: &Reducer, input: u32, output: u32) -> ProcessView {
+    let Reducer { steps, packs, from, to, .. } = own;
+    let (kind, signed, shift) = (own.kind(), from.signed, own.shift());
+    let (count, kept) = (index_bits(steps * packs), output as usize * packs);
+    let call = format!(
+        "nn_tokens::reduce<u32:{kind}, {signed}, u32:{steps}, u32:{packs}, u32:{shift}, u32:{}, u32:{}>(state, word0)",
+        from.width, to.width
+    );
+    ProcessView::bits(input, output, format!("(u{count}, uN[{kept}])"), call)
 }
 
 fn rom(values: &[i128], part: &Type, builder: &mut Builder) -> ProcessView {

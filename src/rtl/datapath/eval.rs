@@ -30,10 +30,7 @@ pub fn evaluate(datapath: &Datapath, inputs: &[Vec<i128>]) -> Vec<i128> {
                 Logic::Xor => get(a) ^ get(b),
             },
             Op::Table(table, index) => datapath.tables[table.index()][get(index) as usize],
-            Op::External(external, x) => {
-                let it = &datapath.externals[external.index()];
-                datapath.tables[it.table.index()][it.kernel.place(get(x))]
-            }
+            Op::External(external, x) => datapath.result(external, get(x)),
         };
         let interval = datapath.interval(id);
         debug_assert!(

@@ -1,8 +1,10 @@
-//! Functions of the user's: an instance of a module, of which only the results are known.
+//! Functions that are an instance of a module, of which only the results are known: those of the user's, and tables
+//! in block RAM.
 
 use std::sync::Arc;
 
 use super::{Datapath, Interval, Op, TableId, ValueId};
+use crate::fixed::bits_of;
 use crate::units::Kernel;
 
 /// A function of a [`Datapath`].
@@ -26,13 +28,76 @@ impl ExternalId {
     }
 }
 
+/// What the instances of a function are of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Module {
+    /// A module of the user's.
+    Own(Arc<Kernel>),
+    /// `nn_table`.
+    Block {
+        /// Bits of an index.
+        index: u32,
+        /// Bits of an entry.
+        entry: u32,
+    },
+}
+
+/// Cycles from an index to its entry in `nn_table`.
+const BLOCK_LATENCY: u32 = 2;
+
 /// A function and its results.
 #[derive(Clone, Debug)]
 pub struct External {
-    /// The function.
-    pub kernel: Arc<Kernel>,
-    /// Its results, at [`Kernel::place`].
+    /// The module.
+    pub module: Module,
+    /// Its results, at [`External::place`].
     pub table: TableId,
+}
+
+impl External {
+    /// Bits of the operand.
+    pub fn operand_bits(&self) -> u32 {
+        match &self.module {
+            Module::Own(kernel) => kernel.operand.width,
+            Module::Block { index, .. } => *index,
+        }
+    }
+
+    /// Bits of the result.
+    pub fn result_bits(&self) -> u32 {
+        match &self.module {
+            Module::Own(kernel) => kernel.result.width,
+            Module::Block { entry, .. } => *entry,
+        }
+    }
+
+    /// Clock cycles from the operand to the result.
+    pub fn latency(&self) -> u32 {
+        match &self.module {
+            Module::Own(kernel) => kernel.latency,
+            Module::Block { .. } => BLOCK_LATENCY,
+        }
+    }
+
+    /// The longest path inside, picoseconds: as the user says, or none but the block's own.
+    pub fn delay_ps(&self) -> u32 {
+        match &self.module {
+            Module::Own(kernel) => kernel.delay_ps,
+            Module::Block { .. } => 0,
+        }
+    }
+
+    /// Where the table has the result of an operand.
+    fn place(&self, operand: i128) -> usize {
+        (operand & ((1 << self.operand_bits()) - 1)) as usize
+    }
+}
+
+/// Bits of an index and of an entry of a table in block RAM.
+pub fn block_bits(contents: &[i128]) -> (u32, u32) {
+    let lo = contents.iter().copied().min().unwrap_or(0);
+    let hi = contents.iter().copied().max().unwrap_or(0);
+    (bits_of(0, contents.len() as i128 - 1).max(1), bits_of(lo, hi).max(1))
 }
 
 impl Datapath {
@@ -40,25 +105,36 @@ impl Datapath {
     pub fn external(&mut self, kernel: &Arc<Kernel>, results: &Arc<[i128]>, x: ValueId) -> ValueId {
         let Interval { lo, hi } = self.interval(x);
         debug_assert!(kernel.operand.min() <= lo && hi <= kernel.operand.max());
-        let mut reach = Interval::new(results[kernel.place(lo)], results[kernel.place(lo)]);
-        for mantissa in lo..=hi {
-            let result = results[kernel.place(mantissa)];
-            reach = Interval::new(reach.lo.min(result), reach.hi.max(result));
-        }
-        let id = self.external_id(kernel, results);
-        self.push(Op::External(id, x), reach)
+        self.instance(&Module::Own(kernel.clone()), results, x)
+    }
+
+    /// What a table in block RAM has at an index.
+    pub fn block(&mut self, contents: &[i128], index: ValueId) -> ValueId {
+        let (bits, entry) = block_bits(contents);
+        let mut contents = contents.to_vec();
+        contents.resize(1 << bits, 0);
+        self.instance(&Module::Block { index: bits, entry }, &contents.into(), index)
+    }
+
+    /// An instance of a module whose results are known.
+    pub fn instance(&mut self, module: &Module, results: &Arc<[i128]>, x: ValueId) -> ValueId {
+        let Interval { lo, hi } = self.interval(x);
+        let id = self.external_id(module, results);
+        let own = self.externals[id.index()].clone();
+        let mut reached = (lo..=hi).map(|it| results[own.place(it)]);
+        let first = reached.next().unwrap_or(0);
+        let reach = reached.fold((first, first), |(lo, hi), it| (lo.min(it), hi.max(it)));
+        self.push(Op::External(id, x), Interval::new(reach.0, reach.1))
     }
 
     /// Adds a function, or finds the same one.
-    fn external_id(&mut self, kernel: &Arc<Kernel>, results: &Arc<[i128]>) -> ExternalId {
+    fn external_id(&mut self, module: &Module, results: &Arc<[i128]>) -> ExternalId {
         let table = self.table(results.clone());
-        let same = |it: &External| {
-            it.table == table && (Arc::ptr_eq(&it.kernel, kernel) || it.kernel == *kernel)
-        };
+        let same = |it: &External| it.table == table && it.module == *module;
         if let Some(at) = self.externals.iter().position(same) {
             return ExternalId(at as u32);
         }
-        self.externals.push(External { kernel: kernel.clone(), table });
+        self.externals.push(External { module: module.clone(), table });
         ExternalId(self.externals.len() as u32 - 1)
     }
 
@@ -75,7 +151,7 @@ impl Datapath {
     pub fn latency(&self, id: ValueId) -> u32 {
         match self.externals.is_empty() {
             true => 0,
-            false => self.external_of(id).map_or(0, |it| it.kernel.latency),
+            false => self.external_of(id).map_or(0, External::latency),
         }
     }
 
@@ -85,8 +161,14 @@ impl Datapath {
         self.latency(id).saturating_sub(1)
     }
 
-    /// The functions of which there are live instances, in order.
-    pub fn live_externals(&self) -> Vec<&External> {
+    /// What an operand's result is.
+    pub fn result(&self, external: ExternalId, operand: i128) -> i128 {
+        let it = &self.externals[external.index()];
+        self.tables[it.table.index()][it.place(operand)]
+    }
+
+    /// The functions of which there are live instances, in order, by their positions.
+    pub fn live_externals(&self) -> Vec<(usize, &External)> {
         let live = self.live();
         let mut used = vec![false; self.externals.len()];
         for id in self.values().filter(|id| live[id.index()]) {
@@ -94,7 +176,7 @@ impl Datapath {
                 used[external.index()] = true;
             }
         }
-        self.externals.iter().zip(used).filter(|it| it.1).map(|it| it.0).collect()
+        self.externals.iter().enumerate().filter(|it| used[it.0]).collect()
     }
 }
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub use arith::csd;
 pub use build::{Lowered, MAX_BITS, TooWide, Wiring, check, lower};
 pub use eval::evaluate;
-pub use external::{External, ExternalId};
+pub use external::{External, ExternalId, Module, block_bits};
 pub use interval::Interval;
 pub use op::{Logic, Op, Relation, Term};
 pub use products::{Product, Products};

@@ -24,6 +24,9 @@ pub(in crate::rtl) const PIPELINE: &[Module] = &[
     ("rtl/nn_fifo.sv", text!("rtl-templates/nn_fifo.sv")),
 ];
 
+/// What tables in block RAM are instances of.
+pub(in crate::rtl) const TABLE: Module = ("rtl/nn_table.sv", text!("rtl-templates/nn_table.sv"));
+
 /// What streams need besides.
 pub(in crate::rtl) const STREAM: &[Module] = &[
     ("rtl/nn_beats.sv", text!("rtl-templates/nn_beats.sv")),
@@ -38,6 +41,7 @@ pub(in crate::rtl) const STREAM: &[Module] = &[
     ("rtl/nn_window.sv", text!("rtl-templates/nn_window.sv")),
     ("rtl/nn_permute.sv", text!("rtl-templates/nn_permute.sv")),
     ("rtl/nn_state.sv", text!("rtl-templates/nn_state.sv")),
+    ("rtl/nn_reduce.sv", text!("rtl-templates/nn_reduce.sv")),
     ("rtl/nn_last.sv", text!("rtl-templates/nn_last.sv")),
 ];
 

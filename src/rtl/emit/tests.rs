@@ -10,7 +10,7 @@ use super::*;
 use crate::rtl::cmvm::Budget;
 use crate::rtl::datapath::{Op, ValueId};
 use crate::rtl::dsp::{self, Blocks, DspPlan};
-use crate::rtl::passes::{TableForms, split_tables};
+use crate::rtl::passes::{TableForms, Tables, in_blocks, split_tables};
 use crate::rtl::pipeline::schedule;
 use crate::rtl::testing::{self, Figures, Random};
 
@@ -184,6 +184,7 @@ fn random_programs_are_exact() {
         (17, 3.0),
         (18, 4.0),
         (19, 4.0),
+        (20, 4.0),
     ] {
         let mut random = Random(seed);
         let datapath = match seed {
@@ -205,6 +206,13 @@ fn random_programs_are_exact() {
                 fused
             }
             19 => blocks(&mut random),
+            20 => {
+                let device = crate::device::find("xc7a100t").unwrap();
+                let made = in_blocks(&testing::tables(10, 8), device, Tables::Blocks(0)).unwrap();
+                let block = |it: &ValueId| matches!(made.op(*it), Op::External(..));
+                assert!(made.values().filter(block).count() > 3);
+                made
+            }
             _ => testing::program(&mut random, 6, 70),
         };
         let name = format!("d{seed}");

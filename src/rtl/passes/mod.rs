@@ -5,6 +5,7 @@
 //! bound again whatever it has changed, and leaves out what is dead. All of them are linear in the
 //! number of operations, and none recurs.
 
+mod blocks;
 mod constants;
 mod demand;
 mod products;
@@ -16,6 +17,7 @@ mod ternary;
 #[cfg(test)]
 mod tests;
 
+pub use blocks::{Tables, in_blocks, taken as blocks_taken};
 pub use tables::{TableForms, split_tables};
 
 use super::datapath::{Datapath, ValueId};

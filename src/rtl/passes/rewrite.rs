@@ -108,7 +108,8 @@ impl Rewrite<'_> {
             Op::External(external, x) => {
                 let x = get(x);
                 let external = &self.old.externals[external.index()];
-                self.new.external(&external.kernel, &self.old.tables[external.table.index()], x)
+                let results = &self.old.tables[external.table.index()];
+                self.new.instance(&external.module, results, x)
             }
         };
         self.new.tighten(made, known);

@@ -22,9 +22,9 @@ impl Chain {
 }
 
 impl External {
-    /// The longest path inside, as the user says.
+    /// The longest path inside.
     pub fn delay_ns(&self) -> f64 {
-        f64::from(self.kernel.delay_ps) / 1000.0
+        f64::from(self.delay_ps()) / 1000.0
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Built;
 use crate::rtl::emit::{Interface, PortShape};
 use crate::stream::plan::Plan;
-use crate::stream::{Dataflow, Kind, ProcessId, State, StreamId, Window};
+use crate::stream::{Dataflow, Kind, ProcessId, StreamId};
 
 /// For the template.
 #[derive(Debug, Serialize)]
@@ -51,7 +51,7 @@ impl Instance {
         Instance { module: module.to_owned(), name, parameters: Vec::new(), ports: Vec::new() }
     }
 
-    fn parameter(mut self, name: &str, value: impl ToString) -> Instance {
+    pub(super) fn parameter(mut self, name: &str, value: impl ToString) -> Instance {
         self.parameters.push((name.to_owned(), value.to_string()));
         self
     }
@@ -63,7 +63,7 @@ impl Instance {
 }
 
 impl Process {
-    fn wire(&mut self, name: String) {
+    pub(super) fn wire(&mut self, name: String) {
         self.wires.push(Wire { name, bits: 1, msb: 0, vector: false });
     }
 
@@ -169,6 +169,7 @@ impl Writer<'_> {
             }
             Kind::Loop(_) => unreachable!("loops go around in hardware of streams"),
             Kind::State(state) => self.state(id, state, &mut made),
+            Kind::Reduce(it) => made.instances.push(self.reduction(id, it)),
             Kind::Last { of, keep } => {
                 let bits = self.flow.stream(process.inputs[0]).bits();
                 let instance = self.one(id, "nn_last").parameter("Width", bits);
@@ -204,6 +205,7 @@ impl Writer<'_> {
             Kind::Permute(_) => format!("Another order: {from} to {to}"),
             Kind::Loop(it) => format!("{} loops of {} steps: {from} to {to}", it.count, it.steps),
             Kind::State(it) => format!("What a loop of {} steps keeps: {to}", it.steps),
+            Kind::Reduce(it) => format!("{} tokens become one: {from} to {to}", it.steps),
             Kind::Last { of, keep } => format!("The last {keep} of {of}: {from} to {to}"),
         };
         crate::rtl::emit::text::plain(&format!("{what}."))
@@ -351,7 +353,7 @@ impl Writer<'_> {
     }
 
     /// A module with one stream in and one out.
-    fn one(&self, id: ProcessId, module: &str) -> Instance {
+    pub(super) fn one(&self, id: ProcessId, module: &str) -> Instance {
         let name = &self.names[id.0];
         let instance = Instance::new(module, format!("i_{name}"))
             .port("in_valid_i", format!("{name}_in0_valid"))
@@ -387,84 +389,6 @@ impl Writer<'_> {
             .port("bank_i", "load_bank")
             .port("frame_i", "load_frame_o")
             .port("bank_o", format!("load_banks[{at}]"))
-    }
-
-    fn state(&self, id: ProcessId, state: &State, made: &mut Process) {
-        let process = &self.flow.processes[id.0];
-        let name = &self.names[id.0];
-        let stream = self.flow.stream(process.outputs[0]);
-        let pin = |port: usize, it: &str| format!("{name}_in{port}_{it}");
-        let left = process.inputs.len() - 1;
-        let first = match &state.first {
-            None => ["valid", "ready", "data"].map(|it| pin(0, it)),
-            Some(first) => {
-                let numbers = first.iter().enumerate();
-                let words =
-                    numbers.map(|(at, it)| super::array::word(&[*it], stream.ty.format(at).width));
-                let words = words.rev().collect::<Vec<_>>().join(", ");
-                let unused = format!("{name}_unused_ready");
-                made.wire(unused.clone());
-                ["1'b1".to_owned(), unused, format!("{{{words}}}")]
-            }
-        };
-        let mut instance = Instance::new("nn_state", format!("i_{name}"))
-            .parameter("Width", stream.bits())
-            .parameter("Steps", state.steps)
-            .parameter("Packs", state.packs);
-        let pins = ["first_valid_i", "first_ready_o", "first_data_i"].into_iter().zip(first);
-        for (port, value) in pins {
-            instance = instance.port(port, value);
-        }
-        let instance = instance
-            .port("left_valid_i", pin(left, "valid"))
-            .port("left_ready_o", pin(left, "ready"))
-            .port("left_data_i", pin(left, "data"))
-            .port("out_valid_o", format!("{name}_valid"))
-            .port("out_ready_i", format!("{name}_ready"))
-            .port("out_data_o", format!("{name}_data"));
-        made.instances.push(instance);
-    }
-
-    fn window(&self, id: ProcessId, window: &Window) -> Instance {
-        let input = self.flow.stream(self.flow.processes[id.0].inputs[0]);
-        let most = window.extents.iter().max().copied().unwrap_or(1);
-        let place_width = super::address_bits(most);
-        let numbers = |it: &mut dyn DoubleEndedIterator<Item = usize>| {
-            // The first one has the lowest index, and stands last.
-            let all: Vec<String> = it.rev().map(|it| format!("32'd{it}")).collect();
-            format!("{{{}}}", all.join(", "))
-        };
-        let spans = |end: fn(&crate::stream::Span) -> usize| {
-            let taps = window.taps.iter().rev();
-            let of = |it: &crate::stream::Tap| numbers(&mut it.inside.iter().map(end));
-            let all: Vec<String> = taps.map(of).collect();
-            format!("{{{}}}", all.join(",\n            "))
-        };
-        let formats = (0..input.ty.elements()).map(|it| input.ty.format(it).width);
-        let pad: Vec<String> = match window.padding {
-            0 => Vec::new(),
-            mantissa => formats.map(|width| super::array::word(&[mantissa], width)).collect(),
-        };
-        let pad = match pad.is_empty() {
-            true => "'0".to_owned(),
-            false => format!("{{{}}}", pad.into_iter().rev().collect::<Vec<_>>().join(", ")),
-        };
-        let steps = window.steps();
-        self.one(id, "nn_window")
-            .parameter("Width", input.bits())
-            .parameter("Tokens", window.tokens)
-            .parameter("Axes", window.extents.len())
-            .parameter("Taps", window.taps.len())
-            .parameter("First", window.first)
-            .parameter("Last", window.last())
-            .parameter("PlaceWidth", place_width)
-            .parameter("Overlap", if window.overlaps() { "1'b1" } else { "1'b0" })
-            .parameter("Extent", numbers(&mut window.extents.iter().copied()))
-            .parameter("Step", numbers(&mut steps.iter().map(|it| (*it).max(0) as usize)))
-            .parameter("Distance", numbers(&mut window.taps.iter().map(|it| it.distance)))
-            .parameter("Low", spans(|it| it.first))
-            .parameter("High", spans(|it| it.last))
-            .parameter("Pad", pad)
     }
 
     fn kernel(&self, id: ProcessId, made: &mut Process) {

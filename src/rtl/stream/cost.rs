@@ -7,7 +7,8 @@ use super::Hard;
 use super::array::Styles;
 use crate::device::{Device, Resources, Storage, adder_luts, multiplier_luts, table_luts};
 use crate::stream::plan::{Plan, whole_room};
-use crate::stream::{Array, Dataflow, Kind, Permutation, ProcessId, StreamId, Window};
+use crate::stream::{Array, Dataflow, Kind, Permutation, ProcessId, Reducer, StreamId, Window};
+use crate::units::Binary;
 
 /// What a process takes, with the FIFOs in front of it and the fork behind it.
 pub fn process(
@@ -55,6 +56,7 @@ pub fn process(
             let words = registers(2 * u64::from(output)) + fifo(it.packs - 1, output, device);
             words + Resources::luts(2 * u64::from(output)) + counter(it.steps * it.packs).times(2)
         }
+        Kind::Reduce(it) => reduction(it, output, device) + counter(it.steps * it.packs),
         Kind::Last { of, .. } => counter(*of),
     };
     let fifos = plan.fifos.iter().filter(|it| it.0.0 == id);
@@ -232,6 +234,16 @@ fn window(window: &Window, bits: u32, device: &Device) -> Resources {
     }
     let places: Resources = window.extents.iter().map(|it| counter(*it)).sum();
     all + places + counter(window.tokens + window.flush()).times(4)
+}
+
+/// `nn_reduce`: a sum whose first element is added to nothing, or a comparison and a choice.
+fn reduction(own: &Reducer, bits: u32, device: &Device) -> Resources {
+    let wide = u64::from(bits);
+    let lut = match own.op {
+        Binary::Add if device.lut_inputs() >= 6 => wide,
+        _ => 2 * wide,
+    };
+    Resources::luts(lut) + delay(own.packs, bits, device)
 }
 
 /// `nn_delay`.

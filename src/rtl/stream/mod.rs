@@ -4,6 +4,7 @@
 mod array;
 mod body;
 pub mod cost;
+mod engines;
 mod foreign;
 mod hard;
 mod loaded;

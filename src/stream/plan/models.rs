@@ -31,6 +31,8 @@ pub(super) enum Model {
     Loop(Steps),
     /// `nn_state`.
     State(State),
+    /// `nn_reduce`.
+    Reduce(Reduction),
     /// `nn_last`.
     Last {
         of: usize,
@@ -49,6 +51,17 @@ pub(super) struct Buffer {
     /// Tokens of the present sample that have come.
     head: isize,
     /// A token that was read waits to be taken.
+    full: bool,
+}
+
+/// `nn_reduce`.
+#[derive(Clone, Debug)]
+pub(super) struct Reduction {
+    /// Words that are reduced, and those of them that are left.
+    words: usize,
+    packs: usize,
+    count: usize,
+    /// A result waits to be taken.
     full: bool,
 }
 
@@ -150,6 +163,12 @@ impl Model {
                 left: 0,
                 stored: 0,
             }),
+            Kind::Reduce(it) => Model::Reduce(Reduction {
+                words: it.steps * it.packs,
+                packs: it.packs,
+                count: 0,
+                full: false,
+            }),
             Kind::Last { of, keep } => Model::Last { of: *of, keep: *keep, count: 0 },
             Kind::Repack => {
                 let tokens = |it: crate::stream::StreamId| flow.stream(it).tokens;
@@ -168,7 +187,7 @@ impl Model {
             Model::Kernel(_) | Model::Keeper(_) | Model::Loop(_) => 8,
             Model::Window(it) => it.total(),
             Model::Permute(it) => it.order.order.len() + 2,
-            Model::State(_) => 2,
+            Model::State(_) | Model::Reduce(_) => 2,
             _ => 0,
         }
     }
@@ -207,6 +226,7 @@ impl Model {
             Model::Spread { .. } => inputs,
             Model::Permute(it) => it.full,
             Model::State(it) => it.offers(there),
+            Model::Reduce(it) => it.full,
             Model::Last { of, keep, count } => inputs && count + keep >= *of,
         }
     }
@@ -228,6 +248,7 @@ impl Model {
             Model::Permute(it) => it.has_room(),
             // There is always room for what a step leaves.
             Model::State(it) => port + 1 == there.len() || it.begins() && out_ready,
+            Model::Reduce(it) => !it.full || out_ready,
             Model::Last { of, keep, count } => count + keep < *of || out_ready,
         }
     }
@@ -255,6 +276,7 @@ impl Model {
             Model::Spread { ratio, count } if inputs && out_ready => *count = next(*count, *ratio),
             Model::Collect { .. } | Model::Last { .. } | Model::Spread { .. } => {}
             Model::Permute(it) => return it.step(takes, out_ready),
+            Model::Reduce(it) => return it.step(takes, out_ready),
             Model::State(it) => {
                 let gives = out_ready && it.offers(there);
                 it.step(took.last().copied().unwrap_or(false), gives);
@@ -284,6 +306,18 @@ impl Buffer {
             (at, None) => at,
         };
         before != (self.at, self.full)
+    }
+}
+
+impl Reduction {
+    fn step(&mut self, takes: bool, out_ready: bool) -> bool {
+        let before = self.full;
+        let ends = self.count + self.packs >= self.words;
+        self.full = if takes { ends } else { self.full && !out_ready };
+        if takes {
+            self.count = (self.count + 1) % self.words;
+        }
+        self.full != before
     }
 }
 

@@ -67,6 +67,13 @@ fn flows() -> Vec<Engine> {
             words.iter().enumerate().map(|(at, it)| it ^ word(at)).collect()
         }));
     }
+    for (width, depth) in [(8, 2), (9, 5), (12, 64), (16, 1024)] {
+        let words = Channel::new(1, width, 20);
+        let table = Engine::new("alone_table", words, words).with("Depth", depth);
+        made.push(table.gives(move |words| {
+            words.iter().map(|it| (it % depth * 37 + 11) & ((1 << width) - 1)).collect()
+        }));
+    }
     for (of, keep) in [(2, 1), (4, 1), (5, 2), (8, 7)] {
         let last = Engine::new("nn_last", Channel::new(1, 9, 2 * of), Channel::new(1, 9, 2 * keep));
         let dropped = (of - keep) as usize;
@@ -100,6 +107,7 @@ fn counters() -> Vec<Engine> {
             words.chunks(110).flat_map(frame).collect()
         }));
     }
+    made.extend(reductions());
     for (steps, packs) in [(1_u32, 1_u32), (2, 1), (4, 1), (7, 1), (1, 2), (3, 2), (4, 5)] {
         for later in 0..2 {
             let word = |count| Channel::new(1, 8, 2 * packs * count);
@@ -112,6 +120,44 @@ fn counters() -> Vec<Engine> {
                     words.take(steps as usize).flatten().collect::<Vec<_>>()
                 };
                 words.chunks(packs as usize).flat_map(all).collect()
+            }));
+        }
+    }
+    made
+}
+
+/// Sums that wrap, largest and smallest elements, of packs and of several elements side by side.
+fn reductions() -> Vec<Engine> {
+    let mut made = Vec::new();
+    for (steps, packs, lanes) in [(1_u32, 1_u32, 1_u32), (2, 1, 3), (5, 1, 1), (1, 3, 2), (3, 4, 2)]
+    {
+        for (kind, signed) in [(0, true), (0, false), (1, true), (1, false), (2, true), (2, false)]
+        {
+            let (from, shift) = (5, if kind == 0 { 1 } else { 0 });
+            let to = if kind == 0 { 7 } else { from };
+            let input = Channel::new(lanes, from, 2 * steps * packs);
+            let output = Channel::new(lanes, to, 2 * packs);
+            let engine = Engine::new("nn_reduce", input, output);
+            let parameters = vec![("InWidth", from.to_string()), ("Width", to.to_string())];
+            let engine = Engine { parameters, ..engine };
+            let is_signed = if signed { "1'b1" } else { "1'b0" };
+            let engine = engine.with("Shift", shift).with("IsSigned", is_signed).with("Kind", kind);
+            let engine = engine.with("Lanes", lanes).with("Steps", steps).with("Packs", packs);
+            let number = move |it: i128| if signed && it >= 16 { it - 32 } else { it };
+            let token = (packs * lanes) as usize;
+            made.push(engine.gives(move |words| {
+                let element = |token_words: &[i128], at: usize| {
+                    let own = token_words.iter().skip(at).step_by(token).map(|it| number(*it));
+                    match kind {
+                        0 => own.map(|it| it << shift).sum::<i128>() & 127,
+                        1 => own.max().unwrap() & 31,
+                        _ => own.min().unwrap() & 31,
+                    }
+                };
+                let frames = words.chunks(steps as usize * token);
+                frames
+                    .flat_map(|it| (0..token).map(|at| element(it, at)).collect::<Vec<_>>())
+                    .collect()
             }));
         }
     }

@@ -137,7 +137,7 @@ fn dut(engines: &[Engine], folder: &std::path::Path) -> Dut {
         .unwrap()
         .map(|it| it.unwrap().path())
         .filter(|it| it.extension().is_some_and(|it| it == "sv" || it == "svh"))
-        .chain([own("tests/rtl/alone.sv"), own("tests/rtl/alone_join.sv")])
+        .chain(["alone", "alone_join", "alone_table"].map(|it| own(&format!("tests/rtl/{it}.sv"))))
         .collect();
     files.sort_by_key(|it| it.file_name().map(ToOwned::to_owned));
     for file in files {
