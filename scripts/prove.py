@@ -28,6 +28,7 @@ PROOFS = [
     *(("spread", {"Ratio": ratio, "Repeat": 0}) for ratio in (2, 3, 4)),
     *(("spread", {"Ratio": ratio, "Repeat": 1}) for ratio in (2, 3)),
     *(("last", {"Of": of, "Keep": keep}) for of, keep in ((2, 1), (4, 1), (4, 3))),
+    *(("reduce", {"Steps": steps}) for steps in (2, 3, 4)),
     *(("state", {"Steps": steps}) for steps in (2, 3, 4)),
     *(("credit", {"Latency": n, "Credits": credits}) for n, credits in ((1, 3), (3, 3), (3, 5))),
     *(("beats", {"Beats": beats}) for beats in (2, 3, 4)),

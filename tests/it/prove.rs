@@ -33,7 +33,7 @@ fn modules_of_streams_are_proved() {
 }
 
 /// A mistake in each module: its name, what is right, and what is wrong.
-const MISTAKES: [(&str, &str, &str); 12] = [
+const MISTAKES: [(&str, &str, &str); 14] = [
     ("fifo", "count_q > CountWidth'(2)", "count_q > CountWidth'(1)"),
     ("fifo", "!(empty && out_ready_i)", "!empty"),
     ("fifo", "count_q != CountWidth'(Depth)", "1'b1"),
@@ -43,6 +43,8 @@ const MISTAKES: [(&str, &str, &str); 12] = [
     ("collect", "stored_q[i] <= stored_q[i+1]", "stored_q[i] <= in_data_i"),
     ("spread", "last && out_ready_i", "out_ready_i"),
     ("last", "count_q >= CountWidth'(Of - Keep)", "count_q > CountWidth'(Of - Keep)"),
+    ("reduce", "begins ? '0 : kept", "kept"),
+    ("reduce", "take ? ends : full_q && !out_ready_i", "take && ends"),
     ("state", "count_q - 2'(pop)", "count_q"),
     ("credit", "count_d < CountWidth'(Credits)", "count_d <= CountWidth'(Credits)"),
     ("beats", "last_o ? '0 : count_q + 1'b1", "count_q + 1'b1"),
