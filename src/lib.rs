@@ -35,10 +35,11 @@
 //!   the order irrelevant, and the format is a bit or two narrower.
 //! - The core of the RTL has no ready: it runs freely, and a FIFO with credits behind it absorbs
 //!   back-pressure. It falls through when empty, so it costs no cycle.
-//! - Tables, reductions, softmax, layer norms, recurrences and attention have no parameterised engine of their own in
-//!   streams: they are kernels of the pipeline, and loops around them (`nn_state`, `nn_last`, `nn_rom`), which the division
-//!   into processes makes. So every element has the width that it needs, constants fold, and one arithmetic, that of the
-//!   pipeline, is to be shown equal to the emulator.
+//! - In streams only what moves, stores or folds is a module with parameters (`rtl-templates/`): matrices on few multipliers,
+//!   reductions, tables in block RAM, windows, orders, states of recurrences. What is computed for an element is a kernel that the
+//!   pipeline of `io: parallel` writes, at the width that every element needs and with constants folded; so softmax, layer
+//!   normalizations, recurrent cells and attention are kernels between these modules, which the division into processes
+//!   makes, and there is one arithmetic to be shown equal to the emulator.
 //! - Unsigned mantissas end at 127 bits, because mantissas are `i128`.
 
 pub mod app;

@@ -178,6 +178,7 @@ const STALLS: [(f64, f64, f64); 7] = [
 fn modules_of_streams_alone() {
     let Some(tools) = tools() else { return };
     let engines = engines::all();
+    let readme = std::fs::read_to_string(own("README.md")).unwrap();
     let modules = std::fs::read_dir(own("rtl-templates")).unwrap();
     let modules = modules.map(|it| it.unwrap().file_name().into_string().unwrap());
     for module in modules.filter_map(|it| it.strip_suffix(".sv").map(str::to_owned)) {
@@ -190,6 +191,7 @@ fn modules_of_streams_alone() {
         let serial =
             ["nn_uart_rx", "nn_uart_tx", "nn_bytes_in", "nn_bytes_out"].contains(&&*module);
         assert!(there || loads || serial, "{module} is not run alone");
+        assert!(readme.contains(&format!("`{module}`")), "{module} is not in the README");
     }
     let folder = tempfile::tempdir().unwrap();
     let dut = dut(&engines, folder.path());
