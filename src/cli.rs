@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::hls;
 use crate::rtl::cmvm::Effort;
 
 /// Neural networks to FPGA firmware: HLS C++ and SystemVerilog from one bit-exact model.
@@ -134,7 +135,7 @@ pub struct Build {
     pub flow: Flow,
     /// HLS tool to write for.
     #[arg(long, value_enum)]
-    pub hls: Option<HlsTool>,
+    pub hls: Option<hls::Tool>,
     /// Replace a folder that is not an nn2rtl project.
     #[arg(long)]
     pub force: bool,
@@ -149,23 +150,6 @@ pub enum Flow {
     Rtl,
     /// HLS C++ only.
     Hls,
-}
-
-/// HLS tools that projects are written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum HlsTool {
-    /// AMD Vitis HLS.
-    Vitis,
-    /// Vivado HLS, its predecessor.
-    Vivado,
-    /// Siemens Catapult, for AMD's devices.
-    Catapult,
-    /// The Intel HLS compiler (i++), which came with Quartus.
-    Quartus,
-    /// The FPGA compiler of Intel oneAPI.
-    Oneapi,
-    /// Google XLS: DSLX, compiled on this machine.
-    Xls,
 }
 
 /// Arguments of `predict`.

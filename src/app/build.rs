@@ -45,7 +45,7 @@ pub(super) fn run(args: &Build, deny_warnings: bool) -> Result<Outcome> {
         },
     };
     let (rtl, choice) = made.map_or((None, None), |(rtl, choice)| (Some(rtl), choice));
-    let tool = hls_tool(&config);
+    let tool = config.hls.unwrap_or_default();
     let hls = match args.flow {
         Flow::Rtl => None,
         Flow::Both | Flow::Hls => Some(firmware::hls(&compiled.design, compiled.device, tool)?),
@@ -150,17 +150,6 @@ struct Unfolded;
 #[derive(Debug, thiserror::Error)]
 #[error("Weights: runtime has no effect on the HLS path, where weights stay what they are now")]
 struct Frozen;
-
-fn hls_tool(config: &Config) -> Tool {
-    match config.hls {
-        None | Some(config::HlsTool::Vitis) => Tool::Vitis,
-        Some(config::HlsTool::Vivado) => Tool::Vivado,
-        Some(config::HlsTool::Catapult) => Tool::Catapult,
-        Some(config::HlsTool::Quartus) => Tool::Quartus,
-        Some(config::HlsTool::Oneapi) => Tool::Oneapi,
-        Some(config::HlsTool::Xls) => Tool::Xls,
-    }
-}
 
 fn assemble(
     compiled: &Compiled,

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use crate::cli::{HlsTool, ModelArgs, ModelOptions};
+use crate::cli::{ModelArgs, ModelOptions};
 use crate::compile::{self, Compiled, Source};
-use crate::config::{self, Config, Io, Overrides, Strategy, Warning};
+use crate::config::{Config, Io, Overrides, Strategy, Warning};
 use crate::error::{Located, Origin, Problems, Result};
+use crate::hls;
 use crate::layers::OwnLayers;
 use crate::precision::parse_precision;
 use crate::project::MANIFEST;
@@ -24,7 +25,7 @@ struct BadOption {
 /// The configuration file with the command line's options over it.
 pub(super) fn config(
     options: &ModelOptions,
-    hls: Option<HlsTool>,
+    hls: Option<hls::Tool>,
 ) -> Result<(Config, Vec<Warning>)> {
     let (mut config, mut warnings) = match &options.config {
         None => (Config::default(), Vec::new()),
@@ -91,14 +92,7 @@ pub(super) fn config(
         strategy: strategy.flatten(),
         precision: precision.flatten(),
         effort: options.effort,
-        hls: hls.map(|it| match it {
-            HlsTool::Vitis => config::HlsTool::Vitis,
-            HlsTool::Vivado => config::HlsTool::Vivado,
-            HlsTool::Catapult => config::HlsTool::Catapult,
-            HlsTool::Quartus => config::HlsTool::Quartus,
-            HlsTool::Oneapi => config::HlsTool::Oneapi,
-            HlsTool::Xls => config::HlsTool::Xls,
-        }),
+        hls,
         ..Overrides::default()
     };
     warnings.extend(config.merge(overrides));
@@ -108,12 +102,12 @@ pub(super) fn config(
 }
 
 /// hls4ml's default device for a compiler, where it is not [`compile::DEFAULT_PART`].
-fn default_part(tool: config::HlsTool) -> Option<&'static str> {
+fn default_part(tool: hls::Tool) -> Option<&'static str> {
     match tool {
-        config::HlsTool::Vitis | config::HlsTool::Vivado | config::HlsTool::Xls => None,
-        config::HlsTool::Catapult => Some("xcku115"),
-        config::HlsTool::Quartus => Some("arria10"),
-        config::HlsTool::Oneapi => Some("agilex7"),
+        hls::Tool::Vitis | hls::Tool::Vivado | hls::Tool::Xls => None,
+        hls::Tool::Catapult => Some("xcku115"),
+        hls::Tool::Quartus => Some("arria10"),
+        hls::Tool::Oneapi => Some("agilex7"),
     }
 }
 
@@ -164,7 +158,7 @@ pub(super) fn load(args: &ModelArgs, config: &Config) -> Result<(RawModel, Sourc
 }
 
 /// Reads, imports, sizes and lowers a model.
-pub(super) fn compile(args: &ModelArgs, hls: Option<HlsTool>) -> Result<(Compiled, Config)> {
+pub(super) fn compile(args: &ModelArgs, hls: Option<hls::Tool>) -> Result<(Compiled, Config)> {
     let (config, warnings) = config(&args.options, hls)?;
     let model = load(args, &config)?;
     let compiled = compile::compile(model, &config, &args.options.calibrate, warnings)?;

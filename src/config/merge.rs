@@ -1,8 +1,9 @@
 //! The command line on top of a configuration file: what is typed there wins.
 
-use super::{Compat, Config, HlsTool, Io, LayerConfig, Strategy, Warning};
+use super::{Compat, Config, Io, LayerConfig, Strategy, Warning};
 use crate::error::Origin;
 use crate::fixed::Format;
+use crate::hls;
 use crate::precision::Precision;
 use crate::rtl::cmvm::Effort;
 use crate::rtl::dsp::Blocks;
@@ -42,7 +43,7 @@ pub struct Overrides {
     /// `--compat`.
     pub compat: Option<Compat>,
     /// `--hls`.
-    pub hls: Option<HlsTool>,
+    pub hls: Option<hls::Tool>,
     /// `-o`.
     pub output: Option<String>,
     /// `--name`.

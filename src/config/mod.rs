@@ -18,6 +18,7 @@ mod warning;
 #[cfg(test)]
 mod tests;
 
+use crate::hls;
 use crate::rtl::cmvm::Effort;
 use crate::rtl::dsp::Blocks;
 use std::collections::BTreeMap;
@@ -82,7 +83,7 @@ pub struct Config {
     /// How data come and go.
     pub io: Io,
     /// Which HLS tool's project is written.
-    pub hls: Option<HlsTool>,
+    pub hls: Option<hls::Tool>,
     /// Name of the project and its top module.
     pub project: Option<String>,
     /// Where the project goes.
@@ -240,19 +241,6 @@ pub enum ConvImplementation {
     LineBuffer,
     /// hls4ml's older one.
     Encoded,
-}
-
-/// HLS tools that a project can be written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the names of the tools")]
-pub enum HlsTool {
-    Vitis,
-    Vivado,
-    Oneapi,
-    Quartus,
-    Catapult,
-    Xls,
 }
 
 /// Part of the clock period to keep free.

@@ -9,6 +9,7 @@ use super::unused::{self, Unused};
 use super::value::Kind;
 use super::{Config, Warning};
 use crate::error::{Located, Origin, Problem, Problems, Result};
+use crate::hls;
 use crate::precision::{Precision, Role};
 
 impl Config {
@@ -275,7 +276,7 @@ impl Reader {
         match backend.to_ascii_lowercase().as_str() {
             "vivadoaccelerator" => {
                 self.warn(path, unsupported("a plain Vivado project is written"));
-                self.config.hls = Some(super::HlsTool::Vivado);
+                self.config.hls = Some(hls::Tool::Vivado);
             }
             "libero" | "symbolicexpression" => {
                 self.warn(path, unsupported("choose a tool with --hls"));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Problems;
+use crate::hls;
 
 fn read(text: &str) -> (Config, Vec<String>) {
     let (config, warnings) = Config::read("c.yml", text).unwrap();
@@ -55,7 +56,7 @@ fn a_whole_file_that_hls4ml_wrote() {
     assert_eq!(config.clock_ns, Some(5.0));
     let uncertainty = config.clock_uncertainty.unwrap().nanoseconds(5.0);
     assert!((uncertainty - 1.35).abs() < 1e-12);
-    assert_eq!(config.hls, Some(HlsTool::Vitis));
+    assert_eq!(config.hls, Some(hls::Tool::Vitis));
     assert_eq!(config.source_model.as_deref(), Some("my-hls-test/keras_model.keras"));
     assert_eq!(config.project.as_deref(), Some("myproject"));
     assert_eq!(config.model.strategy, Some(Strategy::Latency));

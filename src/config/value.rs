@@ -1,8 +1,9 @@
 //! The values of a configuration: numbers, choices and formats, read from what YAML made of them.
 
 use super::tree::Tree;
-use super::{Compat, ConvImplementation, HlsTool, Io, Strategy, Uncertainty, Weights};
+use super::{Compat, ConvImplementation, Io, Strategy, Uncertainty, Weights};
 use crate::fixed::MAX_WIDTH;
+use crate::hls;
 use crate::precision::{Precision, PrecisionError, SoftmaxKind, parse_precision};
 use crate::rtl::dsp::Blocks;
 use crate::source::InputShapes;
@@ -155,19 +156,19 @@ impl Kind<Compat> {
     };
 }
 
-impl Kind<HlsTool> {
-    pub(super) const HLS: Kind<HlsTool> = Kind {
+impl Kind<hls::Tool> {
+    pub(super) const HLS: Kind<hls::Tool> = Kind {
         expected: "Vitis, Vivado, oneAPI, Quartus, Catapult or XLS",
         read: |tree| {
             choice(
                 tree,
                 &[
-                    ("vitis", HlsTool::Vitis),
-                    ("vivado", HlsTool::Vivado),
-                    ("oneapi", HlsTool::Oneapi),
-                    ("quartus", HlsTool::Quartus),
-                    ("catapult", HlsTool::Catapult),
-                    ("xls", HlsTool::Xls),
+                    ("vitis", hls::Tool::Vitis),
+                    ("vivado", hls::Tool::Vivado),
+                    ("oneapi", hls::Tool::Oneapi),
+                    ("quartus", hls::Tool::Quartus),
+                    ("catapult", hls::Tool::Catapult),
+                    ("xls", hls::Tool::Xls),
                 ],
             )
         },

@@ -2,27 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::reuse::{nearest, nearest_divisor};
 use crate::device;
 
 /// The HLS compiler the project is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Tool {
-    /// Vitis HLS.
+    /// AMD Vitis HLS.
     #[default]
     Vitis,
     /// Vivado HLS, its predecessor.
     Vivado,
-    /// Siemens Catapult.
+    /// Siemens Catapult, for AMD's devices.
     Catapult,
-    /// The Intel HLS compiler, which came with Quartus.
+    /// The Intel HLS compiler (i++), which came with Quartus.
     Quartus,
     /// The FPGA compiler of Intel oneAPI.
     Oneapi,
-    /// Google XLS.
+    /// Google XLS: DSLX, compiled on this machine.
     Xls,
 }
 

@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Formats, Role, SoftmaxKind};
-use crate::config::{Compat, Config, HlsTool, Io, Uncertainty, Weights, attribute_only};
+use crate::config::{Compat, Config, Io, Uncertainty, Weights, attribute_only};
 use crate::fixed::Format;
+use crate::hls;
 use crate::layers::{self, Exactness, LayerSpec};
 use crate::nn;
 
@@ -304,13 +305,13 @@ fn head(config: &Config) -> Map<String, Value> {
     out
 }
 
-fn backend(tool: HlsTool) -> &'static str {
+fn backend(tool: hls::Tool) -> &'static str {
     match tool {
-        HlsTool::Vitis => "Vitis",
-        HlsTool::Vivado => "Vivado",
-        HlsTool::Oneapi => "oneAPI",
-        HlsTool::Quartus => "Quartus",
-        HlsTool::Catapult => "Catapult",
-        HlsTool::Xls => "XLS",
+        hls::Tool::Vitis => "Vitis",
+        hls::Tool::Vivado => "Vivado",
+        hls::Tool::Oneapi => "oneAPI",
+        hls::Tool::Quartus => "Quartus",
+        hls::Tool::Catapult => "Catapult",
+        hls::Tool::Xls => "XLS",
     }
 }

@@ -236,12 +236,14 @@ fn window(window: &Window, bits: u32, device: &Device) -> Resources {
     all + places + counter(window.tokens + window.flush()).times(4)
 }
 
-/// `nn_reduce`: a sum whose first element is added to nothing, or a comparison and a choice.
+/// `nn_reduce`: a sum whose first element is added to nothing, which tables of six inputs do beside some of the carry
+/// chain; or a comparison, whose result is the enable of the registers.
 fn reduction(own: &Reducer, bits: u32, device: &Device) -> Resources {
     let wide = u64::from(bits);
     let lut = match own.op {
-        Binary::Add if device.lut_inputs() >= 6 => wide,
-        _ => 2 * wide,
+        Binary::Add if device.lut_inputs() >= 6 => wide * 3 / 2,
+        Binary::Add => 2 * wide,
+        _ => wide,
     };
     Resources::luts(lut) + delay(own.packs, bits, device)
 }
