@@ -120,12 +120,12 @@ struct Rom {
 /// Of the device's block RAM the part that tables may take: weights, lines and FIFOs need some.
 const TABLE_SHARE: u64 = 4;
 
-/// The shortest clock, ns, that block RAM keeps everywhere.
-const BLOCK_NS: f64 = 2.5;
-
 impl Rom {
     fn new(design: &Design, device: &Device) -> Rom {
-        let keeps = design.plan.clock_ns >= BLOCK_NS;
+        // What is read goes straight to a register.
+        let delays = device.delay();
+        let read = delays.register_overhead() + delays.bram_ns + delays.net_ns;
+        let keeps = read <= design.plan.clock_ns;
         let left = if keeps { device.total.bram_kbit / 18 / TABLE_SHARE } else { 0 };
         Rom { left, worth: device.luts_of_block() }
     }

@@ -22,7 +22,9 @@ pub(super) const SHARE: usize = 8;
 pub(super) fn narrow(flow: &mut Dataflow, interval: usize) {
     let looped = looped(flow);
     for at in (0..flow.processes.len()).map(ProcessId) {
-        reduced(flow, at, interval);
+        if !looped.contains(&at) {
+            reduced(flow, at, interval);
+        }
         let Some((graph, nodes, ratio)) = narrowed(flow, at, interval) else { continue };
         let around = if looped.contains(&at) {
             let Some(around) = around(flow, at) else { continue };
