@@ -94,7 +94,7 @@ fn gowin(cell: &str) -> Resources {
     match cell {
         "LUT1" | "LUT2" | "LUT3" | "LUT4" | "ALU" => luts(1),
         "RAM16SDP4" => luts(4),
-        "SDPB" | "DPB" | "SPX9" | "SDPX9B" | "pROM" => bram(18),
+        "SP" | "SPX9" | "SDPB" | "SDPX9B" | "DPB" | "DPX9B" | "pROM" | "pROMX9" => bram(18),
         _ if cell.starts_with("DFF") => ff(),
         _ if cell.starts_with("MULT") => dsp(),
         _ => Resources::default(),

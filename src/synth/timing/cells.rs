@@ -51,8 +51,10 @@ pub(super) fn role(cell: &Cell) -> Role {
         "PDPW16",
         "SB_RAM",
         "DPB",
-        "SDPB",
-        "SPB",
+        "DPX9",
+        "SDP",
+        "SP",
+        "pROM",
         "ROMB",
         "MISTRAL_M10K",
     ]) {
@@ -74,9 +76,11 @@ pub(super) fn is_clock(port: &str) -> bool {
     matches!(port, "C" | "CLK" | "CLKARDCLK" | "CLKBWRCLK" | "WCLK" | "CLKA" | "CLKB" | "WCK")
 }
 
-/// The bit of a carry chain that a pin belongs to, and whether it is the chain's own wire.
-pub(super) fn place(port: &str, bit: usize) -> (usize, bool) {
+/// The bit of a carry chain that a pin of a kind of cells belongs to, and whether it is the chain's own wire.
+pub(super) fn place(kind: &str, port: &str, bit: usize) -> (usize, bool) {
     match port {
+        // Gowin: one bit, whatever the number behind the letter.
+        _ if kind == "ALU" => (0, matches!(port, "CIN" | "COUT")),
         // AMD: vectors of four or eight.
         "CO" => (bit, true),
         "CI" | "CIN" | "CYINIT" => (0, port != "CYINIT"),
@@ -89,8 +93,13 @@ pub(super) fn place(port: &str, bit: usize) -> (usize, bool) {
 }
 
 /// The bits that pass between a pin in and one out, where the chain connects them.
-pub(super) fn chain_ns(delays: &DelayModel, from: (&str, usize), to: (&str, usize)) -> Option<f64> {
-    let ((first, wire), (last, out_wire)) = (place(from.0, from.1), place(to.0, to.1));
+pub(super) fn chain_ns(
+    delays: &DelayModel,
+    kind: &str,
+    from: (&str, usize),
+    to: (&str, usize),
+) -> Option<f64> {
+    let ((first, wire), (last, out_wire)) = (place(kind, from.0, from.1), place(kind, to.0, to.1));
     let bits = (last + 1).checked_sub(first)?;
     let along = bits as f64 * delays.carry_bit_ns;
     // Into the chain and out of it are half of what a chain costs besides its bits.

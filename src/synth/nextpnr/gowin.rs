@@ -1,0 +1,60 @@
+//! Gowin: placed in a harness, for there is no out-of-context mode and every port wants a pin.
+//!
+//! What the design takes is counted in its own netlist, so the harness is no part of it; only carry chains count
+//! as placed, where each has cells at its ends besides.
+
+use std::fs;
+
+use super::super::harness::{self, CORE, PINS};
+use super::super::{Result, SynthError, Synthesis, report};
+use super::{Job, Report};
+use crate::tools::{self, ToolError};
+
+/// Where the pins of the harness are on the die, the same in every package; the first is one for clocks.
+const PLACES: [&str; PINS.len()] = ["IOT27A", "IOT2A", "IOT4A", "IOT6A"];
+
+pub(super) fn place(job: &Job<'_>, synthesised: Synthesis) -> Result<Synthesis> {
+    let mut command = job.tools.nextpnr("himbaechel-gowin")?;
+    let top = job.sources.top;
+    let [around, pins, netlist, found] =
+        [&format!("{top}_harness.sv"), "pins.cst", "placed.json", "nextpnr.json"]
+            .map(|it| job.work.join(it));
+    let text = fs::read_to_string(job.netlist).map_err(ToolError::io(job.netlist))?;
+    let harness = harness::source(&text, top)
+        .map_err(|it| SynthError::Report { file: job.netlist.into(), what: it.to_string() })?;
+    fs::write(&around, harness).map_err(ToolError::io(&around))?;
+    fs::write(&pins, constraints()).map_err(ToolError::io(&pins))?;
+    harness::wrap(job.tools, top, "synth_gowin", [job.netlist, &around, &netlist])?;
+    let (part, die) = (&job.device.part, job.device.name.to_uppercase());
+    command.args(["--device", part, "--vopt", &format!("family={die}"), "--vopt"]);
+    command.arg(format!("cst={}", pins.display()));
+    tools::run(command.args(job.options(&netlist, &found)))?;
+    let read: Report = report(&found)?;
+    let fmax_mhz = Some(read.slowest(&found)?);
+    let mut total = synthesised.total;
+    let chains = synthesised.cells.get("ALU").copied().unwrap_or(0);
+    total.lut += read.used("ALU").saturating_sub(chains);
+    // Registers that only shift are nothing that the design could be blamed for.
+    let bound = if read.is_outside(CORE) { ", which is slower than the design" } else { "" };
+    let seed = job.seed;
+    let tool = format!("nextpnr-himbaechel {part} --seed {seed}, in a harness of pins{bound}");
+    Ok(Synthesis { tool, total, fmax_mhz, ..synthesised })
+}
+
+/// The pins of the harness.
+fn constraints() -> String {
+    let pins = PINS.iter().zip(PLACES);
+    pins.map(|(pin, place)| format!("IO_LOC \"{pin}\" {place};\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pin_has_a_place() {
+        let text = constraints();
+        assert_eq!(text.lines().count(), PINS.len());
+        assert!(text.starts_with("IO_LOC \"clk_i\" IOT27A;\n"), "{text}");
+    }
+}
