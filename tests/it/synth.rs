@@ -45,6 +45,28 @@ fn pipelines_are_synthesised_and_placed() {
     assert!(compared["layers"].as_array().unwrap().iter().any(of_layer), "{compared}");
 }
 
+/// On Gowin a design is placed in a harness, of which its figures know nothing.
+#[test]
+fn designs_for_gowin_are_placed_in_a_harness() {
+    let tools = Tools::find();
+    let tools = tools.and_then(|it| it.nextpnr("himbaechel-gowin").and_then(|_| it.yosys()));
+    if available(tools).is_none() {
+        return;
+    }
+    let options = ["--flow", "rtl", "--target", "gw2a-18", "--clock", "20", "--precision"];
+    let model = own("tests/models/hls4ml_embedding.keras");
+    let project = Project::build(&model, &[&options[..], &["fixed<4,2>"]].concat());
+    let placed = json(0, &["synth", text(&project.dir), "--tool", "nextpnr"])["synthesis"].clone();
+    assert_eq!(placed, project.json("synth/nextpnr.json"));
+    let tool = placed["tool"].as_str().unwrap();
+    assert!(tool.contains("GW2A-LV18PG256C8/I7") && tool.contains("in a harness"), "{tool}");
+    assert!(placed["fmax_mhz"].as_f64().unwrap() >= 50.0, "{placed}");
+    let alone = json(0, &["synth", text(&project.dir)])["synthesis"].clone();
+    assert_eq!(placed["total"]["ff"], alone["total"]["ff"]);
+    let compared = json(0, &["compare", text(&project.dir)]);
+    assert_eq!(compared["total"]["rtl"]["fmax_mhz"]["source"], "placed", "{compared}");
+}
+
 /// A stream: processes are synthesised one by one; arrays have as many DSP blocks as was estimated.
 #[test]
 fn streams_are_synthesised_by_process() {
@@ -75,7 +97,10 @@ fn what_no_tool_can_do_is_told() {
         stderr(&run(code, &[&["synth", text(&project.dir)], options].concat()))
     };
     let other = told(2, &["--tool", "nextpnr"]);
-    assert!(other.contains("nextpnr does not know xcvu13p") && other.contains("ECP5"), "{other}");
+    assert!(
+        other.contains("nextpnr does not know xcvu13p") && other.contains("ECP5, GW2A"),
+        "{other}"
+    );
     let family = told(2, &["--target", "agfb014"]);
     assert!(family.contains("Yosys does not know agfb014"), "{family}");
     let unknown = told(2, &["--target", "xcvu99"]);

@@ -2,10 +2,10 @@
 #include <cstdint>
 #include <cstdio>
 
-#include "Vdut_harness.h"
+#include "Vdut.h"
 
 int main() {
-  Vdut_harness top;
+  Vdut top;
   uint64_t random = 1;
   const auto next = [&random] {
     random = random * 6364136223846793005u + 1442695040888963407u;

@@ -1,12 +1,14 @@
 //! A small design in its harness: as it is written, simulated, and put around a netlist.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::tools::{Build, Tools, run};
+use crate::cosim::verilate::simulation;
+use crate::cosim::{Dut, Options};
+use crate::tools::{Tools, run};
 
 const DUT: &str = include_str!("dut.sv");
 
@@ -25,10 +27,6 @@ fn netlist() -> String {
         "out_data_o": port("output", 9),
     });
     json!({"modules": {"dut": {"ports": ports}}}).to_string()
-}
-
-fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test must not pass in silence")]
@@ -72,24 +70,16 @@ fn a_harness_passes_every_bit() {
     let Some(tools) = available(Tools::find()) else { return };
     let Some(verilator) = available(tools.verilator()) else { return };
     let scratch = tools.cache().scratch().unwrap();
-    let dir = scratch.path();
-    std::fs::write(dir.join("dut.sv"), DUT).unwrap();
-    std::fs::write(dir.join("dut_harness.sv"), source(&netlist(), "dut").unwrap()).unwrap();
-    let options = ["--cc", "--no-timing", "-Wall", "--Mdir", "obj", "dut.sv", "dut_harness.sv"];
-    let mut made = verilator.command();
-    run(made.current_dir(dir).args(options).args(["--top-module", "dut_harness"])).unwrap();
-    let obj = std::fs::read_dir(dir.join("obj")).unwrap();
-    let mut sources: Vec<PathBuf> = obj.map(|it| it.unwrap().path()).collect();
-    sources.retain(|it| it.extension().is_some_and(|it| it == "cpp"));
-    sources.sort();
-    let include = verilator.include();
-    let runtime = ["verilated.cpp", "verilated_threads.cpp"].map(|it| include.join(it));
-    sources.extend(runtime);
-    sources.push(file("src/synth/harness/tests.cc"));
-    let includes = vec![dir.join("obj"), include.clone(), include.join("vltstd")];
-    let flags = ["-O0", "-w"].map(str::to_owned).to_vec();
-    let build = Build { sources, includes, flags, libs: vec!["-lpthread".to_owned()] };
-    let said = run(&mut Command::new(build.executable(&tools).unwrap())).unwrap();
+    let [design, harness] = ["dut.sv", "dut_harness.sv"].map(|it| scratch.path().join(it));
+    std::fs::write(&design, DUT).unwrap();
+    std::fs::write(&harness, source(&netlist(), "dut").unwrap()).unwrap();
+    let mut lint = verilator.command();
+    lint.args(["--lint-only", "--no-timing", "-Wall", "--top-module", "dut_harness"]);
+    run(lint.args([&design, &harness])).unwrap();
+    let dut = Dut::new("dut_harness", vec![design, harness]);
+    let texts = [("main.cpp", include_str!("tests.cc"))];
+    let made = simulation(&tools, verilator, &dut, &texts, Options::default()).unwrap();
+    let said = run(&mut Command::new(made)).unwrap();
     assert!(said.stdout.starts_with(b"0 wrong"), "{said:?}");
 }
 
