@@ -42,12 +42,23 @@ fn module(top: &str) -> String {
     format!("{top}_harness")
 }
 
-/// Puts the harness in one file around the netlist of `top` in another one, into a third, by Yosys' command for
-/// the family.
+/// How a family's harness is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Synth {
+    /// Yosys' command.
+    pub(super) command: &'static str,
+    /// Pins by type of cell that get a register beside them, for nextpnr ends no path there.
+    pub(super) probes: [(&'static str, &'static [&'static str]); 1],
+}
+
+/// Gowin: the data of memories in lookup tables, whose pins are misspelled in nextpnr's table of delays.
+pub(super) const GOWIN: Synth = Synth { command: "synth_gowin", probes: [("RAM16SDP4", &["DI"])] };
+
+/// Puts the harness in one file around the netlist of `top` in another one, into a third.
 pub(super) fn wrap(
     tools: &Tools,
     top: &str,
-    synth: &str,
+    synth: Synth,
     [design, harness, netlist]: [&Path; 3],
 ) -> tools::Result<()> {
     let job = json!({
@@ -55,7 +66,8 @@ pub(super) fn wrap(
         "top": top,
         "harness": harness,
         "module": module(top),
-        "synth": synth,
+        "synth": synth.command,
+        "probes": BTreeMap::from(synth.probes),
         "netlist": netlist,
     });
     tools::run(tools.yosys()?.args(["-c", RUNNER, &job.to_string()])).map(drop)

@@ -105,7 +105,7 @@ fn nothing_is_lost_around_a_netlist() {
     let wrapped = source(&text, "dut").unwrap();
     std::fs::write(&harness, wrapped).unwrap();
     let tools = &tools;
-    wrap(tools, "dut", "synth_gowin", [&design, &harness, &netlist]).unwrap();
+    wrap(tools, "dut", GOWIN, [&design, &harness, &netlist]).unwrap();
     let cells = |file: &Path, module: &str| {
         let text = std::fs::read_to_string(file).unwrap();
         let read: Value = serde_json::from_str(&text).unwrap();
@@ -114,7 +114,9 @@ fn nothing_is_lost_around_a_netlist() {
         move |wanted: &str| kinds.iter().filter(|it| it.starts_with(wanted)).count()
     };
     let (alone, both) = (cells(&design, "dut"), cells(&netlist, "dut_harness"));
-    assert_eq!(both("DFF"), alone("DFF") + 9 + 2 * 11);
+    // And one beside every bit that the memory gets.
+    assert_eq!(both("DFF"), alone("DFF") + 9 + 2 * 11 + 9);
+    assert_eq!((both("RAM16SDP4"), alone("RAM16SDP4")), (3, 3));
     // The chain of the outputs begins with nothing to add.
     assert_eq!(both("LUT"), alone("LUT") + 10);
     assert_eq!(both("ALU"), alone("ALU"));
