@@ -37,10 +37,10 @@ pub(super) fn place(job: &Job<'_>, synthesised: Synthesis) -> Result<Synthesis> 
     let untimed = untimed(&synthesised.cells);
     let remark = match untimed.as_str() {
         // Registers that only shift are nothing that the design could be blamed for.
-        "" if read.is_outside(CORE) => ", whose own path is the longest".to_owned(),
+        "" if read.is_outside(CORE) => " (whose own path is the longest)".to_owned(),
         "" => String::new(),
         cells => {
-            format!("; no clock: it has no delays of {cells}, the rest reaches {reached:.1} MHz")
+            format!(" (no clock: it has no delays of {cells}; the rest reaches {reached:.1} MHz)")
         }
     };
     let tool =

@@ -1,7 +1,7 @@
 //! nextpnr: the clock that a placed and routed design reaches.
 //!
 //! On ECP5 it places the design alone, out of context; on Gowin, where it wants a pin for every port, in a
-//! [`harness`](super::harness). Nexus is not here: what stops it is told in `docs/nexus.md`.
+//! [`harness`](super::harness). Nexus is not here: what stops it is told in `docs/nextpnr.md`.
 
 pub(super) mod ecp5;
 mod gowin;
