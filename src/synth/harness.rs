@@ -42,23 +42,34 @@ fn module(top: &str) -> String {
     format!("{top}_harness")
 }
 
-/// How a family's harness is made.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Synth {
-    /// Yosys' command.
-    pub(super) command: &'static str,
-    /// Pins by type of cell that get a register beside them, for nextpnr ends no path there.
-    pub(super) probes: [(&'static str, &'static [&'static str]); 1],
+/// Where the clock of a harness comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// The pin.
+    Pin,
+    /// The oscillator of a Nexus.
+    Oscillator {
+        /// Its divider.
+        divider: u32,
+    },
 }
 
-/// Gowin: the data of memories in lookup tables, whose pins are misspelled in nextpnr's table of delays.
-pub(super) const GOWIN: Synth = Synth { command: "synth_gowin", probes: [("RAM16SDP4", &["DI"])] };
+/// How a family's harness becomes a netlist.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    /// Yosys' command.
+    pub(super) synth: &'static str,
+    /// Types of cells and pins of theirs that get a register beside them, for nextpnr ends no path there.
+    pub(super) probes: &'static [(&'static str, &'static str)],
+    /// Types of cells and pins of theirs that are open where they would be zero.
+    pub(super) open: &'static [(&'static str, &'static str)],
+}
 
 /// Puts the harness in one file around the netlist of `top` in another one, into a third.
 pub(super) fn wrap(
     tools: &Tools,
     top: &str,
-    synth: Synth,
+    family: &Family,
     [design, harness, netlist]: [&Path; 3],
 ) -> tools::Result<()> {
     let job = json!({
@@ -66,15 +77,16 @@ pub(super) fn wrap(
         "top": top,
         "harness": harness,
         "module": module(top),
-        "synth": synth.command,
-        "probes": BTreeMap::from(synth.probes),
+        "synth": family.synth,
+        "probes": family.probes,
+        "open": family.open,
         "netlist": netlist,
     });
     tools::run(tools.yosys()?.args(["-c", RUNNER, &job.to_string()])).map(drop)
 }
 
 /// The harness of the module `top` in the text of a netlist.
-pub(super) fn source(netlist: &str, top: &str) -> Result<String, NoHarness> {
+pub(super) fn source(netlist: &str, top: &str, clock: Clock) -> Result<String, NoHarness> {
     let mut file: File = serde_json::from_str(netlist)?;
     let ports = file.modules.remove(top).map(|it| it.ports).unwrap_or_default();
     let direct = |name: &str| PINS[..2].contains(&name);
@@ -99,6 +111,9 @@ pub(super) fn source(netlist: &str, top: &str) -> Result<String, NoHarness> {
     context.insert("module", &module(top));
     context.insert("top", top);
     context.insert("core", CORE);
+    if let Clock::Oscillator { divider } = clock {
+        context.insert("divider", &divider);
+    }
     context.insert("in_bits", &in_bits);
     context.insert("out_bits", &out_bits);
     let shared: Vec<&str> =

@@ -163,6 +163,7 @@ impl Tools {
     pub fn nextpnr(&self, family: &str) -> Result<Command> {
         let install = match family {
             "himbaechel-gowin" => "scripts/setup.sh --gowin",
+            "nexus" => "scripts/setup.sh --nexus",
             _ => "scripts/setup.sh --place",
         };
         self.program(&format!("nextpnr-{family}"), "nextpnr", install)

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cosim::verilate::simulation;
 use crate::cosim::{Dut, Options};
+use crate::synth::nextpnr::{gowin, nexus};
 use crate::tools::{Tools, run};
 
 const DUT: &str = include_str!("dut.sv");
@@ -40,7 +41,7 @@ fn available<T>(found: crate::tools::Result<T>) -> Option<T> {
 
 #[test]
 fn every_port_has_its_bits() {
-    let harness = source(&netlist(), "dut").unwrap();
+    let harness = source(&netlist(), "dut", Clock::Pin).unwrap();
     for port in [
         "  dut i_core (\n    .clk_i,\n    .rst_ni,\n",
         ".in_data_i (in_q[6:0])",
@@ -56,7 +57,7 @@ fn every_port_has_its_bits() {
 
 #[test]
 fn a_netlist_without_ports_is_refused() {
-    let said = |text: &str| source(text, "dut").unwrap_err().to_string();
+    let said = |text: &str| source(text, "dut", Clock::Pin).unwrap_err().to_string();
     assert_eq!(said(r#"{"modules": {}}"#), "no module dut with inputs and outputs in it");
     let inputs = r#"{"modules": {"dut": {"ports": {"a": {"direction": "input", "bits": [2]}}}}}"#;
     assert_eq!(said(inputs), "no module dut with inputs and outputs in it");
@@ -72,7 +73,7 @@ fn a_harness_passes_every_bit() {
     let scratch = tools.cache().scratch().unwrap();
     let [design, harness] = ["dut.sv", "dut_harness.sv"].map(|it| scratch.path().join(it));
     std::fs::write(&design, DUT).unwrap();
-    std::fs::write(&harness, source(&netlist(), "dut").unwrap()).unwrap();
+    std::fs::write(&harness, source(&netlist(), "dut", Clock::Pin).unwrap()).unwrap();
     let mut lint = verilator.command();
     lint.args(["--lint-only", "--no-timing", "-Wall", "--top-module", "dut_harness"]);
     run(lint.args([&design, &harness])).unwrap();
@@ -83,11 +84,23 @@ fn a_harness_passes_every_bit() {
     assert!(said.stdout.starts_with(b"0 wrong"), "{said:?}");
 }
 
-/// Around a netlist no register is merged with another one, none goes, and the design's cells stay what they are.
-#[test]
-fn nothing_is_lost_around_a_netlist() {
-    let Some(tools) = available(Tools::find()) else { return };
-    let Some(mut map) = available(tools.yosys()) else { return };
+/// Cells by the beginning of their type.
+fn cells(file: &Path, module: &str) -> impl Fn(&str) -> usize + use<> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let read: Value = serde_json::from_str(&text).unwrap();
+    let kinds = read["modules"][module]["cells"].as_object().unwrap().values();
+    let kinds: Vec<String> = kinds.map(|it| it["type"].as_str().unwrap().to_owned()).collect();
+    move |wanted| kinds.iter().filter(|it| it.starts_with(wanted)).count()
+}
+
+/// Synthesises the design and its harness; cells of the one and of both.
+fn wrapped(
+    tools: &Tools,
+    mut map: Command,
+    family: &Family,
+    alone: &str,
+    clock: Clock,
+) -> [impl Fn(&str) -> usize + use<>; 2] {
     let scratch = tools.cache().scratch().unwrap();
     let [dut, design, harness, netlist] =
         ["dut.sv", "netlist.json", "dut_harness.sv", "placed.json"]
@@ -95,25 +108,24 @@ fn nothing_is_lost_around_a_netlist() {
     std::fs::write(&dut, DUT).unwrap();
     let commands = [
         format!("read_verilog -sv {}", dut.display()),
-        "synth_gowin -noiopads -top dut".to_owned(),
+        format!("{} {alone} -top dut", family.synth),
         format!("json -o {} dut", design.display()),
     ];
     let script = "import sys; from pyosys import libyosys as y; d = y.Design()\n\
                   for it in sys.argv[1:]: y.run_pass(it, d)";
     run(map.args(["-c", script]).args(commands)).unwrap();
     let text = std::fs::read_to_string(&design).unwrap();
-    let wrapped = source(&text, "dut").unwrap();
-    std::fs::write(&harness, wrapped).unwrap();
-    let tools = &tools;
-    wrap(tools, "dut", GOWIN, [&design, &harness, &netlist]).unwrap();
-    let cells = |file: &Path, module: &str| {
-        let text = std::fs::read_to_string(file).unwrap();
-        let read: Value = serde_json::from_str(&text).unwrap();
-        let kinds = read["modules"][module]["cells"].as_object().unwrap().values();
-        let kinds: Vec<String> = kinds.map(|it| it["type"].as_str().unwrap().to_owned()).collect();
-        move |wanted: &str| kinds.iter().filter(|it| it.starts_with(wanted)).count()
-    };
-    let (alone, both) = (cells(&design, "dut"), cells(&netlist, "dut_harness"));
+    std::fs::write(&harness, source(&text, "dut", clock).unwrap()).unwrap();
+    wrap(tools, "dut", family, [&design, &harness, &netlist]).unwrap();
+    [cells(&design, "dut"), cells(&netlist, "dut_harness")]
+}
+
+/// Around a netlist no register is merged with another one, none goes, and the design's cells stay what they are.
+#[test]
+fn nothing_is_lost_around_a_netlist() {
+    let Some(tools) = available(Tools::find()) else { return };
+    let Some(map) = available(tools.yosys()) else { return };
+    let [alone, both] = wrapped(&tools, map, &gowin::FAMILY, "-noiopads", Clock::Pin);
     // And one beside every bit that the memory gets.
     assert_eq!(both("DFF"), alone("DFF") + 9 + 2 * 11 + 9);
     assert_eq!((both("RAM16SDP4"), alone("RAM16SDP4")), (3, 3));
@@ -121,4 +133,16 @@ fn nothing_is_lost_around_a_netlist() {
     assert_eq!(both("LUT"), alone("LUT") + 10);
     assert_eq!(both("ALU"), alone("ALU"));
     assert_eq!((both("IBUF"), both("OBUF")), (3, 1));
+}
+
+#[test]
+fn a_clock_may_come_from_inside() {
+    let Some(tools) = available(Tools::find()) else { return };
+    let Some(map) = available(tools.yosys()) else { return };
+    let clock = Clock::Oscillator { divider: 7 };
+    let [alone, both] = wrapped(&tools, map, &nexus::FAMILY, "-noiopad", clock);
+    assert_eq!(both("FD1P3"), alone("FD1P3") + 9 + 2 * 11);
+    assert_eq!(both("LUT4"), alone("LUT4") + 10);
+    assert_eq!(both("CCU2"), alone("CCU2"));
+    assert_eq!((both("IB"), both("OB"), both("OSCA")), (2, 1, 1));
 }

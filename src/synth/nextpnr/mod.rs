@@ -1,10 +1,12 @@
 //! nextpnr: the clock that a placed and routed design reaches.
 //!
-//! On ECP5 it places the design alone, out of context; on Gowin, where it wants a pin for every port, in a
-//! [`harness`](super::harness). Nexus is not here: what stops it is told in `docs/nextpnr.md`.
+//! On ECP5 it places the design alone, out of context; on Gowin and Nexus, where it wants a pin for every
+//! port, in a [`harness`](super::harness). What it cannot do there is told in `docs/nextpnr.md`.
 
 pub(super) mod ecp5;
-mod gowin;
+pub(super) mod gowin;
+mod harnessed;
+pub(super) mod nexus;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +19,7 @@ use crate::device::{Device, Tool};
 use crate::tools::Tools;
 
 /// Families with place and route.
-pub(super) const KNOWN: &str = "ECP5, GW2A";
+pub(super) const KNOWN: &str = "ECP5, GW2A, Nexus";
 
 /// What nextpnr reports; times are in ns, clocks in MHz.
 #[derive(Debug, Deserialize)]
@@ -92,6 +94,7 @@ pub fn nextpnr(
     let place = match device.tool() {
         Tool::Trellis => ecp5::place,
         Tool::Gowin => gowin::place,
+        Tool::Oxide => nexus::place,
         Tool::Vivado | Tool::Quartus | Tool::IceStorm => {
             return Err(unknown("nextpnr", device, KNOWN));
         }

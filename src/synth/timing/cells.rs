@@ -42,13 +42,14 @@ pub(super) fn role(cell: &Cell) -> Role {
         "RAM128",
         "RAM256",
         "TRELLIS_DPR",
+        "DPR16",
         "MISTRAL_MLAB",
     ]) {
         Role::Memory
     } else if starts(&[
         "RAMB",
         "DP16",
-        "PDPW16",
+        "PDP",
         "SB_RAM",
         "DPB",
         "DPX9",
@@ -64,7 +65,7 @@ pub(super) fn role(cell: &Cell) -> Role {
         Role::Product { input, output: cell.has("PREG") || cell.has("MREG") }
     } else if starts(&["MULT", "SB_MAC16", "MISTRAL_MUL"]) {
         Role::Product { input: false, output: false }
-    } else if starts(&["GND", "VCC", "BUFG", "IBUF", "OBUF", "$scopeinfo"]) {
+    } else if starts(&["GND", "VCC", "VLO", "VHI", "BUFG", "IBUF", "OBUF", "$scopeinfo"]) {
         Role::Nothing
     } else {
         Role::Table
@@ -73,7 +74,19 @@ pub(super) fn role(cell: &Cell) -> Role {
 
 /// Whether a pin is a clock, from which no path comes.
 pub(super) fn is_clock(port: &str) -> bool {
-    matches!(port, "C" | "CLK" | "CLKARDCLK" | "CLKBWRCLK" | "WCLK" | "CLKA" | "CLKB" | "WCK")
+    matches!(
+        port,
+        "C" | "CLK"
+            | "CLKARDCLK"
+            | "CLKBWRCLK"
+            | "WCLK"
+            | "CLKA"
+            | "CLKB"
+            | "WCK"
+            | "CK"
+            | "CLKW"
+            | "CLKR"
+    )
 }
 
 /// The bit of a carry chain that a pin of a kind of cells belongs to, and whether it is the chain's own wire.
