@@ -42,18 +42,6 @@ fn module(top: &str) -> String {
     format!("{top}_harness")
 }
 
-/// Where the clock of a harness comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Clock {
-    /// The pin.
-    Pin,
-    /// The oscillator of a Nexus.
-    Oscillator {
-        /// Its divider.
-        divider: u32,
-    },
-}
-
 /// How a family's harness becomes a netlist.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Family {
@@ -86,7 +74,7 @@ pub(super) fn wrap(
 }
 
 /// The harness of the module `top` in the text of a netlist.
-pub(super) fn source(netlist: &str, top: &str, clock: Clock) -> Result<String, NoHarness> {
+pub(super) fn source(netlist: &str, top: &str) -> Result<String, NoHarness> {
     let mut file: File = serde_json::from_str(netlist)?;
     let ports = file.modules.remove(top).map(|it| it.ports).unwrap_or_default();
     let direct = |name: &str| PINS[..2].contains(&name);
@@ -111,9 +99,6 @@ pub(super) fn source(netlist: &str, top: &str, clock: Clock) -> Result<String, N
     context.insert("module", &module(top));
     context.insert("top", top);
     context.insert("core", CORE);
-    if let Clock::Oscillator { divider } = clock {
-        context.insert("divider", &divider);
-    }
     context.insert("in_bits", &in_bits);
     context.insert("out_bits", &out_bits);
     let shared: Vec<&str> =

@@ -41,7 +41,7 @@ fn available<T>(found: crate::tools::Result<T>) -> Option<T> {
 
 #[test]
 fn every_port_has_its_bits() {
-    let harness = source(&netlist(), "dut", Clock::Pin).unwrap();
+    let harness = source(&netlist(), "dut").unwrap();
     for port in [
         "  dut i_core (\n    .clk_i,\n    .rst_ni,\n",
         ".in_data_i (in_q[6:0])",
@@ -57,7 +57,7 @@ fn every_port_has_its_bits() {
 
 #[test]
 fn a_netlist_without_ports_is_refused() {
-    let said = |text: &str| source(text, "dut", Clock::Pin).unwrap_err().to_string();
+    let said = |text: &str| source(text, "dut").unwrap_err().to_string();
     assert_eq!(said(r#"{"modules": {}}"#), "no module dut with inputs and outputs in it");
     let inputs = r#"{"modules": {"dut": {"ports": {"a": {"direction": "input", "bits": [2]}}}}}"#;
     assert_eq!(said(inputs), "no module dut with inputs and outputs in it");
@@ -73,7 +73,7 @@ fn a_harness_passes_every_bit() {
     let scratch = tools.cache().scratch().unwrap();
     let [design, harness] = ["dut.sv", "dut_harness.sv"].map(|it| scratch.path().join(it));
     std::fs::write(&design, DUT).unwrap();
-    std::fs::write(&harness, source(&netlist(), "dut", Clock::Pin).unwrap()).unwrap();
+    std::fs::write(&harness, source(&netlist(), "dut").unwrap()).unwrap();
     let mut lint = verilator.command();
     lint.args(["--lint-only", "--no-timing", "-Wall", "--top-module", "dut_harness"]);
     run(lint.args([&design, &harness])).unwrap();
@@ -99,7 +99,6 @@ fn wrapped(
     mut map: Command,
     family: &Family,
     alone: &str,
-    clock: Clock,
 ) -> [impl Fn(&str) -> usize + use<>; 2] {
     let scratch = tools.cache().scratch().unwrap();
     let [dut, design, harness, netlist] =
@@ -115,7 +114,7 @@ fn wrapped(
                   for it in sys.argv[1:]: y.run_pass(it, d)";
     run(map.args(["-c", script]).args(commands)).unwrap();
     let text = std::fs::read_to_string(&design).unwrap();
-    std::fs::write(&harness, source(&text, "dut", clock).unwrap()).unwrap();
+    std::fs::write(&harness, source(&text, "dut").unwrap()).unwrap();
     wrap(tools, "dut", family, [&design, &harness, &netlist]).unwrap();
     [cells(&design, "dut"), cells(&netlist, "dut_harness")]
 }
@@ -125,7 +124,7 @@ fn wrapped(
 fn nothing_is_lost_around_a_netlist() {
     let Some(tools) = available(Tools::find()) else { return };
     let Some(map) = available(tools.yosys()) else { return };
-    let [alone, both] = wrapped(&tools, map, &gowin::FAMILY, "-noiopads", Clock::Pin);
+    let [alone, both] = wrapped(&tools, map, &gowin::FAMILY, "-noiopads");
     // And one beside every bit that the memory gets.
     assert_eq!(both("DFF"), alone("DFF") + 9 + 2 * 11 + 9);
     assert_eq!((both("RAM16SDP4"), alone("RAM16SDP4")), (3, 3));
@@ -136,13 +135,12 @@ fn nothing_is_lost_around_a_netlist() {
 }
 
 #[test]
-fn a_clock_may_come_from_inside() {
+fn nothing_is_lost_around_a_netlist_of_nexus() {
     let Some(tools) = available(Tools::find()) else { return };
     let Some(map) = available(tools.yosys()) else { return };
-    let clock = Clock::Oscillator { divider: 7 };
-    let [alone, both] = wrapped(&tools, map, &nexus::FAMILY, "-noiopad", clock);
+    let [alone, both] = wrapped(&tools, map, &nexus::FAMILY, "-noiopad");
     assert_eq!(both("FD1P3"), alone("FD1P3") + 9 + 2 * 11);
     assert_eq!(both("LUT4"), alone("LUT4") + 10);
     assert_eq!(both("CCU2"), alone("CCU2"));
-    assert_eq!((both("IB"), both("OB"), both("OSCA")), (2, 1, 1));
+    assert_eq!((both("IB"), both("OB")), (3, 1));
 }

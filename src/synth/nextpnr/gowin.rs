@@ -1,6 +1,6 @@
 //! Gowin (Project Apicula).
 
-use super::super::harness::{Clock, Family, PINS};
+use super::super::harness::{Family, PINS};
 use super::super::{Result, Synthesis};
 use super::Job;
 use super::harnessed::{Flow, place as placed};
@@ -23,7 +23,6 @@ pub(super) fn place(job: &Job<'_>, synthesised: Synthesis) -> Result<Synthesis> 
         program: "himbaechel-gowin",
         part,
         family: FAMILY,
-        clock: Clock::Pin,
         pins: pins(),
         options: &["--device", part, "--vopt", &die, "--vopt", "cst="],
         untimed: &UNTIMED,

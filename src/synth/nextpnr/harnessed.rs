@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs;
 
-use super::super::harness::{self, CORE, Clock, Family};
+use super::super::harness::{self, CORE, Family};
 use super::super::{Cells, Result, SynthError, Synthesis, report};
 use super::{Job, Report};
 use crate::tools::{self, ToolError};
@@ -19,8 +19,6 @@ pub(super) struct Flow<'a> {
     pub(super) part: &'a str,
     /// How its harness is made.
     pub(super) family: Family,
-    /// Where its clock comes from.
-    pub(super) clock: Clock,
     /// Constraints that place the harness's pins.
     pub(super) pins: String,
     /// Options for the part and, as the last one, the file of the pins, whose path is added to it.
@@ -38,7 +36,7 @@ pub(super) fn place(job: &Job<'_>, synthesised: Synthesis, flow: Flow<'_>) -> Re
         [&format!("{top}_harness.sv"), "pins", "placed.json", "nextpnr.json"]
             .map(|it| job.work.join(it));
     let text = fs::read_to_string(job.netlist).map_err(ToolError::io(job.netlist))?;
-    let harness = harness::source(&text, top, flow.clock)
+    let harness = harness::source(&text, top)
         .map_err(|it| SynthError::Report { file: job.netlist.into(), what: it.to_string() })?;
     fs::write(&around, harness).map_err(ToolError::io(&around))?;
     fs::write(&pins, flow.pins).map_err(ToolError::io(&pins))?;

@@ -1,8 +1,8 @@
 //! Nexus (Project Oxide).
 //!
-//! The clock comes from the oscillator inside: from most pins nextpnr finds no way to the clock network.
+//! The router is nextpnr's older one: the default one finds no way from the pin to the clock network.
 
-use super::super::harness::{Clock, Family, PINS};
+use super::super::harness::{Family, PINS};
 use super::super::{Result, Synthesis};
 use super::Job;
 use super::harnessed::{Flow, place as placed};
@@ -11,14 +11,11 @@ use super::harnessed::{Flow, place as placed};
 pub(in crate::synth) const FAMILY: Family =
     Family { synth: "synth_lattice -family lifcl", probes: &[], open: &[("CCU2", "CIN")] };
 
-/// Where the pins of the harness are (package BG400), without the clock's.
-const PLACES: [&str; PINS.len() - 1] = ["G19", "F16", "E17"];
+/// Where the pins of the harness are (package BG400); the first is the clock of the evaluation board.
+const PLACES: [&str; PINS.len()] = ["L13", "G19", "F16", "E17"];
 
 /// nextpnr takes multipliers without registers for ones that have some.
 const UNTIMED: [&str; 1] = ["MULT"];
-
-/// The oscillator's clock as nextpnr sees it, MHz, before it is divided.
-const OSCILLATOR_MHZ: f64 = 481.58;
 
 pub(super) fn place(job: &Job<'_>, synthesised: Synthesis) -> Result<Synthesis> {
     let part = &job.device.part;
@@ -26,25 +23,17 @@ pub(super) fn place(job: &Job<'_>, synthesised: Synthesis) -> Result<Synthesis> 
         program: "nexus",
         part,
         family: FAMILY,
-        clock: Clock::Oscillator { divider: divider(job.sources.clock_ns) },
         pins: pins(),
-        options: &["--device", part, "--pdc", ""],
+        options: &["--device", part, "--router", "router1", "--pdc", ""],
         untimed: &UNTIMED,
         chain: None,
     };
     placed(job, synthesised, flow)
 }
 
-/// The divider for the slowest clock that is not slower than the period, which is what nextpnr works for.
-fn divider(clock_ns: f64) -> u32 {
-    let times = (OSCILLATOR_MHZ * clock_ns / 1000.0).floor();
-    // The divider is one less than what it divides by.
-    (times as u32).clamp(2, 256) - 1
-}
-
 /// The pins of the harness.
 fn pins() -> String {
-    let pins = PINS[1..].iter().zip(PLACES);
+    let pins = PINS.iter().zip(PLACES);
     pins.map(|(pin, place)| format!("ldc_set_location -site {{{place}}} [get_ports {pin}]\n"))
         .collect()
 }
@@ -56,12 +45,7 @@ mod tests {
     #[test]
     fn every_pin_has_a_place() {
         let text = pins();
-        assert_eq!(text.lines().count(), PINS.len() - 1);
-        assert!(text.starts_with("ldc_set_location -site {G19} [get_ports rst_ni]\n"), "{text}");
-    }
-
-    #[test]
-    fn the_oscillator_is_not_slower_than_the_clock() {
-        assert_eq!([10.0, 5.0, 1.0, 1e9].map(divider), [3, 1, 1, 255]);
+        assert_eq!(text.lines().count(), PINS.len());
+        assert!(text.starts_with("ldc_set_location -site {L13} [get_ports clk_i]\n"), "{text}");
     }
 }
