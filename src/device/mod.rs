@@ -7,7 +7,7 @@
 //!
 //! Totals were compared with published utilization reports (LUT and FF of all AMD parts but
 //! `xczu9eg`, `xcu250`, `xcku115`; LUT, block RAM and DSP of Arria 10, Stratix 10 and Cyclone V; logic
-//! modules of Agilex 7) or with nextpnr's databases (ECP5, iCE40); the rest is from selection
+//! modules of Agilex 7) or with nextpnr's databases (ECP5, iCE40, Nexus); the rest is from selection
 //! guides.
 
 mod delay;
@@ -40,6 +40,8 @@ pub enum Tool {
     IceStorm,
     /// Gowin EDA, or nextpnr with Project Apicula.
     Gowin,
+    /// Lattice Radiant, or nextpnr with Project Oxide.
+    Oxide,
 }
 
 /// How far the delays of a fabric can be trusted.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::nextpnr::{Report, size};
+use super::nextpnr::Report;
+use super::nextpnr::ecp5::{resources, size};
 use super::yosys::{Netlist, run};
-use super::{Result, Sources, SynthError, Synthesis, fits, longest, report, unknown};
+use super::{Result, Sources, Synthesis, fits, longest, report, unknown};
 use crate::board::Board;
 use crate::device::Device;
 use crate::tools::{self, ToolError, Tools};
@@ -37,11 +38,8 @@ pub fn bitstream(
     tools::run(&mut command)?;
     tools::run(tools.ecppack()?.arg("--compress").arg(&placed).arg(out))?;
     let read: Report = report(&found)?;
-    let fmax_mhz = read.slowest().ok_or_else(|| SynthError::Report {
-        file: found.clone(),
-        what: "no clock in it".to_owned(),
-    })?;
+    let fmax_mhz = Some(read.slowest(&found)?);
     let tool = format!("nextpnr-ecp5 {size} --speed {} --seed {seed}", board.speed);
     let timing = Some(longest(sources, device, &netlist, synthesised.total.lut)?);
-    Ok(Synthesis { tool, total: read.resources(), fmax_mhz: Some(fmax_mhz), timing, ..synthesised })
+    Ok(Synthesis { tool, total: resources(&read), fmax_mhz, timing, ..synthesised })
 }

@@ -16,6 +16,7 @@ pub fn resources(cells: &Cells, tool: Tool) -> Resources {
         Tool::Trellis => ecp5,
         Tool::IceStorm => ice40,
         Tool::Gowin => gowin,
+        Tool::Oxide => nexus,
     };
     cells.iter().map(|(cell, number)| count(cell).times(*number)).sum()
 }
@@ -94,8 +95,21 @@ fn gowin(cell: &str) -> Resources {
     match cell {
         "LUT1" | "LUT2" | "LUT3" | "LUT4" | "ALU" => luts(1),
         "RAM16SDP4" => luts(4),
-        "SDPB" | "DPB" | "SPX9" | "SDPX9B" | "pROM" => bram(18),
+        "SP" | "SPX9" | "SDPB" | "SDPX9B" | "DPB" | "DPX9B" | "pROM" | "pROMX9" => bram(18),
         _ if cell.starts_with("DFF") => ff(),
+        _ if cell.starts_with("MULT") => dsp(),
+        _ => Resources::default(),
+    }
+}
+
+/// `synth_lattice`: carry cells are two tables, wide ones two and a multiplexer.
+fn nexus(cell: &str) -> Resources {
+    match cell {
+        "LUT4" => luts(1),
+        "CCU2" | "WIDEFN9" => luts(2),
+        "DPR16X4" => luts(4),
+        "DP16K" | "PDP16K" | "PDPSC16K" => bram(18),
+        _ if cell.starts_with("FD1P3") => ff(),
         _ if cell.starts_with("MULT") => dsp(),
         _ => Resources::default(),
     }

@@ -2,12 +2,13 @@
 //! vendor's tool for either path.
 //!
 //! [`yosys()`] synthesises for the family of the project's device and counts cells by instance; [`nextpnr()`] places
-//! and routes out of context where nextpnr knows the family (ECP5). Both run pinned packages of
-//! `scripts/setup.sh --place`; the same project gives the same figures. [`vendor`] runs the scripts that a project
+//! and routes where nextpnr knows the family: ECP5 out of context, Gowin in a harness of pins. Both run pinned
+//! packages of `scripts/setup.sh --place` and `--gowin`; the same project gives the same figures. [`vendor`] runs the scripts that a project
 //! has for what is on `PATH`; what these tools find is in their reports.
 
 mod bitstream;
 mod cells;
+mod harness;
 mod nextpnr;
 pub mod timing;
 pub mod vendor;

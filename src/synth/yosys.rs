@@ -10,7 +10,7 @@ use crate::device::{Device, Resources, Tool};
 use crate::tools::{self, Tools};
 
 /// Families as Yosys calls them.
-const KNOWN: &str = "7 series, UltraScale, UltraScale+, Cyclone V, ECP5, iCE40, GW2A";
+const KNOWN: &str = "7 series, UltraScale, UltraScale+, Cyclone V, ECP5, iCE40, GW2A, Nexus";
 
 /// The runner.
 const RUNNER: &str = include_str!("../../synth-templates/yosys.py");
@@ -47,6 +47,9 @@ fn commands(device: &Device, dsp: bool, flat: bool) -> Option<Vec<String>> {
             vec![format!("synth_ice40{dsp}{noflatten} -top {{top}}")]
         }
         (Tool::Gowin, _) => vec![format!("synth_gowin -noiopads{nodsp}{noflatten} -top {{top}}")],
+        (Tool::Oxide, _) => {
+            vec![format!("synth_lattice -family lifcl -noiopad{nodsp}{noflatten} -top {{top}}")]
+        }
         (Tool::Quartus, _) => return None,
     })
 }
@@ -170,7 +173,7 @@ fn counted(
         }
     }
     let is_carry = |it: &&String| {
-        it.starts_with("CARRY") || matches!(it.as_str(), "CCU2C" | "SB_CARRY" | "ALU")
+        it.starts_with("CARRY") || matches!(it.as_str(), "CCU2C" | "CCU2" | "SB_CARRY" | "ALU")
     };
     let carry = cells.iter().filter(|it| is_carry(&it.0)).map(|it| it.1).sum();
     let total = resources(&cells, tool);

@@ -161,20 +161,24 @@ impl Tools {
 
     /// nextpnr for a family: the package of the tools folder, or one on `PATH`.
     pub fn nextpnr(&self, family: &str) -> Result<Command> {
-        self.program(&format!("nextpnr-{family}"), "nextpnr")
+        let install = match family {
+            "himbaechel-gowin" => "scripts/setup.sh --gowin",
+            "nexus" => "scripts/setup.sh --nexus",
+            _ => "scripts/setup.sh --place",
+        };
+        self.program(&format!("nextpnr-{family}"), "nextpnr", install)
     }
 
     /// The tool that packs bitstreams for ECP5; it comes with nextpnr.
     pub fn ecppack(&self) -> Result<Command> {
-        self.program("ecppack", "ecppack")
+        self.program("ecppack", "ecppack", "scripts/setup.sh --place")
     }
 
     /// A program of YoWASP's packages, or one on `PATH`.
-    fn program(&self, name: &str, tool: &'static str) -> Result<Command> {
+    fn program(&self, name: &str, tool: &'static str, install: &'static str) -> Result<Command> {
         let ours = self.root.as_ref().map(|root| root.join(format!("venv/bin/yowasp-{name}")));
         let found = ours.filter(|it| it.is_file()).or_else(|| on_path(name));
-        let missing = ToolError::Missing { tool, install: "scripts/setup.sh --place" };
-        found.map(Command::new).ok_or(missing)
+        found.map(Command::new).ok_or(ToolError::Missing { tool, install })
     }
 
     fn include(&self, part: &str, file: &str, tool: &'static str) -> Result<PathBuf> {

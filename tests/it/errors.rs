@@ -259,7 +259,7 @@ fn options() {
         &dir,
         "build m.keras -o p --target xcvu9q",
         &expect![[r#"
-        error: unknown device `xcvu9q`, did you mean xcvu9p or xcu50 or xcvu13p? (families: agilex 7, arria 10, artix-7, cyclone v, ecp5, gw2a, ice40, kintex-7, stratix 10, ultrascale, ultrascale+)
+        error: unknown device `xcvu9q`, did you mean xcvu9p or xcu50 or xcvu13p? (families: agilex 7, arria 10, artix-7, cyclone v, ecp5, gw2a, ice40, kintex-7, nexus, stratix 10, ultrascale, ultrascale+)
     "#]],
     );
     names(&dir, "build m.keras -o p --target zebra", &["`zebra`", "families", "ultrascale+"]);

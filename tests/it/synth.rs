@@ -45,6 +45,39 @@ fn pipelines_are_synthesised_and_placed() {
     assert!(compared["layers"].as_array().unwrap().iter().any(of_layer), "{compared}");
 }
 
+/// Places a small model in a harness, of which the figures know nothing.
+fn placed_in_a_harness(program: &str, model: &str, target: &str, part: &str) {
+    let tools = Tools::find();
+    let tools = tools.and_then(|it| it.nextpnr(program).and_then(|_| it.yosys()));
+    if available(tools).is_none() {
+        return;
+    }
+    let options = ["--flow", "rtl", "--target", target, "--clock", "20"];
+    let model = own("tests/models").join(model);
+    let project = Project::build(&model, &[&options[..], &["--precision", "fixed<4,2>"]].concat());
+    let placed = json(0, &["synth", text(&project.dir), "--tool", "nextpnr"])["synthesis"].clone();
+    assert_eq!(placed, project.json("synth/nextpnr.json"));
+    let tool = placed["tool"].as_str().unwrap();
+    assert!(tool.contains(part) && tool.ends_with("in a harness of pins"), "{tool}");
+    assert!(placed["fmax_mhz"].as_f64().unwrap() >= 50.0, "{placed}");
+    assert!(count(&placed, "carry") > 0, "{placed}");
+    let alone = json(0, &["synth", text(&project.dir)])["synthesis"].clone();
+    assert_eq!(placed["total"]["ff"], alone["total"]["ff"]);
+    let compared = json(0, &["compare", text(&project.dir)]);
+    assert_eq!(compared["total"]["rtl"]["fmax_mhz"]["source"], "placed", "{compared}");
+}
+
+#[test]
+fn designs_for_gowin_are_placed_in_a_harness() {
+    let part = "GW2A-LV18PG256C8/I7";
+    placed_in_a_harness("himbaechel-gowin", "k3_ops.keras", "gw2a-18", part);
+}
+
+#[test]
+fn designs_for_nexus_are_placed_in_a_harness() {
+    placed_in_a_harness("nexus", "k3_ops.keras", "lifcl-40", "LIFCL-40-9BG400C");
+}
+
 /// A stream: processes are synthesised one by one; arrays have as many DSP blocks as was estimated.
 #[test]
 fn streams_are_synthesised_by_process() {
@@ -75,7 +108,10 @@ fn what_no_tool_can_do_is_told() {
         stderr(&run(code, &[&["synth", text(&project.dir)], options].concat()))
     };
     let other = told(2, &["--tool", "nextpnr"]);
-    assert!(other.contains("nextpnr does not know xcvu13p") && other.contains("ECP5"), "{other}");
+    assert!(
+        other.contains("nextpnr does not know xcvu13p") && other.contains("ECP5, GW2A, Nexus"),
+        "{other}"
+    );
     let family = told(2, &["--target", "agfb014"]);
     assert!(family.contains("Yosys does not know agfb014"), "{family}");
     let unknown = told(2, &["--target", "xcvu99"]);

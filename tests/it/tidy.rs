@@ -174,6 +174,7 @@ fn only_the_project_is_written() {
         ("src/hls/host.rs", "sources and vectors of a C simulation, in scratch folders"),
         ("src/hls/tabulate.rs", "a function of the user's and what asks it, in a scratch folder"),
         ("src/synth/bitstream.rs", "pins of a board, in a scratch folder"),
+        ("src/synth/nextpnr/harnessed.rs", "a harness and its pins, in a scratch folder"),
         ("src/frontend/keras/h5.rs", "OpenOptions of the HDF5 reader, which only reads"),
     ];
     forbid("only project writes files", &words, &["src/"], &except);

@@ -46,7 +46,7 @@ impl From<Tool> for Family {
         match tool {
             Tool::Vivado => Family::Vivado,
             Tool::Quartus => Family::Quartus,
-            Tool::Trellis | Tool::IceStorm | Tool::Gowin => Family::Other,
+            Tool::Trellis | Tool::IceStorm | Tool::Gowin | Tool::Oxide => Family::Other,
         }
     }
 }

@@ -42,17 +42,20 @@ pub(super) fn role(cell: &Cell) -> Role {
         "RAM128",
         "RAM256",
         "TRELLIS_DPR",
+        "DPR16",
         "MISTRAL_MLAB",
     ]) {
         Role::Memory
     } else if starts(&[
         "RAMB",
         "DP16",
-        "PDPW16",
+        "PDP",
         "SB_RAM",
         "DPB",
-        "SDPB",
-        "SPB",
+        "DPX9",
+        "SDP",
+        "SP",
+        "pROM",
         "ROMB",
         "MISTRAL_M10K",
     ]) {
@@ -62,7 +65,7 @@ pub(super) fn role(cell: &Cell) -> Role {
         Role::Product { input, output: cell.has("PREG") || cell.has("MREG") }
     } else if starts(&["MULT", "SB_MAC16", "MISTRAL_MUL"]) {
         Role::Product { input: false, output: false }
-    } else if starts(&["GND", "VCC", "BUFG", "IBUF", "OBUF", "$scopeinfo"]) {
+    } else if starts(&["GND", "VCC", "VLO", "VHI", "BUFG", "IBUF", "OBUF", "$scopeinfo"]) {
         Role::Nothing
     } else {
         Role::Table
@@ -71,12 +74,26 @@ pub(super) fn role(cell: &Cell) -> Role {
 
 /// Whether a pin is a clock, from which no path comes.
 pub(super) fn is_clock(port: &str) -> bool {
-    matches!(port, "C" | "CLK" | "CLKARDCLK" | "CLKBWRCLK" | "WCLK" | "CLKA" | "CLKB" | "WCK")
+    matches!(
+        port,
+        "C" | "CLK"
+            | "CLKARDCLK"
+            | "CLKBWRCLK"
+            | "WCLK"
+            | "CLKA"
+            | "CLKB"
+            | "WCK"
+            | "CK"
+            | "CLKW"
+            | "CLKR"
+    )
 }
 
-/// The bit of a carry chain that a pin belongs to, and whether it is the chain's own wire.
-pub(super) fn place(port: &str, bit: usize) -> (usize, bool) {
+/// The bit of a carry chain that a pin of a kind of cells belongs to, and whether it is the chain's own wire.
+pub(super) fn place(kind: &str, port: &str, bit: usize) -> (usize, bool) {
     match port {
+        // Gowin: one bit, whatever the number behind the letter.
+        _ if kind == "ALU" => (0, matches!(port, "CIN" | "COUT")),
         // AMD: vectors of four or eight.
         "CO" => (bit, true),
         "CI" | "CIN" | "CYINIT" => (0, port != "CYINIT"),
@@ -89,8 +106,13 @@ pub(super) fn place(port: &str, bit: usize) -> (usize, bool) {
 }
 
 /// The bits that pass between a pin in and one out, where the chain connects them.
-pub(super) fn chain_ns(delays: &DelayModel, from: (&str, usize), to: (&str, usize)) -> Option<f64> {
-    let ((first, wire), (last, out_wire)) = (place(from.0, from.1), place(to.0, to.1));
+pub(super) fn chain_ns(
+    delays: &DelayModel,
+    kind: &str,
+    from: (&str, usize),
+    to: (&str, usize),
+) -> Option<f64> {
+    let ((first, wire), (last, out_wire)) = (place(kind, from.0, from.1), place(kind, to.0, to.1));
     let bits = (last + 1).checked_sub(first)?;
     let along = bits as f64 * delays.carry_bit_ns;
     // Into the chain and out of it are half of what a chain costs besides its bits.

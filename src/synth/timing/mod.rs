@@ -84,7 +84,7 @@ impl<'a> Analysis<'a> {
             _ if is_clock(from.0) => None,
             Role::Table => Some(self.delays.lut_ns),
             Role::Mux => Some(self.delays.mux_ns),
-            Role::Carry => chain_ns(self.delays, from, to),
+            Role::Carry => chain_ns(self.delays, &it.kind, from, to),
             Role::Memory => {
                 let address =
                     from.0.starts_with('A') || from.0.contains("AD") || from.0.contains("RA");
@@ -99,7 +99,7 @@ impl<'a> Analysis<'a> {
     fn hop(&self, net: usize, pin: Pin<'_>) -> f64 {
         let (_, cell) = &self.netlist.cells[pin.0];
         let direct = match role(cell) {
-            Role::Carry => cells::place(pin.1, pin.2).1,
+            Role::Carry => cells::place(&cell.kind, pin.1, pin.2).1,
             Role::Mux => pin.1.starts_with('I') || matches!(pin.1, "BLUT" | "ALUT" | "D0" | "D1"),
             _ => false,
         };
