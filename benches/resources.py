@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Estimated resources of streams beside those of Yosys (synth_xilinx), process by process and in total.
+"""Estimated resources of streams beside those of Yosys (synth_xilinx, synth_ecp5), process by process and in total.
 
     resources.py [--nn2rtl target/release/nn2rtl] [--target xc7a100t] [--processes] [NAME ...]
 
@@ -33,11 +33,14 @@ DESIGNS = {
     'hls4ml_wires, 8 bits': (REPO / 'tests/models/hls4ml_wires.keras', '--precision', 'fixed<8,3>'),
     'layers_rnn, 8 bits, reuse 3': (REPO / 'tests/models/layers_rnn.keras', '--precision', 'fixed<8,3>', '--reuse', 3),
     'k3_rnn, reuse 4': (SHARED / 'samples/k3_rnn.keras', '--reuse', 4),
+    't_cells, 4 bits, reuse 4': (REPO / 'tests/models/t_cells.pt2', '--precision', 'fixed<4,2>', '--reuse', 4, '--dsp', 'none'),
+    'k2_aliases, 4 bits, reuse 4': (REPO / 'tests/models/k2_aliases.h5', '--precision', 'fixed<4,2>', '--reuse', 4, '--dsp', 'none'),
     'p04, reuse 64': (SHARED / 'models/p04_kws_dscnn_h5/kws_model.h5', '--reuse', 64),
 }
 # What primitives that are made of several lookup tables take.
 TABLES = {'RAM32M': 4, 'RAM64M': 4, 'RAM32M16': 8, 'RAM64M8': 8, 'RAM32X1D': 2, 'RAM64X1D': 2, 'RAM128X1D': 4, 'RAM128X1S': 2,
           'RAM256X1S': 4, 'RAM256X1D': 8, 'RAM512X1S': 8}
+FAMILIES = (('xc7', 'xc7'), ('lfe5u', 'ecp5'))
 RUNNER = REPO / 'synth-templates/yosys.py'
 
 
@@ -46,11 +49,13 @@ def count(cells):
     for cell, number in cells.items():
         if re.fullmatch(r'LUT[1-6]|INV|SRL.*|RAM\d+X?\d*[A-Z]\d*', cell):
             found['lut'] += number * TABLES.get(cell, 1)
-        elif cell.startswith('FD'):
+        elif cell in ('CCU2C', 'TRELLIS_DPR16X4'):
+            found['lut'] += number * {'CCU2C': 2, 'TRELLIS_DPR16X4': 4}[cell]
+        elif cell.startswith(('FD', 'TRELLIS_FF')):
             found['ff'] += number
-        elif cell.startswith('DSP'):
+        elif cell.startswith(('DSP', 'MULT18')):
             found['dsp'] += number
-        elif cell.startswith('RAMB'):
+        elif cell.startswith(('RAMB', 'DP16KD')):
             found['bram'] += number * (2 if cell.startswith('RAMB36') else 1)
     return found
 
@@ -62,8 +67,11 @@ def synthesise(project, top, sources, family):
     logic = [it for it in sources if re.search(r'\.Dsp +\(1.b0\)', Path(project, it).read_text())]
     logic = [f'*i_{Path(it).stem.removeprefix(top + "_")}.i_array' for it in logic]
     read = f'read_slang --keep-hierarchy -DSYNTHESIS -I {project}/rtl {files} --top {top}'
-    synth = f'synth_xilinx -family {family} -noclkbuf -noiopad -top {{top}}'
-    synth = [f'{synth} -run begin:map_dsp', f'{synth} -run map_dsp:check']
+    if family == 'ecp5':
+        synth, logic = ['synth_ecp5 -abc9 -top {top}'], []
+    else:
+        synth = f'synth_xilinx -family {family} -noclkbuf -noiopad -top {{top}}'
+        synth = [f'{synth} -run begin:map_dsp', f'{synth} -run map_dsp:check']
     job = {'read': read, 'synth': synth, 'top': top, 'apart': True, 'logic': logic, 'cells': stat, 'netlist': None}
     done = subprocess.run([sys.executable, RUNNER, json.dumps(job)], capture_output=True, text=True)
     if done.returncode:
@@ -109,7 +117,7 @@ def compare(args, name, model, options, work):
         sys.exit(done.stdout + done.stderr)
     rtl = json.loads(Path(project, 'nn2rtl.json').read_text())['rtl']
     begin = time.time()
-    parts, own = synthesise(project, rtl['top'], rtl['sources'], 'xc7' if args.target.startswith('xc7') else 'xcup')
+    parts, own = synthesise(project, rtl['top'], rtl['sources'], next((family for begin, family in FAMILIES if args.target.startswith(begin)), 'xcup'))
     seconds = time.time() - begin
     guess = {it['name']: {'lut': it['lut'], 'ff': it['ff'], 'dsp': it['dsp'], 'bram': it['bram_kbit'] / 18} for it in rtl['processes']}
     real = {it: count({}) for it in guess}

@@ -100,11 +100,13 @@ module nn_state #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (pop) begin
+    if (push && rest == '0) begin
+      stored_q[0] <= left_data_i;
+    end else if (pop) begin
       stored_q[0] <= stored_q[1];
     end
-    if (push) begin
-      stored_q[rest[0]] <= left_data_i;
+    if (push && rest != '0) begin
+      stored_q[1] <= left_data_i;
     end
   end
 

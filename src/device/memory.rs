@@ -1,6 +1,6 @@
 //! Memories: what keeps words, by their number and size.
 
-use super::{Device, Resources};
+use super::{Device, Resources, Tool, mux_luts};
 
 /// What keeps the words of a memory with one port to write and one to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ impl Device {
     pub fn memory(&self, words: usize, width: u32) -> Resources {
         match Storage::of(words, width) {
             Storage::Tables if self.lut_inputs() >= 6 => Resources::luts(tables(words, width)),
+            Storage::Tables if self.has_small_memories() => Resources::luts(small(words, width)),
             _ => self.blocks(words, width),
         }
     }
@@ -40,8 +41,14 @@ impl Device {
             Storage::Tables if self.lut_inputs() >= 6 => {
                 Resources::luts(u64::from(width) * (words as u64).div_ceil(64))
             }
+            Storage::Tables if self.has_small_memories() => Resources::luts(small(words, width)),
             _ => self.blocks(words, width),
         }
+    }
+
+    /// Four tables of four inputs are a memory of 16 words of four bits.
+    fn has_small_memories(&self) -> bool {
+        matches!(self.tool(), Tool::Trellis | Tool::Gowin | Tool::Oxide)
     }
 
     /// A memory, written or not, in whole block RAMs.
@@ -76,6 +83,12 @@ fn tables(words: usize, width: u32) -> u64 {
     }
 }
 
+/// Lookup tables of a memory of such, with the choice of what is read.
+fn small(words: usize, width: u32) -> u64 {
+    let rows = words.div_ceil(16);
+    4 * rows as u64 * u64::from(width.div_ceil(4)) + mux_luts(rows as u32, width, 4)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +100,8 @@ mod tests {
         assert_eq!(device.memory(32, 12), Resources::luts(8));
         assert_eq!(device.memory(64, 12), Resources::luts(16));
         let block = |bram_kbit| Resources { bram_kbit, ..Resources::default() };
+        let of_four = device::find("lfe5u-85").unwrap();
+        assert_eq!(of_four.memory(12, 6), Resources::luts(8));
         assert_eq!(device.memory(512, 36), block(18));
         assert_eq!(device.memory(1024, 18), block(18));
         assert_eq!(device.memory(1024, 36), block(36));
