@@ -50,7 +50,7 @@ const BLOCK_LATENCY: u32 = 2;
 pub struct External {
     /// The module.
     pub module: Module,
-    /// Its results, at [`External::place`].
+    /// Its results, by the bits of the operand, read as an unsigned number.
     pub table: TableId,
 }
 
