@@ -22,10 +22,6 @@ pub(in crate::synth) fn resources(report: &Report) -> Resources {
     }
 }
 
-/// From so many lookup tables on the newer router is taken: of one design of 28,000 the default one found no way in
-/// 37 minutes, the newer one in three.
-const LARGE: u64 = 20_000;
-
 pub(super) fn place(job: &Job<'_>, synthesised: Synthesis) -> Result<Synthesis> {
     let size = size(job.device).ok_or_else(|| unknown("nextpnr", job.device, KNOWN))?;
     let found = job.work.join("nextpnr.json");
@@ -33,11 +29,9 @@ pub(super) fn place(job: &Job<'_>, synthesised: Synthesis) -> Result<Synthesis> 
     // The package has the most pins that the size comes in; out of context none is used.
     let package = if size == "--25k" { "CABGA381" } else { "CABGA756" };
     command.args([&size, "--package", package, "--speed", "8", "--out-of-context"]);
-    let router = if synthesised.total.lut < LARGE { "" } else { " --router router2" };
-    command.args(router.split_whitespace());
     tools::run(command.args(job.options(job.netlist, &found)))?;
     let read: Report = report(&found)?;
     let fmax_mhz = Some(read.slowest(&found)?);
-    let tool = format!("nextpnr-ecp5 {size} --speed 8{router} --seed {}, out of context", job.seed);
+    let tool = format!("nextpnr-ecp5 {size} --speed 8 --seed {}, out of context", job.seed);
     Ok(Synthesis { tool, total: resources(&read), fmax_mhz, ..synthesised })
 }
