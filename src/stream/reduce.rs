@@ -165,9 +165,13 @@ impl Cutter<'_> {
         if largest || reduce.commutes(&token) {
             order.chunks_mut(steps.max(1)).for_each(<[usize]>::sort_unstable);
         }
-        step(reduce, &token, &node.origin)?;
-        Some(Steps { order, token })
+        keeps_order(reduce, &token).then_some(Steps { order, token })
     }
+}
+
+/// Whether a reduction may take tokens one after the other: a tree that rounds or saturates may not.
+fn keeps_order(reduce: &Reduce, token: &Type) -> bool {
+    reduce.reduction != Reduction::SumTree || reduce.commutes(token)
 }
 
 /// A step of a reduction on a token, and what it begins with; `None` if the order of the sum matters.
@@ -176,7 +180,7 @@ fn step(reduce: &Reduce, token: &Type, origin: &Origin) -> Option<(Graph, Arc<[i
     let (op, state, first) = match reduce.reduction {
         Reduction::Max => (Binary::Max, union, union.min()),
         Reduction::Min => (Binary::Min, union, union.max()),
-        Reduction::SumTree if !reduce.commutes(token) => return None,
+        _ if !keeps_order(reduce, token) => return None,
         Reduction::SumInOrder | Reduction::SumTree => (Binary::Add, reduce.accum, 0),
     };
     // One token, whatever its shape was.

@@ -2,8 +2,8 @@
 //! vendor's tool for either path.
 //!
 //! [`yosys()`] synthesises for the family of the project's device and counts cells by instance; [`nextpnr()`] places
-//! and routes where nextpnr knows the family: ECP5 out of context, Gowin in a harness of pins. Both run pinned
-//! packages of `scripts/setup.sh --place` and `--gowin`; the same project gives the same figures. [`vendor`] runs the scripts that a project
+//! and routes where nextpnr knows the family: ECP5 out of context, Gowin and Nexus in a harness of pins. Both run
+//! pinned packages of `scripts/setup.sh --place`, `--gowin` and `--nexus`; the same project gives the same figures. [`vendor`] runs the scripts that a project
 //! has for what is on `PATH`; what these tools find is in their reports.
 
 mod bitstream;
