@@ -35,11 +35,12 @@
 //!   the order irrelevant, and the format is a bit or two narrower.
 //! - The core of the RTL has no ready: it runs freely, and a FIFO with credits behind it absorbs
 //!   back-pressure. It falls through when empty, so it costs no cycle.
-//! - In streams only what moves, stores or folds is a module with parameters (`rtl-templates/`): matrices on few multipliers,
-//!   reductions, tables in block RAM, windows, orders, states of recurrences. What is computed for an element is a kernel that the
-//!   pipeline of `io: parallel` writes, at the width that every element needs and with constants folded; so softmax, layer
-//!   normalizations, recurrent cells and attention are kernels between these modules, which the division into processes
-//!   makes, and there is one arithmetic to be shown equal to the emulator.
+//! - In streams what moves, stores or folds is a module with parameters (`rtl-templates/`): matrices on few multipliers,
+//!   reductions, normalizations, tables in block RAM, windows, orders, states of recurrences. As weights come to `nn_mac_array`
+//!   from outside, so does what is computed for an element to `nn_eltwise` and `nn_normalize`: from a core that the pipeline of
+//!   `io: parallel` writes, at the width that every element needs and with constants folded. There is one arithmetic to be
+//!   shown equal to the emulator. A softmax or a layer normalization that is folded is two `nn_normalize`; where there is no
+//!   time to share, it is a pipeline as any other.
 //! - Unsigned mantissas end at 127 bits, because mantissas are `i128`.
 
 pub mod app;

@@ -334,7 +334,7 @@ impl<'g> Cutter<'g> {
     }
 
     /// The kernel that makes an operand and may go on, or a new one.
-    fn kernel(
+    pub(super) fn kernel(
         &mut self,
         node: &Node<Unit, Type>,
         operands: &[NodeId],

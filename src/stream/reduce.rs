@@ -29,8 +29,9 @@ impl Cutter<'_> {
             At::Order { source, map } => (*source, Some(map.clone())),
             _ => (operand, None),
         };
-        let steps = self.steps(id, reduce, source, map.as_deref())?;
-        let Steps { order, token } = steps;
+        let Some(Steps { order, token }) = self.steps(id, reduce, source, map.as_deref()) else {
+            return self.across(id, reduce, operand);
+        };
         let place = self.at(source).clone();
         let mut stream = match self.reducer(reduce, &token) {
             Some(_) => self.even(source),
@@ -41,6 +42,27 @@ impl Cutter<'_> {
             stream = self.ordered(&node.origin.node, stream, order);
         }
         self.combined(id, reduce, stream)
+    }
+
+    /// A reduction of whole tokens and of the elements in them: of each token first, then of what that leaves.
+    fn across(&mut self, id: NodeId, reduce: &Reduce, operand: NodeId) -> Option<Place> {
+        let place = self.at(operand).clone();
+        let (node, ty) = (self.node(id), &self.node(operand).ty);
+        let size = ty.elements() / place.tokens;
+        let plain = matches!(place.at, At::Stream(_) | At::Kernel(..));
+        if !plain || size < 2 || reduce.group <= size || !reduce.group.is_multiple_of(size) {
+            return None;
+        }
+        let Reducer { to, .. } = self.reducer(reduce, &alike(ty, place.tokens)?)?;
+        let group = reduce.group / size;
+        let unit = Reduce { group: size, accum: to, result: to, ..reduce.clone() };
+        let kernel = self.kernel(node, &[operand], place.tokens, &[false]);
+        let read = self.local(kernel, node, operand, false, &Shape(vec![size]));
+        let own = &mut self.kernels[kernel.0];
+        let local = own.add(node, format!("{}_part", node.name), unit.into(), &[read]);
+        let part = Place { tokens: place.tokens, at: At::Kernel(kernel, local) };
+        let stream = self.stream(id, &part);
+        self.combined(id, &Reduce { group, ..reduce.clone() }, stream)
     }
 
     /// What every so many tokens of a stream, as a reduction has elements, are reduced to.

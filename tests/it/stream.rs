@@ -72,16 +72,14 @@ fn loops_and_orders_stream() {
 }
 
 /// Softmaxes over one axis and several, stable and not; layer normalizations, attention and tables of a transformer
-/// block, folded: on modules for reductions, and tables in block RAM where lookup tables have four inputs.
+/// block, folded: on modules for reductions and for what they are made for, and tables in block RAM where lookup tables
+/// have four inputs.
 #[test]
 fn normalizations_stream() {
     let Some(_) = tools() else { return };
-    for (model, precision) in
-        [("hgq2_tables.keras", None), ("layers_block.keras", Some("fixed<5,2>"))]
-    {
-        let precision = precision.map_or(vec![], |it| vec!["--precision", it]);
+    for (model, reuse) in [("hgq2_tables.keras", "4"), ("layers_block.keras", "16")] {
         let device = ["--target", "lfe5u-85", "--clock", "10"];
-        let options = [&["--flow", "rtl", "--reuse", "4"], &device[..], &precision].concat();
+        let options = [&["--flow", "rtl", "--reuse", reuse], &device[..]].concat();
         let project = build(&own("tests/models").join(model), &options);
         check(&project, "8");
         let sources = files(&project.dir.join("rtl"));
@@ -89,8 +87,30 @@ fn normalizations_stream() {
             let instance = format!("  {module} #(");
             sources.values().any(|it| String::from_utf8_lossy(it).contains(&instance))
         };
-        assert!(of(if model == "hgq2_tables.keras" { "nn_table" } else { "nn_reduce" }), "{model}");
+        if model == "hgq2_tables.keras" {
+            assert!(of("nn_table"), "{model}");
+        } else {
+            assert!(of("nn_reduce") && of("nn_eltwise"), "{model}");
+            // The mean of the layer normalization, and its mean square.
+            assert_eq!(normalizations(&project), [0, 0], "{model}");
+        }
     }
+    let options = ["--flow", "rtl", "--reuse", "64"];
+    let project = build(&own(K3), &options);
+    check(&project, "12");
+    // The largest element first, then the sum of what is left.
+    assert_eq!(normalizations(&project), [1, 0]);
+}
+
+/// What the normalizing engines of a project reduce by, as their module numbers it.
+fn normalizations(project: &Project) -> Vec<u32> {
+    let top = project.json("nn2rtl.json")["rtl"]["top"].as_str().unwrap().to_owned();
+    let source = std::fs::read_to_string(project.dir.join(format!("rtl/{top}.sv"))).unwrap();
+    let kind = |engine: &str| {
+        let kind = engine.split_once(".Kind (").and_then(|it| it.1.split_once(')'));
+        kind.unwrap().0.parse().unwrap()
+    };
+    source.split("  nn_normalize #(").skip(1).map(kind).collect()
 }
 
 /// Tasks that keep a state: cells of all kinds, both directions, every row and the last one.

@@ -82,6 +82,7 @@ pub fn project(datapath: &Datapath, schedule: &Schedule, options: &RtlOptions) -
     let kernel = kernel(datapath, schedule, options);
     let mut sources = templates::library(templates::PIPELINE);
     sources.extend(kernel.files);
+    sources.push(kernel.top);
     sources.push(templates::axis(&kernel.interface, &kernel.origin));
     let inside = |(it, layer): (String, String)| (format!("i_core.{it}"), layer);
     let instances = kernel.layers.into_iter().map(inside).collect();
@@ -91,8 +92,10 @@ pub fn project(datapath: &Datapath, schedule: &Schedule, options: &RtlOptions) -
 /// A scheduled program as modules: the layers, the core, and a top with valid and ready.
 #[derive(Clone, Debug)]
 pub(in crate::rtl) struct Kernel {
-    /// What is beside the library.
+    /// The core and what it needs beside the library.
     pub(in crate::rtl) files: Vec<File>,
+    /// The top.
+    pub(in crate::rtl) top: File,
     /// The top from outside.
     pub(in crate::rtl) interface: Interface,
     /// The model's file.
@@ -121,13 +124,13 @@ pub(in crate::rtl) fn kernel(
     let origin = origin.unwrap_or_default();
     let mut files = external::files(datapath);
     files.extend(modules(&netlist, &interface, options.fixed_blocks));
-    files.push(templates::top(&interface, &origin));
+    let top = templates::top(&interface, &origin);
     let scopes = netlist.layers.iter().filter_map(|it| it.scope);
     let layers = scopes
         .zip(&netlist.names.layers)
         .map(|(scope, name)| (format!("i_{name}"), datapath.scopes[scope.index()].name.clone()));
     let layers = layers.collect();
-    Kernel { files, interface, origin, layers }
+    Kernel { files, top, interface, origin, layers }
 }
 
 /// Sources with what the vendor's tool needs beside them.

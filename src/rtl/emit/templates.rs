@@ -42,6 +42,8 @@ pub(in crate::rtl) const STREAM: &[Module] = &[
     ("rtl/nn_permute.sv", text!("rtl-templates/nn_permute.sv")),
     ("rtl/nn_state.sv", text!("rtl-templates/nn_state.sv")),
     ("rtl/nn_reduce.sv", text!("rtl-templates/nn_reduce.sv")),
+    ("rtl/nn_eltwise.sv", text!("rtl-templates/nn_eltwise.sv")),
+    ("rtl/nn_normalize.sv", text!("rtl-templates/nn_normalize.sv")),
     ("rtl/nn_last.sv", text!("rtl-templates/nn_last.sv")),
 ];
 

@@ -7,9 +7,10 @@
 use serde::Serialize;
 
 use super::Built;
+use super::grouped::Grouped;
 use crate::rtl::emit::{Interface, PortShape};
 use crate::stream::plan::Plan;
-use crate::stream::{Dataflow, Kind, ProcessId, StreamId};
+use crate::stream::{Kind, ProcessId, StreamId};
 
 /// For the template.
 #[derive(Debug, Serialize)]
@@ -67,7 +68,7 @@ impl Process {
         self.wires.push(Wire { name, bits: 1, msb: 0, vector: false });
     }
 
-    fn vector(&mut self, name: String, bits: u32) {
+    pub(super) fn vector(&mut self, name: String, bits: u32) {
         self.wires.push(Wire { name, bits, msb: bits.saturating_sub(1), vector: true });
     }
 
@@ -77,10 +78,10 @@ impl Process {
 }
 
 pub(super) struct Writer<'a> {
-    pub(super) flow: &'a Dataflow,
-    plan: &'a Plan,
+    pub(super) grouped: &'a Grouped,
+    pub(super) plan: &'a Plan,
     /// `None` if somebody else makes all processes.
-    kernels: Option<&'a [Built]>,
+    pub(super) kernels: Option<&'a [Built]>,
     pub(super) interface: &'a Interface,
     /// By process.
     pub(super) names: Vec<String>,
@@ -88,15 +89,17 @@ pub(super) struct Writer<'a> {
 
 impl Body {
     pub(super) fn new(
-        flow: &Dataflow,
+        grouped: &Grouped,
         plan: &Plan,
         kernels: Option<&[Built]>,
         interface: &Interface,
     ) -> Body {
+        let flow = &grouped.flow;
         let names = super::names(flow);
-        let writer = Writer { flow, plan, kernels, interface, names };
-        let processes = (0..flow.processes.len()).map(|it| writer.process(ProcessId(it)));
-        let mut processes: Vec<Process> = processes.collect();
+        let writer = Writer { grouped, plan, kernels, interface, names };
+        let own = (0..flow.processes.len()).map(ProcessId);
+        let own = own.filter(|it| !writer.grouped.inside.contains(it));
+        let mut processes: Vec<Process> = own.map(|it| writer.process(it)).collect();
         processes.extend(writer.around());
         Body { first: plan.first, interval: plan.interval, exact: kernels.is_some(), processes }
     }
@@ -104,20 +107,20 @@ impl Body {
 
 impl Writer<'_> {
     fn process(&self, id: ProcessId) -> Process {
-        let process = &self.flow.processes[id.0];
+        let process = &self.grouped.flow.processes[id.0];
         let name = &self.names[id.0];
         let mut made = Process { about: self.about(id), ..Process::default() };
         for (port, stream) in process.inputs.iter().enumerate() {
             made.wire(format!("{name}_in{port}_valid"));
             made.wire(format!("{name}_in{port}_ready"));
-            made.vector(format!("{name}_in{port}_data"), self.flow.stream(*stream).bits());
+            made.vector(format!("{name}_in{port}_data"), self.grouped.flow.stream(*stream).bits());
         }
         if !process.outputs.is_empty() {
             made.wire(format!("{name}_valid"));
             made.wire(format!("{name}_ready"));
         }
         for stream in &process.outputs {
-            made.vector(self.data(*stream), self.flow.stream(*stream).bits());
+            made.vector(self.data(*stream), self.grouped.flow.stream(*stream).bits());
         }
         for port in 0..process.ahead().len() {
             self.incoming(id, port, &mut made);
@@ -140,7 +143,10 @@ impl Writer<'_> {
                 }
             }
             _ if self.kernels.is_none() => self.foreign(id, &mut made),
-            Kind::Kernel(_) => self.kernel(id, &mut made),
+            Kind::Kernel(_) => match self.grouped.engines.get(&id) {
+                Some(engine) => self.engine(id, engine, &mut made),
+                None => self.kernel(id, &mut made),
+            },
             Kind::Array(_) | Kind::Permute(_) => {
                 let module = super::array::name(&self.interface.top, name);
                 made.instances.push(self.loaded(id, self.one(id, &module)));
@@ -152,26 +158,27 @@ impl Writer<'_> {
             }
             Kind::Window(window) => made.instances.push(self.window(id, window)),
             Kind::Repack => {
-                let tokens = |it: StreamId| self.flow.stream(it).tokens;
+                let tokens = |it: StreamId| self.grouped.flow.stream(it).tokens;
                 let (from, to) = (tokens(process.inputs[0]), tokens(process.outputs[0]));
                 let instance = match from > to {
                     true => self.one(id, "nn_collect").parameter("Ratio", from / to),
                     false => self.one(id, "nn_spread").parameter("Ratio", to / from),
                 };
                 let shorter = if from > to { process.inputs[0] } else { process.outputs[0] };
-                made.instances.push(instance.parameter("Width", self.flow.stream(shorter).bits()));
+                made.instances
+                    .push(instance.parameter("Width", self.grouped.flow.stream(shorter).bits()));
             }
             Kind::Repeat(times) => {
                 let instance = self.one(id, "nn_spread").parameter("Ratio", times);
                 let instance = instance.parameter("Repeat", "1'b1");
-                let bits = self.flow.stream(process.inputs[0]).bits();
+                let bits = self.grouped.flow.stream(process.inputs[0]).bits();
                 made.instances.push(instance.parameter("Width", bits));
             }
             Kind::Loop(_) => unreachable!("loops go around in hardware of streams"),
             Kind::State(state) => self.state(id, state, &mut made),
             Kind::Reduce(it) => made.instances.push(self.reduction(id, it)),
             Kind::Last { of, keep } => {
-                let bits = self.flow.stream(process.inputs[0]).bits();
+                let bits = self.grouped.flow.stream(process.inputs[0]).bits();
                 let instance = self.one(id, "nn_last").parameter("Width", bits);
                 made.instances.push(instance.parameter("Of", of).parameter("Keep", keep));
             }
@@ -181,9 +188,9 @@ impl Writer<'_> {
     }
 
     fn about(&self, id: ProcessId) -> String {
-        let process = &self.flow.processes[id.0];
+        let process = &self.grouped.flow.processes[id.0];
         let tensor = |it: &StreamId| {
-            let stream = self.flow.stream(*it);
+            let stream = self.grouped.flow.stream(*it);
             format!("{} x {} of {}", stream.tokens, stream.ty.elements(), stream.name)
         };
         let (from, to) = (process.inputs.iter().map(tensor), process.outputs.iter().map(tensor));
@@ -220,14 +227,14 @@ impl Writer<'_> {
     fn control(&self, pin: &str, input: bool, at: usize) -> String {
         let count = self.interface.ports.iter().filter(|it| it.input == input).count();
         // Whole tensors share one handshake.
-        let single = count == 1 || self.flow.tensors.is_some();
+        let single = count == 1 || self.grouped.flow.tensors.is_some();
         self.port(input, at).control(pin, single, pin != "ready")
     }
 
     /// What an input's port carries, as its source gives it.
     fn entering(&self, at: usize) -> String {
         let port = self.port(true, at);
-        let order = self.flow.tensors.as_ref().and_then(|it| it.inputs[at].order.as_ref());
+        let order = self.grouped.flow.tensors.as_ref().and_then(|it| it.inputs[at].order.as_ref());
         let Some(order) = order else { return port.name.clone() };
         let element = |it: &u32| {
             let slot = port.slots[*it as usize];
@@ -240,7 +247,7 @@ impl Writer<'_> {
     /// Valid and ready of all inputs of a process that takes a token of each, or none.
     pub(super) fn joined(&self, id: ProcessId, made: &mut Process) -> [String; 2] {
         let name = &self.names[id.0];
-        let inputs = self.flow.processes[id.0].inputs.len();
+        let inputs = self.grouped.flow.processes[id.0].inputs.len();
         if inputs < 2 {
             return ["valid", "ready"].map(|it| format!("{name}_in0_{it}"));
         }
@@ -263,11 +270,11 @@ impl Writer<'_> {
 
     /// The wire of a stream where it is made.
     pub(super) fn data(&self, id: StreamId) -> String {
-        let from = self.flow.stream(id).from;
+        let from = self.grouped.flow.stream(id).from;
         let name = &self.names[from.0];
-        let outputs = &self.flow.processes[from.0].outputs;
+        let outputs = &self.grouped.flow.processes[from.0].outputs;
         match outputs.iter().position(|it| *it == id) {
-            Some(at) if outputs.len() > 1 && self.flow.readers(id).is_empty() => {
+            Some(at) if outputs.len() > 1 && !self.grouped.is_read(id) => {
                 format!("{name}_unused_{at}")
             }
             Some(at) if outputs.len() > 1 => format!("{name}_data_{at}"),
@@ -277,10 +284,10 @@ impl Writer<'_> {
 
     /// All readers of a process, with the stream that each reads.
     fn readers(&self, id: ProcessId) -> Vec<(StreamId, ProcessId, usize)> {
-        let outputs = self.flow.processes[id.0].outputs.iter();
+        let outputs = self.grouped.flow.processes[id.0].outputs.iter();
         let of = |stream: &StreamId| {
             let stream = *stream;
-            self.flow.readers(stream).into_iter().map(move |(at, port)| (stream, at, port))
+            self.grouped.flow.readers(stream).into_iter().map(move |(at, port)| (stream, at, port))
         };
         outputs.flat_map(of).collect()
     }
@@ -299,7 +306,7 @@ impl Writer<'_> {
     /// What steps of loops leave, behind the declarations of its wires; `None` without loops.
     fn around(&self) -> Option<Process> {
         let mut made = Process { about: "Around the loops.".to_owned(), ..Process::default() };
-        for (at, process) in self.flow.processes.iter().enumerate() {
+        for (at, process) in self.grouped.flow.processes.iter().enumerate() {
             for port in process.ahead().len()..process.inputs.len() {
                 self.incoming(ProcessId(at), port, &mut made);
             }
@@ -310,10 +317,10 @@ impl Writer<'_> {
     /// What comes in at a port, through a FIFO where there is one.
     fn incoming(&self, id: ProcessId, port: usize, made: &mut Process) {
         let name = &self.names[id.0];
-        let stream = self.flow.processes[id.0].inputs[port];
-        let [valid, ready] = self.offered(self.flow.stream(stream).from, (id, port));
+        let stream = self.grouped.flow.processes[id.0].inputs[port];
+        let [valid, ready] = self.offered(self.grouped.flow.stream(stream).from, (id, port));
         let own = |it: &str| format!("{name}_in{port}_{it}");
-        let Some(depth) = self.plan.fifos.get(&(id, port)) else {
+        let Some(depth) = self.grouped.fifos.get(&(id, port)) else {
             made.assign(own("valid"), valid);
             made.assign(ready, own("ready"));
             made.assign(own("data"), self.data(stream));
@@ -322,7 +329,7 @@ impl Writer<'_> {
         let level = own("unused_level");
         made.vector(level.clone(), usize::BITS - depth.leading_zeros());
         let fifo = Instance::new("nn_fifo", format!("i_{}", own("fifo")))
-            .parameter("Width", self.flow.stream(stream).bits())
+            .parameter("Width", self.grouped.flow.stream(stream).bits())
             .parameter("Depth", depth)
             .port("in_valid_i", valid)
             .port("in_ready_o", ready)
@@ -354,12 +361,17 @@ impl Writer<'_> {
 
     /// A module with one stream in and one out.
     pub(super) fn one(&self, id: ProcessId, module: &str) -> Instance {
+        let instance = Instance::new(module, format!("i_{}", self.names[id.0]));
+        self.giving(id, self.taking(id, instance))
+    }
+
+    /// An instance with its first input.
+    pub(super) fn taking(&self, id: ProcessId, instance: Instance) -> Instance {
         let name = &self.names[id.0];
-        let instance = Instance::new(module, format!("i_{name}"))
+        instance
             .port("in_valid_i", format!("{name}_in0_valid"))
             .port("in_ready_o", format!("{name}_in0_ready"))
-            .port("in_data_i", format!("{name}_in0_data"));
-        self.giving(id, instance)
+            .port("in_data_i", format!("{name}_in0_data"))
     }
 
     /// An instance with its output.
@@ -377,10 +389,10 @@ impl Writer<'_> {
             Kind::Array(array) => !array.loaded().is_nothing(),
             _ => false,
         };
-        if !is_loaded(&self.flow.processes[id.0]) {
+        if !is_loaded(&self.grouped.flow.processes[id.0]) {
             return instance;
         }
-        let at = self.flow.processes[..id.0].iter().filter(|it| is_loaded(it)).count();
+        let at = self.grouped.flow.processes[..id.0].iter().filter(|it| is_loaded(it)).count();
         instance
             .port("load_valid_i", "load_write")
             .port("load_address_i", "load_address_i")
@@ -391,26 +403,24 @@ impl Writer<'_> {
             .port("bank_o", format!("load_banks[{at}]"))
     }
 
+    /// A kernel of one operand, behind a top of its own.
     fn kernel(&self, id: ProcessId, made: &mut Process) {
-        let process = &self.flow.processes[id.0];
         let name = &self.names[id.0];
-        let built = self.kernels.into_iter().flatten().find(|it| it.process == id);
-        let interface = &built.expect("every kernel is built").kernel.interface;
-        let [valid, ready] = self.joined(id, made);
+        let interface = &self.built(id).kernel.interface;
         let mut instance = Instance::new(&interface.top, format!("i_{name}"))
-            .port("in_valid_i", valid)
-            .port("in_ready_o", ready);
+            .port("in_valid_i", format!("{name}_in0_valid"))
+            .port("in_ready_o", format!("{name}_in0_ready"));
         if let Some(room) = self.plan.rooms.get(&id) {
             instance = instance.parameter("Depth", room);
         }
-        for (port, shape) in interface.ports.iter().filter(|it| it.input).enumerate() {
-            instance = instance.port(&shape.name, format!("{name}_in{port}_data"));
+        for shape in interface.ports.iter().filter(|it| it.input) {
+            instance = instance.port(&shape.name, format!("{name}_in0_data"));
         }
         instance = instance
             .port("out_valid_o", format!("{name}_valid"))
             .port("out_ready_i", format!("{name}_ready"));
         let outputs = interface.ports.iter().filter(|it| !it.input);
-        for (shape, stream) in outputs.zip(&process.outputs) {
+        for (shape, stream) in outputs.zip(&self.grouped.flow.processes[id.0].outputs) {
             instance = instance.port(&shape.name, self.data(*stream));
         }
         made.instances.push(instance);

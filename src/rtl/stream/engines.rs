@@ -6,9 +6,9 @@ use crate::stream::{ProcessId, Reducer, Span, State, Tap, Window, index_bits as 
 
 impl Writer<'_> {
     pub(super) fn state(&self, id: ProcessId, state: &State, made: &mut Process) {
-        let process = &self.flow.processes[id.0];
+        let process = &self.grouped.flow.processes[id.0];
         let name = &self.names[id.0];
-        let stream = self.flow.stream(process.outputs[0]);
+        let stream = self.grouped.flow.stream(process.outputs[0]);
         let pin = |port: usize, it: &str| format!("{name}_in{port}_{it}");
         let left = process.inputs.len() - 1;
         let first = match &state.first {
@@ -41,20 +41,33 @@ impl Writer<'_> {
     }
 
     pub(super) fn reduction(&self, id: ProcessId, own: &Reducer) -> Instance {
-        let input = self.flow.stream(self.flow.processes[id.0].inputs[0]);
-        self.one(id, "nn_reduce")
-            .parameter("InWidth", own.from.width)
-            .parameter("Width", own.to.width)
+        self.reduced(
+            own,
+            self.lanes(id),
+            self.one(id, "nn_reduce").parameter("InWidth", own.from.width),
+        )
+        .parameter("Width", own.to.width)
+        .parameter("Packs", own.packs)
+    }
+
+    /// The parameters of a reduction that are called alike everywhere.
+    pub(super) fn reduced(&self, own: &Reducer, lanes: usize, instance: Instance) -> Instance {
+        instance
             .parameter("Shift", own.shift())
             .parameter("IsSigned", if own.from.signed { "1'b1" } else { "1'b0" })
-            .parameter("Lanes", input.ty.elements())
+            .parameter("Lanes", lanes)
             .parameter("Steps", own.steps)
-            .parameter("Packs", own.packs)
             .parameter("Kind", own.kind())
     }
 
+    /// Elements of a result of a process.
+    pub(super) fn lanes(&self, id: ProcessId) -> usize {
+        let flow = &self.grouped.flow;
+        flow.stream(flow.processes[id.0].outputs[0]).ty.elements()
+    }
+
     pub(super) fn window(&self, id: ProcessId, window: &Window) -> Instance {
-        let input = self.flow.stream(self.flow.processes[id.0].inputs[0]);
+        let input = self.grouped.flow.stream(self.grouped.flow.processes[id.0].inputs[0]);
         let most = window.extents.iter().max().copied().unwrap_or(1);
         let place_width = address_bits(most);
         let numbers = |it: &mut dyn DoubleEndedIterator<Item = usize>| {

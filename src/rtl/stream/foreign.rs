@@ -5,6 +5,7 @@
 //! input and one output, in which the first of several words has the high bits.
 
 use super::body::{Body, Instance, Process, Writer};
+use super::grouped::Grouped;
 use super::{array, interface, names};
 use crate::rtl::emit::{File, Interface, templates};
 use crate::stream::plan::Plan;
@@ -29,7 +30,7 @@ pub fn modules(flow: &Dataflow, top: &str) -> Vec<String> {
 /// Connects modules: `made` are the files that they are in.
 pub fn around(flow: &Dataflow, plan: &Plan, top: &str, made: Vec<File>) -> Joined {
     let interface = interface(flow, plan, top);
-    let body = Body::new(flow, plan, None, &interface);
+    let body = Body::new(&Grouped::apart(flow, plan), plan, None, &interface);
     let mut files = templates::library(templates::JOINTS);
     files.extend(made);
     files.push(templates::stream(&interface, "DSLX", &body));
@@ -41,7 +42,7 @@ pub fn around(flow: &Dataflow, plan: &Plan, top: &str, made: Vec<File>) -> Joine
 impl Writer<'_> {
     /// The instance of a process that is not ours.
     pub(super) fn foreign(&self, id: ProcessId, made: &mut Process) {
-        let process = &self.flow.processes[id.0];
+        let process = &self.grouped.flow.processes[id.0];
         let name = &self.names[id.0];
         let module = array::name(&self.interface.top, name);
         let mut instance = Instance::new(&module, format!("i_{name}"));

@@ -3,9 +3,11 @@
 
 mod array;
 mod body;
+mod cores;
 pub mod cost;
 mod engines;
 mod foreign;
+mod grouped;
 mod hard;
 mod loaded;
 mod permute;
@@ -15,6 +17,7 @@ pub use self::foreign::{Joined, around, modules};
 pub use self::hard::Hard;
 
 use self::body::Body;
+use self::grouped::Grouped;
 use super::emit::{self, Interface, Kernel, Load, PortShape, RtlOptions, RtlProject, templates};
 use crate::stream::loaded::{REGISTERS, Window, address_bits as load_bits, windows};
 use crate::stream::plan::Plan;
@@ -63,16 +66,23 @@ pub fn project(
     let windows = windows(flow);
     let interface = Interface { load: load(&windows), ..interface(flow, plan, &options.name) };
     let origin = kernels.first().map(|it| it.kernel.origin.clone()).unwrap_or_default();
-    let body = Body::new(flow, plan, Some(kernels), &interface);
+    let grouped = Grouped::new(flow, plan);
+    // Around other cores stands a module of the library.
+    let with_top =
+        |it: ProcessId| !grouped.engines.contains_key(&it) && !grouped.inside.contains(&it);
+    let body = Body::new(&grouped, plan, Some(kernels), &interface);
     let mut sources = templates::library(templates::PIPELINE);
     sources.extend(templates::library(templates::STREAM));
     if !windows.is_empty() {
         sources.extend(templates::library(templates::LOADED));
     }
-    for file in kernels.iter().flat_map(|it| &it.kernel.files) {
-        // A module of the user's may stand in several kernels.
-        if !sources.iter().any(|it| it.0 == file.0) {
-            sources.push(file.clone());
+    for built in kernels {
+        let top = with_top(built.process).then_some(&built.kernel.top);
+        for file in built.kernel.files.iter().chain(top) {
+            // A module of the user's may stand in several kernels.
+            if !sources.iter().any(|it| it.0 == file.0) {
+                sources.push(file.clone());
+            }
         }
     }
     for ((at, process), name) in flow.processes.iter().enumerate().zip(names(flow)) {
@@ -104,13 +114,23 @@ pub fn project(
     let names = names(flow);
     let inside = kernels.iter().flat_map(|built| {
         let name = &names[built.process.0];
+        let core = core(name, with_top(built.process));
         let layers = built.kernel.layers.iter();
-        layers.map(move |(it, layer)| (format!("i_{name}.i_core.{it}"), layer.clone()))
+        layers.map(move |(it, layer)| (format!("{core}.{it}"), layer.clone()))
+    });
+    let cores = kernels.iter().filter(|it| !with_top(it.process)).map(|built| {
+        let at = built.process.0;
+        (core(&names[at], false), flow.processes[at].layer.clone())
     });
     let processes = names.iter().zip(&flow.processes);
     let processes = processes.map(|(name, it)| (format!("i_{name}"), it.layer.clone()));
-    let instances = inside.chain(processes).collect();
+    let instances = inside.chain(cores).chain(processes).collect();
     emit::finished(sources, interface, instances, options)
+}
+
+/// The instance of a kernel's core, in a top of its own or beside what stands around it.
+fn core(name: &str, with_top: bool) -> String {
+    if with_top { format!("i_{name}.i_core") } else { format!("i_{name}_core") }
 }
 
 /// The port through which weights are loaded, if any can be.

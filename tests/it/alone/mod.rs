@@ -1,6 +1,7 @@
 //! Every module of streaming hardware alone: all in one simulation, each with stalls of its own at every port,
 //! and word for word what a few lines here say.
 
+mod cores;
 mod engines;
 
 use std::fmt::Write as _;
@@ -137,7 +138,10 @@ fn dut(engines: &[Engine], folder: &std::path::Path) -> Dut {
         .unwrap()
         .map(|it| it.unwrap().path())
         .filter(|it| it.extension().is_some_and(|it| it == "sv" || it == "svh"))
-        .chain(["alone", "alone_join", "alone_table"].map(|it| own(&format!("tests/rtl/{it}.sv"))))
+        .chain(
+            ["alone", "alone_eltwise", "alone_join", "alone_table"]
+                .map(|it| own(&format!("tests/rtl/{it}.sv"))),
+        )
         .collect();
     files.sort_by_key(|it| it.file_name().map(ToOwned::to_owned));
     for file in files {
@@ -177,7 +181,7 @@ const STALLS: [(f64, f64, f64); 7] = [
 #[test]
 fn modules_of_streams_alone() {
     let Some(tools) = tools() else { return };
-    let engines = engines::all();
+    let engines: Vec<Engine> = engines::all().into_iter().chain(cores::all()).collect();
     let readme = std::fs::read_to_string(own("README.md")).unwrap();
     let modules = std::fs::read_dir(own("rtl-templates")).unwrap();
     let modules = modules.map(|it| it.unwrap().file_name().into_string().unwrap());
