@@ -24,6 +24,7 @@ PROOFS = [
     *(("fifo", {"Depth": depth, "Storage": 2}) for depth in (3, 4, 5, 6)),
     ("skid", {}),
     *(("fork", {"Readers": readers}) for readers in (1, 2, 3)),
+    *(("join", {"Sources": sources}) for sources in (1, 2, 3)),
     *(("collect", {"Ratio": ratio}) for ratio in (2, 3, 4)),
     *(("spread", {"Ratio": ratio, "Repeat": 0}) for ratio in (2, 3, 4)),
     *(("spread", {"Ratio": ratio, "Repeat": 1}) for ratio in (2, 3)),

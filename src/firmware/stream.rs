@@ -252,11 +252,11 @@ impl Divided {
         let parts = self.parts(&plan, device);
         let Divided { flow, unfolded, hard, processes, pipelines } = self;
         let options = super::options(design, device, &pipelines);
-        let built = processes
-            .iter()
-            .zip(&pipelines)
-            .map(|(id, it)| Built::new(&flow, *id, &it.datapath, &it.schedule, &options));
-        let built: Vec<Built> = built.collect();
+        let names = emit::names(&flow);
+        let build = |(id, it): (&ProcessId, &Pipeline)| {
+            Built::new((*id, &names[id.0]), &it.datapath, &it.schedule, &options)
+        };
+        let built: Vec<Built> = processes.iter().zip(&pipelines).map(build).collect();
         let project = emit::project(&flow, &plan, &built, &hard, &options);
         let streamed = Streamed { flow, plan, parts, kernels: processes };
         Rtl { pipelines, stream: Some(streamed), unfolded, project }

@@ -218,7 +218,13 @@ impl Dataflow {
         std::iter::once(name.to_owned()).chain(others).find(|it| !taken(it)).unwrap_or_default()
     }
 
-    fn add(&mut self, name: &str, layer: &str, kind: Kind, inputs: Vec<StreamId>) -> ProcessId {
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        layer: &str,
+        kind: Kind,
+        inputs: Vec<StreamId>,
+    ) -> ProcessId {
         let (name, layer) = (name.to_owned(), layer.to_owned());
         self.processes.push(Process { name, layer, kind, inputs, outputs: Vec::new() });
         ProcessId(self.processes.len() - 1)

@@ -33,13 +33,15 @@ fn modules_of_streams_are_proved() {
 }
 
 /// A mistake in each module: its name, what is right, and what is wrong.
-const MISTAKES: [(&str, &str, &str); 14] = [
+const MISTAKES: [(&str, &str, &str); 16] = [
     ("fifo", "count_q > CountWidth'(2)", "count_q > CountWidth'(1)"),
     ("fifo", "!(empty && out_ready_i)", "!empty"),
     ("fifo", "count_q != CountWidth'(Depth)", "1'b1"),
     ("skid", "blocked && (take || held_q)", "blocked && take"),
     ("skid", "in_ready_o  <= !held_d", "in_ready_o  <= !held_d && !out_valid_o"),
     ("fork", "in_ready_o ? '0 : done_d", "done_d"),
+    ("join", "= &in_valid_i", "= |in_valid_i"),
+    ("join", "{out_valid_o && out_ready_i}", "{out_ready_i}"),
     ("collect", "stored_q[i] <= stored_q[i+1]", "stored_q[i] <= in_data_i"),
     ("spread", "last && out_ready_i", "out_ready_i"),
     ("last", "count_q >= CountWidth'(Of - Keep)", "count_q > CountWidth'(Of - Keep)"),

@@ -368,7 +368,8 @@ module frames (
 endmodule
 ";
 
-/// Verilator finds nothing to complain of in windows, forks, FIFOs and arrays, nor where inputs enter together.
+/// Verilator finds nothing to complain of in windows, forks, FIFOs, arrays and normalizations, nor where inputs enter
+/// together.
 #[test]
 fn streams_lint_clean() {
     let Some(tools) = tools() else { return };
@@ -376,6 +377,7 @@ fn streams_lint_clean() {
     for (model, reuse, io) in [
         ("hls4ml_conv.keras", "3", "stream"),
         ("graph.onnx", "2", "stream"),
+        ("layers_block.keras", "16", "stream"),
         ("layers_rnn.keras", "2", "stream"),
         ("t_more.pt2", "4", "parallel"),
         ("qk3_rest.keras", "4", "parallel"),

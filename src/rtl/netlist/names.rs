@@ -63,9 +63,10 @@ impl Names {
     }
 }
 
-/// The name of a top module: no keyword and none of our own modules.
+/// The name of a top module: no keyword, and none that our own modules may have.
 pub(in crate::rtl) fn design_name(wish: &str) -> String {
-    unique([wish], &RESERVED.split(' ').collect::<Vec<_>>()).remove(0)
+    let name = unique([wish], &RESERVED.split(' ').collect::<Vec<_>>()).remove(0);
+    if name.starts_with("nn_") { format!("net_{name}") } else { name }
 }
 
 /// Legal names, all different from each other and from `taken`.
@@ -92,7 +93,7 @@ fn tensor(name: &str) -> String {
     if name.starts_with("i_") { format!("t{name}") } else { name }
 }
 
-/// What a top module cannot be called: keywords of IEEE 1800-2023, and our own modules. Everything
+/// What a top module cannot be called: keywords of IEEE 1800-2023. Everything
 /// else gets a prefix or a suffix, so that it cannot be one of these.
 const RESERVED: &str = "\
     accept_on alias always always_comb always_ff always_latch and assert assign assume \
@@ -117,7 +118,7 @@ const RESERVED: &str = "\
     throughout time timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior \
     trireg type typedef union unique unique0 unsigned until until_with untyped use uwire var \
     vectored virtual void wait wait_order wand weak weak0 weak1 while wildcard wire with \
-    within wor xnor xor nn_credit nn_fifo";
+    within wor xnor xor";
 
 /// A name in lower_snake_case: letters, digits and single underscores, a letter first.
 pub fn sanitize(name: &str) -> String {

@@ -160,7 +160,7 @@ fn names_are_legal_and_unique() {
         assert_eq!(sanitize(name), want);
     }
     let datapath = testing::program(&mut Random(3), 6, 30);
-    for (design, want) in [("table", "table_v2"), ("nn_fifo", "nn_fifo_v2"), ("Jets", "jets")] {
+    for (design, want) in [("table", "table_v2"), ("nn_fifo", "net_nn_fifo"), ("Jets", "jets")] {
         let schedule = schedule(&datapath, &Figures, 3.0).unwrap();
         assert_eq!(Netlist::new(&datapath, &schedule, design).names.design, want);
     }

@@ -10,11 +10,13 @@ mod foreign;
 mod grouped;
 mod hard;
 mod loaded;
+mod names;
 mod permute;
 mod rom;
 
 pub use self::foreign::{Joined, around, modules};
 pub use self::hard::Hard;
+pub use self::names::names;
 
 use self::body::Body;
 use self::grouped::Grouped;
@@ -31,15 +33,14 @@ pub struct Built {
 }
 
 impl Built {
-    /// Writes the modules of a process. `options` are those of the whole design.
+    /// Writes the modules of a process, which is called so. `options` are those of the whole design.
     pub fn new(
-        flow: &Dataflow,
-        process: ProcessId,
+        (process, name): (ProcessId, &str),
         program: &super::datapath::Datapath,
         schedule: &super::pipeline::Schedule,
         options: &RtlOptions,
     ) -> Built {
-        let name = format!("{}_{}", options.name, flow.processes[process.0].name);
+        let name = array::name(&options.name, name);
         let options = RtlOptions { name, ..options.clone() };
         Built { process, kernel: emit::kernel(program, schedule, &options) }
     }
@@ -137,17 +138,6 @@ fn core(name: &str, with_top: bool) -> String {
 fn load(windows: &[Window]) -> Option<Load> {
     let (address_bits, registers, arrays) = (load_bits(windows), REGISTERS, windows.len());
     (arrays > 0).then_some(Load { address_bits, registers, arrays })
-}
-
-/// Names of all processes in the RTL.
-pub fn names(flow: &Dataflow) -> Vec<String> {
-    let names = flow.processes.iter().map(|it| match it.kind {
-        // Ports have their names already.
-        Kind::Source(at) => format!("source_{at}"),
-        Kind::Sink(at) => format!("sink_{at}"),
-        _ => it.name.clone(),
-    });
-    emit::unique(names, &[])
 }
 
 /// Streams at the ports, in the model's order.
