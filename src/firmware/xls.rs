@@ -20,8 +20,14 @@ const CORE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/xls-templa
 const PROCESS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/xls-templates/process.sv.tera"));
 
-/// Words in front of every proc, so that no ready goes through two of them and both have a token a cycle.
+/// Words in front of every proc, so that no ready goes through two of them.
 const WORDS: usize = 2;
+
+/// Words in front of a proc that takes so many tokens while a sample takes so many turns. With two it has one a cycle, with
+/// one every other cycle; whole tensors would be large twice.
+fn words(tokens: usize, turns: u64) -> usize {
+    if 2 * tokens as u64 <= turns { 1 } else { WORDS }
+}
 
 /// A design as procs.
 #[derive(Debug)]
@@ -80,11 +86,12 @@ pub fn procs(design: &Design) -> Result<Option<Procs>> {
 ///
 /// Whether anything halts depends on how many tokens there is room for alone. Processes of the direct path, with kernels
 /// of no latency, do not halt with the FIFOs found for them, and there is no less room here: in front of a proc for
-/// [`WORDS`] tokens besides, for all that may be inside of an array. With kernels as long as XLS made them the same run says
+/// [`words`] tokens besides, for all that may be inside of an array. With kernels as long as XLS made them the same run says
 /// which branches wait for others.
 fn plan(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
     let counted = plan::plan(flow, |_| 0);
     let mut plan = plan::paced(flow, timing);
+    let turns = turns(flow);
     // What a source gives to one reader alone meets nothing that waits for it.
     let enters = |it: &StreamId| {
         let from = &flow.processes[flow.stream(*it).from.0];
@@ -95,17 +102,17 @@ fn plan(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
         for (port, stream) in process.inputs.iter().enumerate() {
             let reader = (ProcessId(at), port);
             let found = |it: &Plan| it.fifos.get(&reader).copied().unwrap_or(0);
-            let words = found(&counted).max(found(&plan));
+            let found = found(&counted).max(found(&plan));
             let room = match &process.kind {
                 Kind::Sink(_) => 0,
                 _ if enters(stream) => 0,
                 Kind::Array(it) if !it.keeps() => it.credits(),
                 // What the loop before has left is there as well.
                 Kind::State(it) => WORDS * it.packs,
-                _ => WORDS,
+                _ => words(flow.stream(*stream).tokens, turns),
             };
-            if words + room > 0 {
-                plan.fifos.insert(reader, words + room);
+            if found + room > 0 {
+                plan.fifos.insert(reader, found + room);
             }
         }
     }
