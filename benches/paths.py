@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """HLS beside direct RTL, both measured: Google XLS and our SystemVerilog from the same model, by the same tools.
 
-    paths.py [--cases p07,digits,p02,p05,digits4] [--clock 5] [--target xcvu9p] [--place p07,digits,p02,p05]
-             [--ecp5-clock 10] [--uncertainty 0%,30%] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
+    paths.py [--cases p07,digits,p02,p02-8,p05,digits4] [--clock 5] [--target xcvu9p] [--place p07,digits,p02,p02-8,p05]
+             [--ecp5-clock 10] [--uncertainty 0%,30%] [--minutes M] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
 
 Every case is built with `--hls xls`. `cosim` gives the cycles of both paths (and equality with the emulator in every
 bit); `synth --tool timing` what Yosys makes of them, flat, and the longest path of that netlist by the delays of the device (an
@@ -19,7 +19,9 @@ HLS writes; sharing between the products of a matrix is what the direct path add
 """
 import argparse
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -32,6 +34,8 @@ CASES = {
     'p07': [MODELS / 'p07_jsc_hgq2_einsum/model.keras'],
     'digits': [*DIGITS, '--reuse', '64', '--dsp', '156'],
     'p02': [MODELS / 'p02_jsc_mlp_keras2/KERAS_check_best_model.h5', '--reuse', '64', '--dsp', '156'],
+    'p02-8': [MODELS / 'p02_jsc_mlp_keras2/KERAS_check_best_model.h5', '--reuse', '64', '--dsp', '156',
+              '-c', {'Model': {'Width': 8}}],
     'p05': [MODELS / 'p05_ad03_qkeras_ae/model_ToyCar.h5', '--reuse', '256', '--dsp', '156'],
     'digits4': [*DIGITS, '--io', 'stream', '--reuse', '4'],
 }
@@ -43,18 +47,25 @@ def say(*parts):
     print(time.strftime('%H:%M:%S'), *parts, file=sys.stderr, flush=True)
 
 
-def nn2rtl(args, *command):
-    done = subprocess.run([args.nn2rtl, '--json', *map(str, command)], capture_output=True, text=True, cwd=REPO)
-    if done.returncode:
-        raise RuntimeError(f'{command[:2]}: {done.stdout[-300:]}{done.stderr[-300:]}')
-    return json.loads(done.stdout)
+def nn2rtl(args, *command, minutes=None):
+    """What a command says; it ends after so many minutes, with all that it has started."""
+    run = subprocess.Popen([args.nn2rtl, '--json', *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, cwd=REPO, start_new_session=True)
+    try:
+        told, errors = run.communicate(timeout=minutes and 60 * minutes)
+    except subprocess.TimeoutExpired:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+        raise RuntimeError(f'no end in {minutes:g} min') from None
+    if run.returncode:
+        raise RuntimeError(f'{command[:2]}: {told[-300:]}{errors[-300:]}')
+    return json.loads(told)
 
 
 def vitis(args, case):
     """What we estimate of Vitis HLS for the C++ of the same model."""
     folder = args.work / f'{case}-vitis'
-    model, *options = CASES[case]
-    nn2rtl(args, 'build', model, '-o', folder, '--target', args.target, '--clock', args.clock, '--force', *options)
+    nn2rtl(args, 'build', *given(args, case, {}), '-o', folder, '--target', args.target, '--clock', args.clock, '--force')
     figures = json.loads((folder / 'nn2rtl.json').read_text())['comparison']['total']['hls']
     assert all(it['source'] == 'estimated' for it in figures.values())
     value = {name: it['value'] for name, it in figures.items()}
@@ -67,13 +78,8 @@ def measured(args, case, uncertainty, ecp5):
     """Both paths of a project: cycles, tables, registers, longest path."""
     folder = args.work / f'{case}{"-ecp5" if ecp5 else ""}-{uncertainty.strip("%")}'
     target, clock = ('lfe5u-85', args.ecp5_clock) if ecp5 else (args.target, args.clock)
-    model, *options = CASES[case]
-    config = args.work / f'{case}-{uncertainty.strip("%")}.json'
-    own = json.loads(config_text(options)) if '-c' in map(str, options) else {}
-    config.write_text(json.dumps({**own, 'ClockUncertainty': uncertainty}))
-    options = [it for at, it in enumerate(options) if it != '-c' and (at == 0 or options[at - 1] != '-c')]
-    nn2rtl(args, 'build', model, '-o', folder, '--hls', 'xls', '--target', target, '--clock', clock,
-           '-c', config, '--force', *options)
+    nn2rtl(args, 'build', *given(args, case, {'ClockUncertainty': uncertainty}), '-o', folder, '--hls', 'xls',
+           '--target', target, '--clock', clock, '--force')
     told = nn2rtl(args, 'cosim', folder, '--samples', 40)
     assert told['cosim']['mismatches'] == 0
     rows = []
@@ -85,10 +91,12 @@ def measured(args, case, uncertainty, ecp5):
         name = 'direct RTL' if path == 'rtl' else f'XLS, clock - {uncertainty}'
         cycles, interval = told[timing]['alone'], told[timing]['interval']['max']
         try:
-            found = nn2rtl(args, *common, '--tool', 'nextpnr' if ecp5 else 'timing')['synthesis']
+            tool = ['--tool', 'nextpnr' if ecp5 else 'timing']
+            found = nn2rtl(args, *common, *tool, minutes=args.minutes)['synthesis']
         except RuntimeError as failed:
             say(failed)
-            rows.append((case, target, name, cycles, interval, *5 * ['failed']))
+            why = str(failed) if str(failed).startswith('no end') else 'failed'
+            rows.append((case, target, name, cycles, interval, why, *4 * ['']))
             continue
         period, total = 1000 / found['fmax_mhz'], found['total']
         rows.append((case, target, name, cycles, interval, f'{period:.2f}', f'{cycles * period:,.1f}',
@@ -96,21 +104,32 @@ def measured(args, case, uncertainty, ecp5):
     return rows
 
 
-def config_text(options):
-    import yaml
+def given(args, case, more):
+    """A case's model and options, with more in its configuration."""
+    options = list(CASES[case])
+    own = {}
+    if '-c' in options:
+        at = options.index('-c')
+        own = options[at + 1]
+        del options[at:at + 2]
+        if not isinstance(own, dict):
+            import yaml
 
-    at = [str(it) for it in options].index('-c')
-    return json.dumps(yaml.safe_load(pathlib.Path(options[at + 1]).read_text()))
+            own = yaml.safe_load(pathlib.Path(own).read_text())
+    config = args.work / f'{case}.json'
+    config.write_text(json.dumps({**own, **more}))
+    return [*options, '-c', config]
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--cases', default=','.join(CASES))
-    ap.add_argument('--place', default='p07,digits,p02,p05')
+    ap.add_argument('--place', default='p07,digits,p02,p02-8,p05')
     ap.add_argument('--clock', type=float, default=5)
     ap.add_argument('--ecp5-clock', type=float, default=10)
     ap.add_argument('--target', default='xcvu9p')
     ap.add_argument('--uncertainty', default='0%,30%')
+    ap.add_argument('--minutes', type=float, help='how long a synthesis may take; without, for ever')
     ap.add_argument('--nn2rtl', default=str(REPO / 'target/release/nn2rtl'))
     ap.add_argument('--work', type=pathlib.Path, default=REPO / 'out/bench/paths')
     ap.add_argument('--out', type=pathlib.Path)
