@@ -95,8 +95,11 @@ def measured(args, case, uncertainty, ecp5):
             found = nn2rtl(args, *common, *tool, minutes=args.minutes)['synthesis']
         except RuntimeError as failed:
             say(failed)
-            why = str(failed) if str(failed).startswith('no end') else 'failed'
-            rows.append((case, target, name, cycles, interval, why, *4 * ['']))
+            why, counts = ('not routed' if ecp5 else 'failed'), 3 * ['']
+            if ecp5:
+                total = nn2rtl(args, *common, '--tool', 'timing')['synthesis']['total']
+                counts = [f'{total[it]:,}' for it in ('lut', 'ff', 'dsp')]
+            rows.append((case, target, name, cycles, interval, why, '', *counts))
             continue
         period, total = 1000 / found['fmax_mhz'], found['total']
         rows.append((case, target, name, cycles, interval, f'{period:.2f}', f'{cycles * period:,.1f}',
@@ -129,7 +132,7 @@ def main():
     ap.add_argument('--ecp5-clock', type=float, default=10)
     ap.add_argument('--target', default='xcvu9p')
     ap.add_argument('--uncertainty', default='0%,30%')
-    ap.add_argument('--minutes', type=float, help='how long a synthesis may take; without, for ever')
+    ap.add_argument('--minutes', type=float, help='how long a synthesis may take; without, for ever. What was not routed then has the counts of Yosys')
     ap.add_argument('--nn2rtl', default=str(REPO / 'target/release/nn2rtl'))
     ap.add_argument('--work', type=pathlib.Path, default=REPO / 'out/bench/paths')
     ap.add_argument('--out', type=pathlib.Path)
