@@ -86,8 +86,9 @@ pub fn project(
             }
         }
     }
-    for ((at, process), name) in flow.processes.iter().enumerate().zip(names(flow)) {
-        let module = array::name(&interface.top, &name);
+    let names = names(flow);
+    for ((at, process), name) in flow.processes.iter().enumerate().zip(&names) {
+        let module = array::name(&interface.top, name);
         let id = ProcessId(at);
         let window = windows.iter().find(|it| it.process == id);
         let styles = array::Styles::new(hard, id);
@@ -112,7 +113,6 @@ pub fn project(
     sources.push(templates::stream(&interface, &origin, &body));
     sources.push(templates::axis(&interface, &origin));
     // Kernels may have several layers inside.
-    let names = names(flow);
     let inside = kernels.iter().flat_map(|built| {
         let name = &names[built.process.0];
         let core = core(name, with_top(built.process));
