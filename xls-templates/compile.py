@@ -49,6 +49,7 @@ def compiled(source: Path, args: argparse.Namespace) -> dict:
                 module_name=args.module.format(source.stem),
                 use_system_verilog=True,
                 flop_outputs=True,
+                reset_data_path=False,
                 reset='rst',
                 delay_model=args.delays,
                 scheduling_strategy=schedule,

@@ -107,6 +107,8 @@ fn plan(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
                 Kind::Sink(_) => 0,
                 _ if enters(stream) => 0,
                 Kind::Array(it) if !it.keeps() => it.credits(),
+                // A word in parts waits in the register behind the proc that made it; its parts have room.
+                Kind::Repack if is_split(flow, at) => 0,
                 // What the loop before has left is there as well.
                 Kind::State(it) => WORDS * it.packs,
                 _ => words(flow.stream(*stream).tokens, turns),
@@ -117,6 +119,17 @@ fn plan(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
         }
     }
     plan
+}
+
+/// Whether a process gives a word in parts that no one else reads, so that nothing waits for anything else, and that
+/// itself is not a part.
+fn is_split(flow: &Dataflow, at: usize) -> bool {
+    let input = flow.processes[at].inputs[0];
+    let tokens = |it: StreamId| flow.stream(it).tokens;
+    let from = &flow.processes[flow.stream(input).from.0];
+    let makes =
+        matches!(from.kind, Kind::Array(_) | Kind::Kernel(_)) && flow.readers(input).len() == 1;
+    makes && flow.processes[at].outputs.iter().all(|it| tokens(*it) > tokens(input))
 }
 
 /// Turns of the busiest proc for a sample: samples cannot follow each other in fewer cycles.

@@ -17,10 +17,10 @@ pub(super) fn array(own: &Array, builder: &mut Builder) -> ProcessView {
     });
     let weight = own.weight_format();
     let row = format!("{}[{multipliers}]", element(weight));
-    let weights = nest(&row, &[packs, groups, inner], &|at: &[usize]| {
-        let step = (at[0] * groups + at[1]) * inner + at[2];
-        list(own.weights(step).iter().map(i128::to_string))
-    });
+    // One index, so that synthesis may put them into a memory.
+    let steps = packs * groups * inner;
+    let weights =
+        nest(&row, &[steps], &|at: &[usize]| list(own.weights(at[0]).iter().map(i128::to_string)));
     let sum = element(own.accum());
     let row = format!("{sum}[{columns}]");
     let biases = nest(&row, &[turns, groups], &|at: &[usize]| {
@@ -31,7 +31,8 @@ pub(super) fn array(own: &Array, builder: &mut Builder) -> ProcessView {
         .map(|(name, (ty, rows))| constant(builder, name, ty, rows))
         .collect();
     let word = array_of(own.input, own.elements());
-    let counters = [inner, groups, packs].map(|it| format!("u{}", index_bits(it))).join(", ");
+    let counters =
+        [inner, groups, packs, steps].map(|it| format!("u{}", index_bits(it))).join(", ");
     let state = format!("({counters}, {word}, {sum}[{columns}][{groups}])");
     let (parts, fan, share, shift, outputs) =
         (own.parts(), own.fan, own.share, own.shift(), own.outputs());
