@@ -35,6 +35,8 @@ fn dataflows_are_procs() {
     for (model, options) in [
         ("hls4ml_conv.keras", &["--io", "stream", "--precision", "fixed<8,3>"][..]),
         ("k3_mlp.keras", &["--reuse", "4"]),
+        // Weights of 176 and 192 turns, by one index.
+        ("k3_mlp.keras", &["--reuse", "200"]),
         ("t_cells.pt2", &["--io", "stream", "--precision", "fixed<8,3>", "--reuse", "2"]),
         ("hls4ml_wires.keras", &["--io", "stream", "--precision", "fixed<8,3>"]),
     ] {
@@ -49,6 +51,12 @@ fn dataflows_are_procs() {
         assert!(cycles >= least * (samples - 1), "{told}");
         if options.ends_with(&["--reuse", "4"]) {
             assert!(cycles <= least * samples + number("alone"), "{told}");
+            // What is split waits in the register behind the proc that made it, the parts in a FIFO.
+            let top = project.json("hls/xls/made.json")["rtl"]["top"].as_str().unwrap().to_owned();
+            let top = project.dir.join(format!("hls/xls/rtl/{top}.sv"));
+            let top = std::fs::read_to_string(top).unwrap();
+            let has = |it: &str| top.contains(&format!("i_{it}_in0_fifo ("));
+            assert!(has("dense_1_array") && !has("dense_1_array_packs"), "{top}");
         }
         project.cosim(&["--engines", "hls", "--samples", "20", "--stall", "0.4", "--seed", "3"]);
     }
