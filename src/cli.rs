@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::hls;
 use crate::rtl::cmvm::Effort;
+use crate::synth::Router;
 
 /// Neural networks to FPGA firmware: HLS C++ and SystemVerilog from one bit-exact model.
 #[derive(Debug, Parser)]
@@ -310,6 +311,9 @@ pub struct Synth {
     /// Seed of the placement (nextpnr) [default: 1].
     #[arg(long, value_name = "N")]
     pub seed: Option<u32>,
+    /// Another router than the family's own (nextpnr).
+    #[arg(long, value_enum)]
+    pub router: Option<Router>,
 }
 
 /// Arguments of `bitstream`.

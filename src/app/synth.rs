@@ -16,7 +16,7 @@ use crate::project::{self, MANIFEST};
 use crate::report::compare::{Comparison, Figures, Metric, Side, Source};
 use crate::report::vendor::{Step, Tool};
 use crate::rtl::dsp::Blocks;
-use crate::synth::{self, Sources, Synthesis, Timing};
+use crate::synth::{self, Routing, Sources, Synthesis, Timing};
 use crate::tools::Tools;
 
 /// Where a project keeps what open tools found of a path.
@@ -82,9 +82,10 @@ pub(super) fn run(args: &Synth) -> Result<Outcome> {
     };
     let tools = Tools::find().anywhere()?;
     let work = tools.cache().scratch().anywhere()?;
-    let (work, seed) = (work.path(), args.seed.unwrap_or(1));
+    let work = work.path();
+    let how = Routing { seed: args.seed.unwrap_or(1), router: args.router };
     let (found, step) = match source {
-        Source::Placed => (synth::nextpnr(&sources, device, &tools, work, seed), Step::Routed),
+        Source::Placed => (synth::nextpnr(&sources, device, &tools, work, how), Step::Routed),
         Source::Estimated => (synth::timed(&sources, device, &tools, work), Step::Synthesized),
         _ => (synth::yosys(&sources, device, &tools, work), Step::Synthesized),
     };

@@ -99,6 +99,7 @@ fn prepared(
         ("--target", args.target.is_some()),
         ("--no-dsp", args.no_dsp),
         ("--seed", args.seed.is_some()),
+        ("--router", args.router.is_some()),
     ] {
         if given {
             problems.push(Problem::new(VendorError::OpenOnly { option, tool: name }));

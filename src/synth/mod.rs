@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::bitstream::bitstream;
 pub use self::cells::{Cells, resources};
-pub use self::nextpnr::nextpnr;
+pub use self::nextpnr::{Router, Routing, nextpnr};
 pub use self::timing::{Hop, Timing};
 use self::yosys::Netlist;
 pub use self::yosys::yosys;

@@ -256,8 +256,12 @@ fn what_fails(project: &Project) {
     assert!(told.contains("no vivado on PATH: source settings64.sh"), "{told}");
     let told = absent(&["--tool", "vitis"]);
     assert!(told.contains("no vitis-run, no vitis_hls on PATH"), "{told}");
-    let told = absent(&["--tool", "quartus", "--no-dsp", "--seed", "2", "--target", "xcvu9p"]);
-    for it in ["--no-dsp", "--seed", "--target", "no quartus_sh on PATH", "devices of Altera"] {
+    let told = absent(&[
+        "--tool", "quartus", "--no-dsp", "--seed", "2", "--router", "router2", "--target", "xcvu9p",
+    ]);
+    for it in
+        ["--no-dsp", "--seed", "--router", "--target", "no quartus_sh on PATH", "devices of Altera"]
+    {
         assert!(told.contains(it), "{it} is missing: {told}");
     }
 }

@@ -5,6 +5,11 @@ use super::{Job, KNOWN, Report};
 use crate::device::{Device, Resources, Tool};
 use crate::tools;
 
+/// Tables from which on the static placer is taken (electrostatics, as in ePlace by Lu et al., 2015). The default one packs
+/// what shares its inputs, as the choice of a weight by the turn, more densely than there are wires: wires are a quarter
+/// longer, clocks slower, and some designs are not routed at all. `docs/nextpnr.md` has figures.
+const LARGE: u64 = 8_000;
+
 /// What nextpnr calls the size of a device, if it is an ECP5.
 pub(in crate::synth) fn size(device: &Device) -> Option<String> {
     let size = device.name.rsplit('-').next()?;
@@ -29,9 +34,14 @@ pub(super) fn place(job: &Job<'_>, synthesised: Synthesis) -> Result<Synthesis> 
     // The package has the most pins that the size comes in; out of context none is used.
     let package = if size == "--25k" { "CABGA381" } else { "CABGA756" };
     command.args([&size, "--package", package, "--speed", "8", "--out-of-context"]);
-    tools::run(command.args(job.options(job.netlist, &found)))?;
+    let large = synthesised.total.lut > LARGE;
+    if large {
+        command.args(["--placer", "static"]);
+    }
+    tools::run(command.args(job.options(job.netlist, &found, None)))?;
     let read: Report = report(&found)?;
     let fmax_mhz = Some(read.slowest(&found)?);
-    let tool = format!("nextpnr-ecp5 {size} --speed 8 --seed {}, out of context", job.seed);
+    let by = if large { ", static placer" } else { "" };
+    let tool = format!("nextpnr-ecp5 {size} --speed 8 {}, out of context{by}", job.told());
     Ok(Synthesis { tool, total: resources(&read), fmax_mhz, ..synthesised })
 }

@@ -24,6 +24,7 @@ pub(super) fn place(job: &Job<'_>, synthesised: Synthesis) -> Result<Synthesis> 
         part,
         family: FAMILY,
         pins: pins(),
+        router: None,
         options: &["--device", part, "--vopt", &die, "--vopt", "cst="],
         untimed: &UNTIMED,
         chain: Some("ALU"),

@@ -8,7 +8,7 @@ use std::fs;
 
 use super::super::harness::{self, CORE, Family};
 use super::super::{Cells, Result, SynthError, Synthesis, report};
-use super::{Job, Report};
+use super::{Job, Report, Router};
 use crate::tools::{self, ToolError};
 
 /// How a family is placed.
@@ -21,6 +21,8 @@ pub(super) struct Flow<'a> {
     pub(super) family: Family,
     /// Constraints that place the harness's pins.
     pub(super) pins: String,
+    /// Its router, if it is not nextpnr's choice.
+    pub(super) router: Option<Router>,
     /// Options for the part and, as the last one, the file of the pins, whose path is added to it.
     pub(super) options: &'a [&'a str],
     /// Cells, by the beginnings of their names, through or from which nextpnr sees no path.
@@ -43,7 +45,7 @@ pub(super) fn place(job: &Job<'_>, synthesised: Synthesis, flow: Flow<'_>) -> Re
     harness::wrap(job.tools, top, &flow.family, [job.netlist, &around, &netlist])?;
     let mut options: Vec<OsString> = flow.options.iter().map(OsString::from).collect();
     options.last_mut().expect("the file of the pins is one").push(&pins);
-    tools::run(command.args(options).args(job.options(&netlist, &found)))?;
+    tools::run(command.args(options).args(job.options(&netlist, &found, flow.router)))?;
     let read: Report = report(&found)?;
     let reached = read.slowest(&found)?;
     let mut total = synthesised.total;
@@ -60,8 +62,8 @@ pub(super) fn place(job: &Job<'_>, synthesised: Synthesis, flow: Flow<'_>) -> Re
             format!(" (no clock: it has no delays of {cells}; the rest reaches {reached:.1} MHz)")
         }
     };
-    let (program, part, seed) = (flow.program, flow.part, job.seed);
-    let tool = format!("nextpnr-{program} {part} --seed {seed}, in a harness of pins{remark}");
+    let (program, part, how) = (flow.program, flow.part, job.told());
+    let tool = format!("nextpnr-{program} {part} {how}, in a harness of pins{remark}");
     Ok(Synthesis { tool, total, fmax_mhz: untimed.is_empty().then_some(reached), ..synthesised })
 }
 

@@ -11,6 +11,7 @@ pub(super) mod nexus;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use clap::ValueEnum;
 use serde::Deserialize;
 
 use super::yosys::{Netlist, run};
@@ -80,7 +81,37 @@ struct Pin {
     cell: String,
 }
 
-/// Synthesises a project flat, places and routes it with a seed; working files go to a folder.
+/// A router of nextpnr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Router {
+    /// Wire by wire, the critical ones first; what is in the way is taken up again.
+    #[value(name = "router1")]
+    One,
+    /// All wires at once, by negotiated congestion (PathFinder, McMurchie and Ebeling, 1995): dense designs sooner, but
+    /// for slower clocks, as it takes no account of time.
+    #[value(name = "router2")]
+    Two,
+}
+
+impl Router {
+    fn name(self) -> &'static str {
+        match self {
+            Self::One => "router1",
+            Self::Two => "router2",
+        }
+    }
+}
+
+/// How a design is placed and routed.
+#[derive(Clone, Copy, Debug)]
+pub struct Routing {
+    /// Of the placement.
+    pub seed: u32,
+    /// In place of the family's own.
+    pub router: Option<Router>,
+}
+
+/// Synthesises a project flat, places and routes it; working files go to a folder.
 ///
 /// # Errors
 /// A family that it does not know, a design that does not fit, tools that are missing or fail.
@@ -89,7 +120,7 @@ pub fn nextpnr(
     device: &Device,
     tools: &Tools,
     work: &Path,
-    seed: u32,
+    how: Routing,
 ) -> Result<Synthesis> {
     let place = match device.tool() {
         Tool::Trellis => ecp5::place,
@@ -103,7 +134,7 @@ pub fn nextpnr(
     let synthesised = run(sources, device, tools, work, Netlist::Flat(&netlist))?;
     fits(&synthesised.total, device)?;
     let timing = longest(sources, device, &netlist, synthesised.total.lut)?;
-    let job = Job { sources, device, tools, work, seed, netlist: &netlist };
+    let job = Job { sources, device, tools, work, how, netlist: &netlist };
     place(&job, Synthesis { layers: Vec::new(), timing: Some(timing), ..synthesised })
 }
 
@@ -113,18 +144,32 @@ struct Job<'a> {
     device: &'a Device,
     tools: &'a Tools,
     work: &'a Path,
-    seed: u32,
+    how: Routing,
     netlist: &'a Path,
 }
 
 impl Job<'_> {
-    /// The options that all families have.
-    fn options(&self, netlist: &Path, found: &Path) -> Vec<std::ffi::OsString> {
+    /// The options that all families have; `own` is the router of the family, if it is not nextpnr's choice.
+    fn options(
+        &self,
+        netlist: &Path,
+        found: &Path,
+        own: Option<Router>,
+    ) -> Vec<std::ffi::OsString> {
         let clock = format!("{:.3}", 1000.0 / self.sources.clock_ns);
         let mut options = vec!["--freq".into(), clock.into(), "--timing-allow-fail".into()];
-        options.extend(["--seed".into(), self.seed.to_string().into(), "-q".into()]);
+        options.extend(["--seed".into(), self.how.seed.to_string().into(), "-q".into()]);
         options.extend(["--json".into(), netlist.into(), "--report".into(), found.into()]);
+        if let Some(router) = self.how.router.or(own) {
+            options.extend(["--router".into(), router.name().into()]);
+        }
         options
+    }
+
+    /// Seed and router, if one was asked for, for people.
+    fn told(&self) -> String {
+        let router = self.how.router.map_or(String::new(), |it| format!(", {}", it.name()));
+        format!("--seed {}{router}", self.how.seed)
     }
 }
 

@@ -4,8 +4,8 @@
 
 use super::super::harness::{Family, PINS};
 use super::super::{Result, Synthesis};
-use super::Job;
 use super::harnessed::{Flow, place as placed};
+use super::{Job, Router};
 
 /// Carry chains begin with an open pin; Yosys ties it to zero, which nextpnr refuses (YosysHQ/yosys#5639).
 pub(in crate::synth) const FAMILY: Family =
@@ -24,7 +24,8 @@ pub(super) fn place(job: &Job<'_>, synthesised: Synthesis) -> Result<Synthesis> 
         part,
         family: FAMILY,
         pins: pins(),
-        options: &["--device", part, "--router", "router1", "--pdc", ""],
+        router: Some(Router::One),
+        options: &["--device", part, "--pdc", ""],
         untimed: &UNTIMED,
         chain: None,
     };
