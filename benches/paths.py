@@ -2,16 +2,15 @@
 """HLS beside direct RTL, both measured: Google XLS and our SystemVerilog from the same model, by the same tools.
 
     paths.py [--cases p07,digits,p02,p02-8,p05,digits4] [--clock 5] [--target xcvu9p] [--place p07,digits,p02,p02-8,p05]
-             [--ecp5-clock 10] [--uncertainty 0%,30%] [--minutes M] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
+             [--ecp5-clock 10] [--uncertainty 0%,30%,...] [--minutes M] [--jobs N] [--nn2rtl PATH] [--work DIR] [--out TABLE.md]
 
 Every case is built with `--hls xls`. `cosim` gives the cycles of both paths (and equality with the emulator in every
 bit); `synth --tool timing` what Yosys makes of them, flat, and the longest path of that netlist by the delays of the device (an
 estimate, the same one for both). ns = cycles x that path. p07, which is parallel, has no DSP blocks, so that lookup tables tell
 everything; the others, which are folded, have their products in them. XLS is given the clock by its own delays, which are those of an
-ASIC process: the `ClockUncertainty`s asked for make it shorter, and so the pipeline deeper (parallel cases only: of folded
-ones the first is taken). Cases of `--place` are placed and routed
-besides, on an ECP5 (lfe5u-85, built for it at --ecp5-clock), for which ns = cycles x what nextpnr reaches. The table is
-written after every row.
+ASIC process: a `ClockUncertainty` makes it shorter, and so the pipeline deeper. Those that are tried (UNCERTAINTY, or --uncertainty) have
+a row each. Cases of `--place` are placed and routed besides, on an ECP5 (lfe5u-85, built for it at --ecp5-clock), for which ns =
+cycles x what nextpnr reaches; those of ROUTER2 by its second router. The table is written after every case.
 
 XLS is not Vitis: what Vitis makes of our C++ needs its licence; its row is what `build` estimates (src/estimate/hls), at the clock asked
 for. Plain multiplications are what a user of
@@ -25,6 +24,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 REPO = pathlib.Path(__file__).resolve().parent.parent
 MODELS = REPO / '../shared/models'
@@ -41,6 +41,12 @@ CASES = {
 }
 # Folded cases: their products are in DSP blocks, where a number is given as many as an LFE5U-85F has.
 FOLDED = set(CASES) - {'p07'}
+# Parts of the clock that XLS is not given, by whether a case is folded and whether it is placed. In shorter clocks than these, with
+# the delays that XLS has, sums of folded cases take two cycles, and everything twice as many.
+UNCERTAINTY = {(False, False): '0%,30%', (False, True): '0%,30%', (True, False): '0%,40%', (True, True): '70%'}
+# Cases of which the default router does not come to an end with one of the paths (p05, XLS: stopped after 20 minutes): both paths
+# are routed by the other one, which takes no account of time.
+ROUTER2 = {'p05'}
 
 
 def say(*parts):
@@ -71,7 +77,7 @@ def vitis(args, case):
     value = {name: it['value'] for name, it in figures.items()}
     cycles = value['latency_cycles']
     return (case, args.target, 'Vitis HLS, estimated', f'{cycles:.0f}', f'{value["ii"]:.0f}', f'{args.clock:.2f}', f'{cycles * args.clock:,.1f}',
-            *(f'{value[it]:,.0f}' for it in ('lut', 'ff', 'dsp')))
+            *(f'{value[it]:,.0f}' for it in ('lut', 'ff', 'dsp', 'bram_kbit')))
 
 
 def measured(args, case, uncertainty, ecp5):
@@ -84,27 +90,32 @@ def measured(args, case, uncertainty, ecp5):
     assert told['cosim']['mismatches'] == 0
     rows = []
     for path, timing in (('rtl', 'timing'), ('hls', 'hls_timing')):
-        if path == 'rtl' and uncertainty != args.uncertainty[0]:
+        if path == 'rtl' and uncertainty != asked(args, case, ecp5)[0]:
             continue  # it does not depend on it
         say(case, target, path, uncertainty)
         common = ['synth', folder, '--path', path, *(() if case in FOLDED else ('--no-dsp',))]
         name = 'direct RTL' if path == 'rtl' else f'XLS, clock - {uncertainty}'
         cycles, interval = told[timing]['alone'], told[timing]['interval']['max']
         try:
-            tool = ['--tool', 'nextpnr' if ecp5 else 'timing']
+            tool = ['--tool', 'nextpnr' if ecp5 else 'timing', *(('--router', 'router2') if ecp5 and case in ROUTER2 else ())]
             found = nn2rtl(args, *common, *tool, minutes=args.minutes)['synthesis']
         except RuntimeError as failed:
             say(failed)
-            why, counts = ('not routed' if ecp5 else 'failed'), 3 * ['']
+            why, counts = ('not routed' if ecp5 else 'failed'), 4 * ['']
             if ecp5:
                 total = nn2rtl(args, *common, '--tool', 'timing')['synthesis']['total']
-                counts = [f'{total[it]:,}' for it in ('lut', 'ff', 'dsp')]
+                counts = [f'{total[it]:,}' for it in ('lut', 'ff', 'dsp', 'bram_kbit')]
             rows.append((case, target, name, cycles, interval, why, '', *counts))
             continue
         period, total = 1000 / found['fmax_mhz'], found['total']
         rows.append((case, target, name, cycles, interval, f'{period:.2f}', f'{cycles * period:,.1f}',
-                     *(f'{total[it]:,}' for it in ('lut', 'ff', 'dsp'))))
+                     *(f'{total[it]:,}' for it in ('lut', 'ff', 'dsp', 'bram_kbit'))))
     return rows
+
+
+def asked(args, case, ecp5):
+    """The uncertainties that XLS is asked for."""
+    return (args.uncertainty or UNCERTAINTY[case in FOLDED, ecp5]).split(',')
 
 
 def given(args, case, more):
@@ -124,6 +135,16 @@ def given(args, case, more):
     return [*options, '-c', config]
 
 
+def rows(args, case):
+    """All rows of a case."""
+    found = [vitis(args, case)]
+    for ecp5 in (False, True) if case in args.place.split(',') else (False,):
+        for uncertainty in asked(args, case, ecp5):
+            found += measured(args, case, uncertainty, ecp5)
+            say(*found[-2:])
+    return found
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--cases', default=','.join(CASES))
@@ -131,30 +152,29 @@ def main():
     ap.add_argument('--clock', type=float, default=5)
     ap.add_argument('--ecp5-clock', type=float, default=10)
     ap.add_argument('--target', default='xcvu9p')
-    ap.add_argument('--uncertainty', default='0%,30%')
+    ap.add_argument('--uncertainty', help='the same for all cases')
     ap.add_argument('--minutes', type=float, help='how long a synthesis may take; without, for ever. What was not routed then has the counts of Yosys')
+    ap.add_argument('--jobs', type=int, default=1, help='cases side by side')
     ap.add_argument('--nn2rtl', default=str(REPO / 'target/release/nn2rtl'))
     ap.add_argument('--work', type=pathlib.Path, default=REPO / 'out/bench/paths')
     ap.add_argument('--out', type=pathlib.Path)
     args = ap.parse_args()
-    args.uncertainty = args.uncertainty.split(',')
     args.work.mkdir(parents=True, exist_ok=True)
-    head = ('model', 'device', 'path', 'cycles', 'II', 'ns a cycle', 'ns', 'LUT', 'FF', 'DSP')
+    head = ('model', 'device', 'path', 'cycles', 'II', 'ns a cycle', 'ns', 'LUT', 'FF', 'DSP', 'BRAM, kbit')
     lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
 
-    def add(*rows):
-        lines.extend('| ' + ' | '.join(map(str, row)) + ' |' for row in rows)
-        print(*lines[-len(rows):], sep='\n', file=sys.stderr, flush=True)
-        if args.out is not None:
-            args.out.write_text('\n'.join(lines) + '\n')
-
-    for case in args.cases.split(','):
-        add(vitis(args, case))
-        for ecp5 in (False, True) if case in args.place.split(',') else (False,):
-            for uncertainty in args.uncertainty[:1] if case in FOLDED else args.uncertainty:
-                add(*measured(args, case, uncertainty, ecp5))
+    # The last cases are the largest ones: they begin.
+    cases = args.cases.split(',')
+    with ThreadPoolExecutor(args.jobs) as pool:
+        found = {case: pool.submit(rows, args, case) for case in reversed(cases)}
+        for done in as_completed(found.values()):
+            done.result()
+            table = [row for case in cases if found[case].done() for row in found[case].result()]
+            text = '\n'.join([*lines, *('| ' + ' | '.join(map(str, row)) + ' |' for row in table)])
+            if args.out is not None:
+                args.out.write_text(text + '\n')
     if args.out is None:
-        print('\n'.join(lines))
+        print(text)
 
 
 if __name__ == '__main__':
