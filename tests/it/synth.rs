@@ -45,6 +45,26 @@ fn pipelines_are_synthesised_and_placed() {
     assert!(compared["layers"].as_array().unwrap().iter().any(of_layer), "{compared}");
 }
 
+/// Another router than the family's own is the one that runs, and is told.
+#[test]
+fn the_router_is_the_one_asked_for() {
+    let Some(_) = tools() else { return };
+    let options =
+        ["--flow", "rtl", "--target", "lfe5u-25", "--clock", "20", "--precision", "fixed<4,2>"];
+    let project = Project::build(&own("tests/models/k3_ops.keras"), &options);
+    let placed = |more: &[&str]| {
+        let args = [&["synth", text(&project.dir), "--tool", "nextpnr"], more].concat();
+        json(0, &args)["synthesis"].clone()
+    };
+    let own = placed(&[]);
+    assert!(own["tool"].as_str().unwrap().ends_with("--seed 1, out of context"), "{own}");
+    let other = placed(&["--router", "router2"]);
+    let tool = other["tool"].as_str().unwrap();
+    assert!(tool.ends_with("--seed 1, router2, out of context"), "{other}");
+    assert!(other["fmax_mhz"].as_f64().unwrap() >= 50.0, "{other}");
+    assert_eq!(own["total"], other["total"]);
+}
+
 /// Places a small model in a harness, of which the figures know nothing.
 fn placed_in_a_harness(program: &str, model: &str, target: &str, part: &str) {
     let tools = Tools::find();
