@@ -10,7 +10,7 @@ use super::{Manifest, Outcome, vendor, xls};
 use crate::cli::{Synth, SynthPath, SynthTool};
 use crate::design::Design;
 use crate::device::{Device, Percent, Resources, find};
-use crate::error::{Located, Result};
+use crate::error::{Located, Problem, Problems, Result};
 use crate::hls;
 use crate::project::{self, MANIFEST};
 use crate::report::compare::{Comparison, Figures, Metric, Side, Source};
@@ -63,6 +63,9 @@ pub(super) fn run(args: &Synth) -> Result<Outcome> {
         SynthTool::Catapult => return vendor::run(args, &manifest, Tool::Catapult),
         SynthTool::Oneapi => return vendor::run(args, &manifest, Tool::OneApi),
     };
+    if source != Source::Placed {
+        placing_only(args)?;
+    }
     let (side, (dir, rtl)) = match args.path {
         SynthPath::Rtl => (Side::Rtl, direct(args, &manifest)?),
         SynthPath::Hls => (Side::Hls, compiled(args, &manifest)?),
@@ -99,6 +102,22 @@ pub(super) fn run(args: &Synth) -> Result<Outcome> {
     let bytes = serde_json::to_vec_pretty(&stored).anywhere()?;
     project::update(&args.dir, &[(PathBuf::from(file), bytes)])?;
     Ok(Outcome { text, json: json!({ "synthesis": stored }), ..Outcome::default() })
+}
+
+/// An option of place and route, given to what does not place.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is for --tool nextpnr, which places and routes")]
+struct PlacingOnly(&'static str);
+
+/// That no option is given which would have no effect.
+fn placing_only(args: &Synth) -> Result<()> {
+    let mut problems = Problems::default();
+    for (option, given) in [("--seed", args.seed.is_some()), ("--router", args.router.is_some())] {
+        if given {
+            problems.push(Problem::new(PlacingOnly(option)));
+        }
+    }
+    problems.into_result(())
 }
 
 /// The longest path for people.

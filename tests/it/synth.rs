@@ -134,6 +134,10 @@ fn what_no_tool_can_do_is_told() {
     );
     let family = told(2, &["--target", "agfb014"]);
     assert!(family.contains("Yosys does not know agfb014"), "{family}");
+    let unplaced = told(2, &["--seed", "2", "--router", "router2"]);
+    for it in ["--seed is for --tool nextpnr", "--router is for --tool nextpnr"] {
+        assert!(unplaced.contains(it), "{unplaced}");
+    }
     let unknown = told(2, &["--target", "xcvu99"]);
     assert!(unknown.contains("xcvu99"), "{unknown}");
     // Nothing is left behind.
