@@ -316,6 +316,14 @@ pub struct Synth {
     pub router: Option<Router>,
 }
 
+impl Synth {
+    /// The options for place and route that are given.
+    pub fn placing(&self) -> impl Iterator<Item = &'static str> {
+        let options = [("--seed", self.seed.is_some()), ("--router", self.router.is_some())];
+        options.into_iter().filter(|it| it.1).map(|it| it.0)
+    }
+}
+
 /// Arguments of `bitstream`.
 #[derive(Args, Debug)]
 pub struct Bitstream {

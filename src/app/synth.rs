@@ -64,7 +64,9 @@ pub(super) fn run(args: &Synth) -> Result<Outcome> {
         SynthTool::Oneapi => return vendor::run(args, &manifest, Tool::OneApi),
     };
     if source != Source::Placed {
-        placing_only(args)?;
+        let mut problems = Problems::default();
+        args.placing().for_each(|it| problems.push(Problem::new(PlacingOnly(it))));
+        problems.into_result(())?;
     }
     let (side, (dir, rtl)) = match args.path {
         SynthPath::Rtl => (Side::Rtl, direct(args, &manifest)?),
@@ -108,17 +110,6 @@ pub(super) fn run(args: &Synth) -> Result<Outcome> {
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is for --tool nextpnr, which places and routes")]
 struct PlacingOnly(&'static str);
-
-/// That no option is given which would have no effect.
-fn placing_only(args: &Synth) -> Result<()> {
-    let mut problems = Problems::default();
-    for (option, given) in [("--seed", args.seed.is_some()), ("--router", args.router.is_some())] {
-        if given {
-            problems.push(Problem::new(PlacingOnly(option)));
-        }
-    }
-    problems.into_result(())
-}
 
 /// The longest path for people.
 fn longest(timing: &Timing) -> String {

@@ -94,17 +94,15 @@ fn prepared(
     let flow = own.unwrap_or(flow);
     let name = tool.name();
     let mut problems = Problems::default();
-    for (option, given) in [
+    let options = [
         ("--path", args.path == SynthPath::Hls),
         ("--target", args.target.is_some()),
         ("--no-dsp", args.no_dsp),
-        ("--seed", args.seed.is_some()),
-        ("--router", args.router.is_some()),
-    ] {
-        if given {
-            problems.push(Problem::new(VendorError::OpenOnly { option, tool: name }));
-        }
-    }
+    ];
+    let given = options.into_iter().filter(|it| it.1).map(|it| it.0).chain(args.placing());
+    given.for_each(|option| {
+        problems.push(Problem::new(VendorError::OpenOnly { option, tool: name }));
+    });
     match (tool.is_hls(), written) {
         (true, None | Some(hls::Tool::Xls)) => problems.push(Problem::new(VendorError::NoHls)),
         (true, Some(other)) if !compilers.contains(&other) => {

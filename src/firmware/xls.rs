@@ -20,7 +20,7 @@ const CORE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/xls-templa
 const PROCESS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/xls-templates/process.sv.tera"));
 
-/// Words in front of every proc, so that no ready goes through two of them.
+/// Words in front of every proc, so that no ready goes through two of them (but from one that divides words, [`is_split`]).
 const WORDS: usize = 2;
 
 /// Words in front of a proc that takes so many tokens while a sample takes so many turns. With two it has one a cycle, with
@@ -121,8 +121,8 @@ fn plan(flow: &Dataflow, timing: impl Fn(ProcessId) -> Timing) -> Plan {
     plan
 }
 
-/// Whether a process gives a word in parts that no one else reads, so that nothing waits for anything else, and that
-/// itself is not a part.
+/// Whether a process divides a word that no one else reads and that an array or a kernel has made: its ready goes through
+/// to that proc, and no further.
 fn is_split(flow: &Dataflow, at: usize) -> bool {
     let input = flow.processes[at].inputs[0];
     let tokens = |it: StreamId| flow.stream(it).tokens;

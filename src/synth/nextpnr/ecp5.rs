@@ -6,8 +6,8 @@ use crate::device::{Device, Resources, Tool};
 use crate::tools;
 
 /// Tables from which on the static placer is taken (electrostatics, as in ePlace by Lu et al., 2015). The default one packs
-/// what shares its inputs, as the choice of a weight by the turn, more densely than there are wires: wires are a quarter
-/// longer, clocks slower, and some designs are not routed at all. `docs/nextpnr.md` has figures.
+/// what shares its inputs, as the choice of a weight by the turn, more densely than there are wires: some designs were not
+/// routed in half an hour, and large ones are slower. `docs/nextpnr.md` has figures.
 const LARGE: u64 = 8_000;
 
 /// What nextpnr calls the size of a device, if it is an ECP5.

@@ -87,8 +87,8 @@ pub enum Router {
     /// Wire by wire, the critical ones first; what is in the way is taken up again.
     #[value(name = "router1")]
     One,
-    /// All wires at once, by negotiated congestion (PathFinder, McMurchie and Ebeling, 1995): dense designs sooner, but
-    /// for slower clocks, as it takes no account of time.
+    /// All wires at once, over and over until none is used twice (after CRoute, Vercruyce, Vansteenkiste and
+    /// Stroobandt, 2019): dense designs sooner, for slower clocks.
     #[value(name = "router2")]
     Two,
 }
